@@ -1,0 +1,149 @@
+/// What a module (one XEP, one piece of business) is, and all that it may ask of the process.
+/// One instance of a module lives on each shard of each virtual host that enables it, so its members need no lock:
+/// it only ever sees the accounts that its shard owns.
+/// Not here: how stanzas flow (docs/signaling.md), how modules are found and reloaded (repository.h).
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "config/base/clock.h"
+#include "config/value.h"
+#include "signaling/runtime/registration.h"
+#include "signaling/xmpp/stanza.h"
+
+namespace carillon::storage {
+class Storage;
+}
+namespace carillon::session {
+class Account;
+class Session;
+}  // namespace carillon::session
+
+namespace carillon::runtime {
+
+using boost::asio::awaitable;
+
+/// The payload of an IQ result (nullopt: an empty result), or the error.
+using IqReply = std::expected<std::optional<xml::Element>, xmpp::StanzaError>;
+using IqHandler = std::function<IqReply(const xmpp::Stanza& iq)>;
+using AsyncIqHandler = std::function<awaitable<IqReply>(const xmpp::Stanza& iq)>;
+
+enum class Target {
+    host,     ///< addressed to the virtual host itself
+    account,  ///< addressed to a local bare JID, or without 'to' by a local session; runs on that account's shard
+};
+
+enum class Stage {
+    from_local,  ///< sent by a local session, on the sender's shard, 'from' stamped, before anything is done with it
+    to_local,    ///< for a local bare or full JID from whomever, on the addressee's shard, before the delivery rules
+};
+
+enum class Verdict {
+    pass,   ///< go on with the stanza, changed or not
+    taken,  ///< the interceptor has taken (moved out) or dropped it; nothing more happens to it
+};
+using Interceptor = std::function<Verdict(xmpp::Stanza& stanza)>;
+
+/// What happens to sessions of this shard. All run on the shard, in order of registration.
+struct SessionEvents {
+    std::function<void(session::Session&)> bound;        ///< resource bound, no presence yet
+    std::function<void(session::Session&)> available;    ///< first available presence after being unavailable
+    std::function<void(session::Session&)> unavailable;  ///< from available to unavailable, also when the stream dies
+    std::function<void(session::Session&)> closed;       ///< session gone; after `unavailable`
+};
+
+/// A message of type normal, chat or headline that found no available resource of an existing account (RFC 6121 §8.5).
+/// True: stored or otherwise taken care of; false: the next handler, and at last service-unavailable.
+using UndeliveredHandler = std::function<awaitable<bool>(const xmpp::Stanza& message)>;
+
+class Module;
+
+/// Threading: of one module instance, on one shard of one virtual host; call it only there.
+class ModuleContext {
+  public:
+    virtual ~ModuleContext() = default;
+
+    // What this instance stands on.
+    virtual const xmpp::Jid& host() const = 0;          ///< the virtual host's domain
+    virtual const config::Value& settings() const = 0;  ///< this module's own table for this host; a table, maybe empty
+    virtual storage::Storage& storage() = 0;
+    virtual const Clock& clock() const = 0;
+    virtual std::size_t shard() const = 0;
+    virtual std::size_t shard_count() const = 0;
+    /// A process-wide service that the program put up (e.g. relays::Pool); nullptr when there is none of that type.
+    template <class T>
+    T* service() {
+        return static_cast<T*>(service_of(typeid(T)));
+    }
+
+    // Declarations: disco (XEP-0030) shows them while the registration lives.
+    virtual Registration feature(std::string_view var, Target target = Target::host) = 0;
+    virtual Registration identity(std::string_view category, std::string_view type, std::string_view name,
+                                  Target target = Target::host) = 0;
+    virtual Registration item(const xmpp::Jid& jid, std::string_view name) = 0;
+
+    // Handlers. Two owners of one (target, type, namespace, name) key throw at start-up.
+    virtual Registration iq(Target target, std::string_view type, std::string_view ns, std::string_view name,
+                            IqHandler handler) = 0;
+    virtual Registration iq_async(Target target, std::string_view type, std::string_view ns, std::string_view name,
+                                  AsyncIqHandler handler) = 0;
+    /// Lower priorities run first.
+    virtual Registration intercept(Stage stage, int priority, Interceptor interceptor) = 0;
+    virtual Registration sessions(SessionEvents events) = 0;
+    virtual Registration undelivered(int priority, UndeliveredHandler handler) = 0;
+    /// Every stanza for `domain` (say calls.example.org), handled on the shard that owns its bare 'to'.
+    virtual Registration serve_domain(const xmpp::Jid& domain, std::function<void(xmpp::Stanza)> handler) = 0;
+
+    // Acting.
+    /// Delivers by the routing rules to wherever `to` lives (any shard, any domain); from_local interceptors do not see
+    /// it.
+    virtual void route(xmpp::Stanza stanza) = 0;
+    /// Answers `request` with an error where the standard allows one.
+    virtual void reply_error(const xmpp::Stanza& request, const xmpp::StanzaError& error) = 0;
+    /// Sends an IQ request and calls back with the answer (result or error stanza) or, past the deadline, nothing.
+    virtual void ask(xmpp::Stanza iq, std::chrono::milliseconds deadline,
+                     std::function<void(std::optional<xmpp::Stanza> answer)> done) = 0;
+    /// The account with that bare JID when it is loaded on this shard (has sessions or work in hand); else nullptr.
+    virtual session::Account* account(const xmpp::Jid& bare) = 0;
+    virtual bool owns(const xmpp::Jid& bare) const = 0;  ///< whether this shard owns that bare JID
+    /// Runs `work` on the shard that owns `hash`, with this module's instance there. FIFO between two shards.
+    virtual void on_owner(std::size_t hash, std::function<void(Module& there)> work) = 0;
+    /// Runs a coroutine on this shard; it is cancelled when the module is unloaded.
+    virtual void spawn(awaitable<void> work) = 0;
+    /// Calls back once on this shard, unless the registration is gone by then.
+    virtual Registration after(std::chrono::milliseconds delay, std::function<void()> callback) = 0;
+
+  protected:
+    virtual void* service_of(const std::type_info& type) = 0;
+};
+
+struct ModuleInfo {
+    std::string_view name;     ///< as in the configuration: [host.modules.NAME]
+    int xep = 0;               ///< 0: an RFC
+    std::string_view version;  ///< of the specification
+    std::string_view summary;  ///< one line, shown by `carillonctl module list`
+};
+
+class Module {
+  public:
+    virtual ~Module() = default;
+};
+
+/// How the repository makes a module.
+struct ModuleDescriptor {
+    ModuleInfo info;
+    std::function<std::unique_ptr<Module>(ModuleContext&)> make;
+    bool enabled_by_default = true;
+};
+
+}  // namespace carillon::runtime

@@ -1,0 +1,95 @@
+/// Who is there: the accounts of a shard and their sessions, as modules see them.
+/// Spec: RFC 6120 §7 (binding), RFC 6121 §4 (presence), §8 (delivery).
+/// Not here: sockets and streams (stream/), the delivery rules (router/).
+#pragma once
+#include <any>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <typeindex>
+#include <unordered_map>
+#include <vector>
+
+#include "signaling/session/roster.h"
+#include "signaling/xmpp/stanza.h"
+
+namespace carillon::session {
+
+class Account;
+
+/// Keeps per-module state of an account or session under a type of the module's own.
+class Slots {
+  public:
+    template <class T>
+    T& get() {
+        auto& held = slots_[typeid(T)];
+        if (!held) held = std::make_shared<T>();
+        return *static_cast<T*>(held.get());
+    }
+    template <class T>
+    T* find() {
+        const auto at = slots_.find(typeid(T));
+        return at == slots_.end() ? nullptr : static_cast<T*>(at->second.get());
+    }
+    template <class T>
+    void drop() {
+        slots_.erase(typeid(T));
+    }
+
+  private:
+    std::unordered_map<std::type_index, std::shared_ptr<void>> slots_;
+};
+
+/// One connected (or resumable) resource.
+/// Threading: its account's shard only.  Owned by its Account; never keep a pointer across a co_await: look it up
+/// again.
+class Session {
+  public:
+    virtual ~Session() = default;
+    virtual const xmpp::Jid& jid() const = 0;  ///< full JID
+    virtual Account& account() = 0;
+    /// Queues the element on the stream (bounded; an overflow ends the session, its messages are not lost).
+    virtual void send(const xml::Element& stanza) = 0;
+    virtual std::string peer_address() const = 0;
+    virtual bool encrypted() const = 0;
+    /// Ends the stream with that stream error condition (RFC 6120 §4.9.3).
+    virtual void close(std::string_view condition, std::string_view text) = 0;
+
+    const std::optional<xmpp::Stanza>& presence() const { return presence_; }  ///< last available presence, as sent
+    bool available() const { return presence_.has_value(); }
+    int priority() const { return priority_; }       ///< -128..127, of the last presence
+    bool interested() const { return interested_; }  ///< has asked for the roster: gets roster pushes
+    void set_interested() { interested_ = true; }
+    void set_presence(std::optional<xmpp::Stanza> presence, int priority) {
+        presence_ = std::move(presence);
+        priority_ = priority;
+    }
+    Slots& slots() { return slots_; }
+
+  private:
+    std::optional<xmpp::Stanza> presence_;
+    int priority_ = 0;
+    bool interested_ = false;
+    Slots slots_;
+};
+
+/// A local bare JID with its sessions and roster.
+/// Threading: its owner shard only, hash(bare JID).  Loaded (roster read) before any module sees it.
+class Account {
+  public:
+    virtual ~Account() = default;
+    virtual const xmpp::Jid& jid() const = 0;  ///< bare JID
+    virtual bool exists() const = 0;           ///< whether such a user is registered
+    virtual Session* session(std::string_view resource) = 0;
+    virtual std::vector<Session*> sessions() = 0;  ///< in order of binding
+    Roster& roster() { return roster_; }
+    const Roster& roster() const { return roster_; }
+    Slots& slots() { return slots_; }
+
+  private:
+    Roster roster_;
+    Slots slots_;
+};
+
+}  // namespace carillon::session
