@@ -1,0 +1,34 @@
+/// G.711 as a codec: any number of samples a frame, one octet each.
+/// Spec: ITU-T G.711; RFC 3551 §4.5.14.
+/// Not here: the pitch search of G.711 Appendix I; a lost frame is the last one again, fading out in 60 ms.
+#pragma once
+#include <vector>
+
+#include "codecs/audio_codec.h"
+#include "codecs/g711/g711.h"
+
+namespace carillon::codecs::g711 {
+
+class G711Encoder final : public Encoder {
+  public:
+    explicit G711Encoder(Law law) : law_{law} {}
+    std::size_t encode(Samples frame, std::span<std::byte> out) override;
+
+  private:
+    Law law_;
+};
+
+/// Owns: the last good frame, for concealment.
+class G711Decoder final : public Decoder {
+  public:
+    explicit G711Decoder(Law law) : law_{law} {}
+    std::size_t decode(Bytes payload, std::span<std::int16_t> out) override;
+    void conceal(std::span<std::int16_t> out) override;
+
+  private:
+    Law law_;
+    std::vector<std::int16_t> last_;
+    std::size_t concealed_ = 0;  // samples guessed since the last good frame
+};
+
+}  // namespace carillon::codecs::g711

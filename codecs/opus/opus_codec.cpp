@@ -1,0 +1,57 @@
+#include "codecs/opus/opus_codec.h"
+
+#include <opus/opus.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace carillon::codecs::opus {
+namespace {
+
+constexpr opus_int32 kRate = 48000;
+constexpr int kMono = 1;
+constexpr std::size_t kMaxPayload = 1275;  // RFC 6716 §3.4: no frame is longer
+
+}  // namespace
+
+void OpusEncoder::Free::operator()(::OpusEncoder* state) const { opus_encoder_destroy(state); }
+void OpusDecoder::Free::operator()(::OpusDecoder* state) const { opus_decoder_destroy(state); }
+
+OpusEncoder::OpusEncoder(int bitrate) {
+    int error = OPUS_OK;
+    state_.reset(opus_encoder_create(kRate, kMono, OPUS_APPLICATION_VOIP, &error));
+    if (error != OPUS_OK) throw std::runtime_error{opus_strerror(error)};
+    opus_encoder_ctl(state_.get(), OPUS_SET_BITRATE(bitrate));
+    opus_encoder_ctl(state_.get(), OPUS_SET_INBAND_FEC(1));
+    opus_encoder_ctl(state_.get(), OPUS_SET_PACKET_LOSS_PERC(5));
+}
+
+std::size_t OpusEncoder::encode(Samples frame, std::span<std::byte> out) {
+    const auto room = static_cast<opus_int32>(std::min(out.size(), kMaxPayload));
+    const auto written = opus_encode(state_.get(), frame.data(), static_cast<int>(frame.size()),
+                                     reinterpret_cast<unsigned char*>(out.data()), room);
+    return written > 0 ? static_cast<std::size_t>(written) : 0;
+}
+
+OpusDecoder::OpusDecoder() {
+    int error = OPUS_OK;
+    state_.reset(opus_decoder_create(kRate, kMono, &error));
+    if (error != OPUS_OK) throw std::runtime_error{opus_strerror(error)};
+}
+
+std::size_t OpusDecoder::decode(Bytes payload, std::span<std::int16_t> out) {
+    // An empty payload would mean "conceal" to the library; a peer does not get to ask for that.
+    if (payload.empty() || payload.size() > 8 * kMaxPayload) return 0;
+    const int samples =
+        opus_decode(state_.get(), reinterpret_cast<const unsigned char*>(payload.data()),
+                    static_cast<opus_int32>(payload.size()), out.data(), static_cast<int>(out.size()), 0);
+    return samples > 0 ? static_cast<std::size_t>(samples) : 0;
+}
+
+void OpusDecoder::conceal(std::span<std::int16_t> out) {
+    const int samples = opus_decode(state_.get(), nullptr, 0, out.data(), static_cast<int>(out.size()), 0);
+    const auto made = samples > 0 ? static_cast<std::size_t>(samples) : 0;
+    std::ranges::fill(out.subspan(made), std::int16_t{0});
+}
+
+}  // namespace carillon::codecs::opus

@@ -1,0 +1,39 @@
+/// Opus at 48 kHz mono for calls: 20 ms frames, in-band FEC, the library's own concealment.
+/// Spec: RFC 6716, RFC 7587.
+/// Not here: stereo, other frame lengths on the sending side (every length is decoded).
+#pragma once
+#include "codecs/audio_codec.h"
+
+struct OpusEncoder;
+struct OpusDecoder;
+
+namespace carillon::codecs::opus {
+
+/// Owns: the libopus state; the constructor throws std::runtime_error when it cannot be made.
+class OpusEncoder final : public Encoder {
+  public:
+    explicit OpusEncoder(int bitrate = 32000);
+    std::size_t encode(Samples frame, std::span<std::byte> out) override;
+
+  private:
+    struct Free {
+        void operator()(::OpusEncoder* state) const;
+    };
+    std::unique_ptr<::OpusEncoder, Free> state_;
+};
+
+/// Owns: the libopus state; the constructor throws std::runtime_error when it cannot be made.
+class OpusDecoder final : public Decoder {
+  public:
+    OpusDecoder();
+    std::size_t decode(Bytes payload, std::span<std::int16_t> out) override;
+    void conceal(std::span<std::int16_t> out) override;
+
+  private:
+    struct Free {
+        void operator()(::OpusDecoder* state) const;
+    };
+    std::unique_ptr<::OpusDecoder, Free> state_;
+};
+
+}  // namespace carillon::codecs::opus
