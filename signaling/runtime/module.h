@@ -43,6 +43,10 @@ enum class Target {
     account,  ///< addressed to a local bare JID, or without 'to' by a local session; runs on that account's shard
 };
 
+/// An undirected presence (no 'to') passes from_local; then the session server keeps it in the Session and runs
+/// SessionEvents. An interceptor that takes it and calls Session::set_presence() itself still gets `available` and
+/// `unavailable` run on the change, but not `presence`. Subscription presence keeps the full JID in from_local and is
+/// stamped with the bare JID after it (RFC 6121 §3.1.2).
 enum class Stage {
     from_local,  ///< sent by a local session, on the sender's shard, 'from' stamped, before anything is done with it
     to_local,    ///< for a local bare or full JID from whomever, on the addressee's shard, before the delivery rules
@@ -60,6 +64,11 @@ struct SessionEvents {
     std::function<void(session::Session&)> available;    ///< first available presence after being unavailable
     std::function<void(session::Session&)> unavailable;  ///< from available to unavailable, also when the stream dies
     std::function<void(session::Session&)> closed;       ///< session gone; after `unavailable`
+    /// Each undirected presence that passed the from_local interceptors, after the session server has kept it (or
+    /// cleared it, for type unavailable): here a module broadcasts it. `presence` is as sent, from the full JID.
+    /// Order: presence kept; `available` on the first one; then this. When the stream dies without a last word,
+    /// `unavailable` is all that runs.
+    std::function<void(session::Session&, const xmpp::Stanza& presence)> presence;
 };
 
 /// A message of type normal, chat or headline that found no available resource of an existing account (RFC 6121 §8.5).
@@ -67,6 +76,7 @@ struct SessionEvents {
 using UndeliveredHandler = std::function<awaitable<bool>(const xmpp::Stanza& message)>;
 
 class Module;
+class DiscoRegistry;
 
 /// Threading: of one module instance, on one shard of one virtual host; call it only there.
 class ModuleContext {
@@ -91,6 +101,8 @@ class ModuleContext {
     virtual Registration identity(std::string_view category, std::string_view type, std::string_view name,
                                   Target target = Target::host) = 0;
     virtual Registration item(const xmpp::Jid& jid, std::string_view name) = 0;
+    /// All that this virtual host's modules declare, read when asked (disco_registry.h).
+    virtual const DiscoRegistry& disco() const = 0;
 
     // Handlers. Two owners of one (target, type, namespace, name) key throw at start-up.
     virtual Registration iq(Target target, std::string_view type, std::string_view ns, std::string_view name,
