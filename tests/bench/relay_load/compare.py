@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""scripts/bench relay: CPU per forwarded packet of Carillon's worker, rtpengine, coturn and a bare forwarder.
+
+One run measures all of them in turn, several times over, and prints medians as a table and, on request, JSON.
+The relay has one core for itself and the load generator another; everything stays on 127.0.0.1.
+Not here: the load itself (relay_load), how the numbers are read (docs/performance.md).
+"""
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+LOADS = {
+    "g711": "two-way G.711 calls, 50 packets/s each way, 172 B",
+    "video": "two-way video calls, 30 frames/s each way, bursts of 10 packets of 1200 B",
+    "max": "highest rate of 172 B packets without loss",
+}
+VIDEO_CALLS = 100
+MAX_CALLS = 50
+PACKAGES = {"rtpengine": ("rtpengine", "rtpengine-daemon"), "coturn": ("turnserver", "coturn")}
+START_TIMEOUT = 15.0
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Relay:
+    """A relay process pinned to a core; `target()` is what relay_load needs to reach it."""
+
+    def __init__(self, options, folder, calls):
+        self.options, self.folder, self.calls = options, folder, calls
+        self.log = open(folder / "relay.log", "w+")
+
+    def start(self):
+        command = ["taskset", "-c", str(self.options.relay_core), *self.command()]
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT, cwd=self.folder)
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self.ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"bench: {command[3]} did not start:\n{(self.folder / 'relay.log').read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+class Floor(Relay):
+    mode = []
+
+    def command(self):
+        return [self.options.bin / "relay_floor", str(self.calls), *self.mode]
+
+    def ready(self):
+        return "ready" in (self.folder / "relay.log").read_text()
+
+    def target(self):
+        return "ports", self.folder / "relay.log"
+
+
+class FloorGso(Floor):
+    mode = ["gso"]
+
+
+class Rtpengine(Relay):
+    def command(self):
+        self.port = free_port()
+        return ["rtpengine", "--config-file=none", "--foreground", "--log-stderr", "--log-level=3", "--table=-1",
+                "--interface=127.0.0.1", f"--listen-ng=127.0.0.1:{self.port}", "--num-threads=1",
+                "--port-min=20000", "--port-max=32000", f"--pidfile={self.folder}/rtpengine.pid"]
+
+    def ready(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ng:
+            ng.settimeout(0.2)
+            with contextlib.suppress(OSError):
+                ng.connect(("127.0.0.1", self.port))
+                ng.send(b"0 d7:command4:pinge")
+                return b"pong" in ng.recv(1000)
+        return False
+
+    def target(self):
+        return "rtpengine", self.port
+
+
+class Coturn(Relay):
+    def command(self):
+        self.port = free_port()
+        return ["turnserver", "-n", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1",
+                f"--listening-port={self.port}", "--no-auth", "--no-tls", "--no-dtls", "--no-tcp", "--no-cli",
+                "--no-tcp-relay", "--allow-loopback-peers", "--relay-threads=1", "--min-port=20000",
+                "--max-port=32000", "--realm=bench", f"--userdb={self.folder}/turn.db", "--log-file=stdout",
+                f"--pidfile={self.folder}/turn.pid"]
+
+    def ready(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.2)
+            with contextlib.suppress(OSError):
+                client.connect(("127.0.0.1", self.port))
+                client.send(bytes.fromhex("000100002112a442") + b"bench-ready!")  # a STUN Binding request
+                return client.recv(1000)[:2] == b"\x01\x01"
+        return False
+
+    def target(self):
+        return "turn", self.port
+
+
+RELAYS = {"rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso}
+
+
+def install(relays):
+    missing = [package for name, (program, package) in PACKAGES.items() if name in relays and not shutil.which(program)]
+    if not missing:
+        return
+    print(f"bench: installing {' '.join(missing)} from Debian, to compare with; their services are not started")
+    subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *missing], check=True,
+                   stdout=subprocess.DEVNULL, env={**os.environ, "RUNLEVEL": "1", "DEBIAN_FRONTEND": "noninteractive"})
+
+
+def measure(options, name, load, calls):
+    """One relay, freshly started, under one load: what relay_load printed."""
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as folder:
+        relay = RELAYS[name](options, pathlib.Path(folder), calls)
+        relay.start()
+        try:
+            kind, at = relay.target()
+            command = ["taskset", "-c", str(options.load_core), options.bin / "relay_load", "--peer", kind,
+                       "--at", str(at), "--load", load, "--calls", str(calls), "--pid", str(relay.process.pid),
+                       "--core", str(options.relay_core), "--seconds", str(options.seconds), "--warm-up",
+                       str(options.warm_up), "--spin", "0" if options.smoke else "1"]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=600)
+        finally:
+            relay.stop()
+    if done.returncode != 0:
+        sys.exit(f"bench: no result for {name} under {load}")
+    return json.loads(done.stdout)
+
+
+def spread(runs, key, digits):
+    values = [run[key] for run in runs]
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def table(load, results):
+    """Markdown rows, cheapest first, with the ratio to every other relay left to the reader's eye."""
+    if load == "max":
+        yield "| relay | packets/s without loss | core in use there | stopped by |"
+        yield "|---|---|---|---|"
+        for name, runs in sorted(results.items(), key=lambda r: -median(r[1], "max_packets_per_second")):
+            stops = sorted({run["limited_by"] for run in runs})
+            yield (f"| {name} | {spread(runs, 'max_packets_per_second', 0)} | "
+                   f"{median(runs, 'core_use'):.0%} | {', '.join(stops)} |")
+        return
+    floor = median(results["floor"], "cpu_us_per_packet") if "floor" in results else None
+    yield "| relay | CPU µs/packet | times the floor | lost of sent | latency p50 / p99 µs |"
+    yield "|---|---|---|---|---|"
+    for name, runs in sorted(results.items(), key=lambda r: median(r[1], "cpu_us_per_packet")):
+        ratio = f"{median(runs, 'cpu_us_per_packet') / floor:.2f}" if floor else ""
+        yield (f"| {name} | {spread(runs, 'cpu_us_per_packet', 2)} | {ratio} | "
+               f"{sum(r['lost'] for r in runs)} of {sum(r['sent'] for r in runs)} | "
+               f"{median(runs, 'latency_p50_us'):.0f} / {median(runs, 'latency_p99_us'):.0f} |")
+
+
+def median(runs, key):
+    return statistics.median(run[key] for run in runs)
+
+
+def calls_of(options, load):
+    return {"g711": options.calls, "video": min(options.calls, VIDEO_CALLS), "max": MAX_CALLS}[load]
+
+
+def compare(options):
+    everything = {}
+    for load in options.loads:
+        calls = calls_of(options, load)
+        results = {name: [] for name in options.relays}
+        for repeat in range(options.repeats):
+            turn = repeat % len(options.relays)
+            for name in options.relays[turn:] + options.relays[:turn]:
+                results[name].append(measure(options, name, load, calls))
+                print(f"bench: {load} {repeat + 1}/{options.repeats} {name}: {json.dumps(results[name][-1])}",
+                      file=sys.stderr, flush=True)
+        print(f"\n{calls} calls through one core. {LOADS[load]}. Median of {options.repeats} (min-max)\n")
+        print("\n".join(table(load, results)), flush=True)
+        everything[load] = {"calls": calls, "relays": results}
+    return everything
+
+
+def smoke_failures(everything):
+    for load, outcome in everything.items():
+        for name, runs in outcome["relays"].items():
+            for run in runs:
+                if run["lost"] or run["duplicated"] or run["foreign"] or run["sent"] == 0 or run["forwarded"] == 0:
+                    yield f"{name} under {load}: {json.dumps(run)}"
+
+
+def parse_arguments():
+    def words(allowed):
+        def parse(value):
+            chosen = value.split(",")
+            if not set(chosen) <= set(allowed):
+                raise argparse.ArgumentTypeError(f"choose among {','.join(allowed)}")
+            return chosen
+        return parse
+
+    parser = argparse.ArgumentParser(prog="scripts/bench relay", description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=200, help="G.711 calls (default 200; 1000 for a full run)")
+    parser.add_argument("--seconds", type=float, default=4, help="measured seconds a repetition")
+    parser.add_argument("--warm-up", type=float, default=3.5, help="seconds before; rtpengine learns addresses for 3")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--loads", type=words(LOADS), default=["g711", "video", "max"], metavar="A,B",
+                        help=f"among {','.join(LOADS)}")
+    parser.add_argument("--relays", type=words(RELAYS), default=list(RELAYS), metavar="A,B",
+                        help=f"among {','.join(RELAYS)}")
+    parser.add_argument("--relay-core", type=int, default=1)
+    parser.add_argument("--load-core", type=int, default=0)
+    parser.add_argument("--json", type=pathlib.Path, help="also write every single result here")
+    parser.add_argument("--bin", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--smoke", action="store_true",
+                        help="a few calls, no timings: fail if any packet is lost")
+    return parser.parse_args()
+
+
+def main():
+    options = parse_arguments()
+    options.bin = options.bin.resolve()
+    cores = sorted(os.sched_getaffinity(0))
+    options.relay_core, options.load_core = (core if core in cores else cores[0]
+                                             for core in (options.relay_core, options.load_core))
+    if not options.smoke:
+        install(options.relays)
+    everything = compare(options)
+    if options.json:
+        options.json.write_text(json.dumps({
+            "kernel": platform.release(), "cores": len(cores), "arguments": sys.argv[1:],
+            "date": time.strftime("%Y-%m-%d"), "loads": everything}, indent=1) + "\n")
+    if options.smoke:
+        failures = list(smoke_failures(everything))
+        sys.exit("\n".join(failures) if failures else 0)
+
+
+if __name__ == "__main__":
+    main()

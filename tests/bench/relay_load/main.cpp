@@ -1,0 +1,168 @@
+/// relay_load: opens calls through one running relay, sends RTP through it and prints one JSON line about it.
+/// Not here: which relays, how often, medians (compare.py).
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "tests/bench/relay_load/load.h"
+#include "tests/bench/relay_load/peer.h"
+
+namespace {
+
+using namespace carillon::bench;
+using namespace std::chrono_literals;
+using Seconds = std::chrono::duration<double>;
+
+constexpr auto kUsage =
+    "usage: relay_load --peer ports|rtpengine|turn --at FILE_OR_PORT --load g711|video|max --calls N\n"
+    "                  [--pid PID] [--core N] [--seconds S] [--warm-up S] [--spin 0|1]\n";
+
+constexpr Shape kG711{.packet_bytes = 172, .burst = 1, .period = 20ms, .payload_type = 8, .clock_step = 160};
+constexpr Shape kVideo{.packet_bytes = 1200, .burst = 10, .period = 33'333us, .payload_type = 96, .clock_step = 3000};
+
+class Options {
+  public:
+    Options(int argc, char** argv) {
+        for (int i = 1; i + 1 < argc; i += 2) values_[argv[i]] = argv[i + 1];
+        if (argc % 2 == 0) throw std::invalid_argument{kUsage};
+    }
+    std::string text(const std::string& key) const {
+        const auto found = values_.find(key);
+        if (found == values_.end()) throw std::invalid_argument{"missing " + key + "\n" + kUsage};
+        return found->second;
+    }
+    double number(const std::string& key, double otherwise) const {
+        return values_.contains(key) ? std::stod(values_.at(key)) : otherwise;
+    }
+
+  private:
+    std::map<std::string, std::string> values_;
+};
+
+std::unique_ptr<Peer> make_peer(const std::string& kind, const std::string& at) {
+    if (kind == "ports") return make_ports_peer(at);
+    const auto port = [&] { return static_cast<std::uint16_t>(std::stoul(at)); };
+    if (kind == "rtpengine") return make_rtpengine_peer(port());
+    if (kind == "turn") return make_turn_peer(port());
+    throw std::invalid_argument{kUsage};
+}
+
+std::chrono::nanoseconds nanoseconds(double seconds) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(Seconds{seconds});
+}
+
+double microseconds(std::chrono::nanoseconds time) { return std::chrono::duration<double, std::micro>{time}.count(); }
+
+double percentile_us(std::vector<std::uint32_t>& samples, double part) {
+    if (samples.empty()) return 0;
+    const auto nth = samples.begin() + static_cast<std::ptrdiff_t>(part * static_cast<double>(samples.size() - 1));
+    std::nth_element(samples.begin(), nth, samples.end());
+    return *nth / 1000.0;
+}
+
+void print(Result& result) {
+    const auto forwarded = static_cast<double>(std::max<std::uint64_t>(result.forwarded, 1));
+    std::printf("{\"cpu_us_per_packet\": %.4f, \"packets_per_second\": %.0f, \"core_use\": %.3f, ",
+                microseconds(result.cpu) / forwarded, forwarded / Seconds{result.elapsed}.count(),
+                Seconds{result.cpu} / Seconds{result.elapsed});
+    std::printf("\"forwarded\": %" PRIu64 ", \"sent\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"duplicated\": %" PRIu64
+                ", \"foreign\": %" PRIu64 ", \"generator_drops\": %" PRIu64 ", ",
+                result.forwarded, result.sent, result.lost, result.duplicated, result.foreign, result.own_drops);
+    std::printf("\"latency_p50_us\": %.1f, \"latency_p99_us\": %.1f, \"generator_worst_lag_us\": %.0f}\n",
+                percentile_us(result.latencies_ns, 0.5), percentile_us(result.latencies_ns, 0.99),
+                microseconds(result.worst_lag));
+}
+
+// Looks for the highest rate of G.711-sized packets without loss: grows by half until it fails, then bisects.
+class RateSearch {
+  public:
+    RateSearch(Load& load, std::size_t streams, const CpuMeter* meter, std::chrono::nanoseconds trial)
+        : load_{load}, streams_{static_cast<double>(streams)}, meter_{meter}, trial_{trial} {}
+
+    void run() {
+        double good = 0;
+        double bad = 20'000;
+        while (bad < 4e6 && passes(bad)) good = std::exchange(bad, bad * 1.5);
+        while (good > 0 && bad / good > 1.03) {
+            const auto middle = (good + bad) / 2;
+            (passes(middle) ? good : bad) = middle;
+        }
+        std::printf("{\"max_packets_per_second\": %.0f, \"core_use\": %.3f, \"limited_by\": \"%s\"}\n", good, core_use_,
+                    relay_lost_ ? "relay" : "generator");
+    }
+
+  private:
+    // Two chances each: one lost time slice on a busy machine must not end the search.
+    bool passes(double rate) { return attempt(rate) || attempt(rate); }
+
+    bool attempt(double rate) {
+        auto shape = kG711;
+        shape.period = nanoseconds(streams_ / rate);
+        const auto result = load_.run(shape, trial_ / 4, trial_, meter_);
+        const auto target = rate * Seconds{trial_}.count();
+        const bool kept_up = static_cast<double>(result.sent) > 0.99 * target && result.own_drops == 0;
+        if (result.lost == 0 && kept_up) {
+            core_use_ = Seconds{result.cpu} / Seconds{result.elapsed};
+            return true;
+        }
+        relay_lost_ = kept_up || result.lost > result.own_drops;
+        return false;
+    }
+
+    Load& load_;
+    double streams_;
+    const CpuMeter* meter_;
+    std::chrono::nanoseconds trial_;
+    double core_use_ = 0;
+    bool relay_lost_ = false;
+};
+
+int run(const Options& options) {
+    rlimit files{};
+    ::getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &files);
+
+    const auto peer = make_peer(options.text("--peer"), options.text("--at"));
+    Calls calls(static_cast<std::size_t>(options.number("--calls", 1)));
+    for (auto& call : calls) peer->open(call);
+
+    std::vector<int> pids;
+    if (const int pid = static_cast<int>(options.number("--pid", 0))) pids.push_back(pid);
+    if (const int core = static_cast<int>(options.number("--core", -1)); core >= 0)
+        if (const int softirq = ksoftirqd_of(core)) pids.push_back(softirq);
+    const CpuMeter meter{pids};
+
+    Load load{calls, options.number("--spin", 1) != 0};
+    const auto kind = options.text("--load");
+    const auto seconds = nanoseconds(options.number("--seconds", 5));
+    const auto warm_up = nanoseconds(options.number("--warm-up", 3.5));
+    if (kind == "max") {
+        load.run(kG711, warm_up, 100ms, nullptr);
+        RateSearch{load, calls.size() * 2, &meter, seconds}.run();
+        return 0;
+    }
+    if (kind != "g711" && kind != "video") throw std::invalid_argument{kUsage};
+    auto result = load.run(kind == "g711" ? kG711 : kVideo, warm_up, seconds, &meter);
+    print(result);
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(Options{argc, argv});
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "relay_load: %s\n", error.what());
+        return 1;
+    }
+}

@@ -1,0 +1,26 @@
+/// Asking a relay for the ports of each call: one class a relay, all with the same outcome.
+/// Not here: starting and stopping relays (compare.py).
+#pragma once
+#include <memory>
+#include <string>
+
+#include "tests/bench/relay_load/endpoint.h"
+
+namespace carillon::bench {
+
+/// Opens calls through one relay. The relay keeps them until this object goes away.
+class Peer {
+  public:
+    virtual ~Peer() = default;
+    /// Gives both endpoints of the call their relay port; throws std::runtime_error when the relay refuses.
+    virtual void open(Call& call) = 0;
+};
+
+/// A forwarder that printed its port pairs into a file, one "portA portB" a line.
+std::unique_ptr<Peer> make_ports_peer(const std::string& file);
+/// rtpengine's NG protocol at a UDP port: offer and answer with one audio or video stream.
+std::unique_ptr<Peer> make_rtpengine_peer(std::uint16_t ng_port);
+/// A TURN server without authentication: end A holds an allocation with a channel bound to end B.
+std::unique_ptr<Peer> make_turn_peer(std::uint16_t port);
+
+}  // namespace carillon::bench
