@@ -1,0 +1,118 @@
+/// The state of one call: who, how far, which streams, what waits. State only; the rules are in controller and media.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/base/clock.h"
+#include "signaling/calls/media_relay.h"
+#include "signaling/calls/policy.h"
+#include "signaling/jingle/jingle.h"
+#include "signaling/storage/storage.h"
+#include "signaling/xmpp/stanza.h"
+
+namespace carillon::calls {
+
+enum class Phase : std::uint8_t {
+    proposed,    ///< XEP-0353: announced, the callee's devices may ring
+    proceeding,  ///< XEP-0353: a device has taken it, the session is to follow
+    initiated,   ///< XEP-0166 pending: session-initiate has gone to the callee
+    active,      ///< session-accept has gone to the caller
+    ended,
+};
+std::string_view to_string(Phase phase);
+
+/// One side of a stream.
+struct Leg {
+    LegSetup said;              ///< what the side has signalled, as the worker knows it
+    std::string offered_ufrag;  ///< the side's description that the relay candidates went along with
+    unsigned offered = 0;       ///< components so offered, bit 0 is component 1
+    unsigned restarts = 0;      ///< ICE restarts seen
+};
+
+/// One content's transport through the relay.
+struct Stream {
+    std::string id;  ///< for the worker
+    std::string creator;
+    std::string name;
+    bool ice = false;
+    bool rtp = false;
+    bool muxed = false;        ///< rtcp-mux agreed: component 1 is all
+    bool bundled = false;      ///< another stream carries it (BUNDLE): nothing to offer here
+    bool replacement = false;  ///< of a transport-replace that has no answer yet
+    bool open = false;         ///< the worker holds ports for it
+    bool lost = false;         ///< its worker died
+    bool silent = false;
+    StreamPorts ports;
+    std::array<Leg, 2> legs;
+    StreamCounters last;  ///< the latest counters
+
+    Leg& leg(Side side) { return legs[index(side)]; }
+    const Leg& leg(Side side) const { return legs[index(side)]; }
+    std::uint64_t packets() const { return last.from[0].packets + last.from[1].packets; }
+};
+
+/// A stanza of the call on its way through the controller.
+struct Arrival {
+    xmpp::Stanza stanza;
+    jingle::Jingle jingle;
+    Side side = Side::caller;  ///< who sent it
+};
+
+/// Threading: the shard of the pair of users.  Owns: its streams and waiting stanzas.
+struct Call {
+    std::string key;  ///< caller's full JID and sid
+    std::string sid;
+    std::string initiate_id;  ///< of the session-initiate IQ
+    std::string initiator;    ///< as the caller wrote it, or its full JID
+    std::string host;         ///< whose settings hold: the caller's virtual host
+    xmpp::Jid caller;         ///< full
+    xmpp::Jid callee;         ///< bare until a resource is known
+    Phase phase = Phase::initiated;
+    RelayMode mode = RelayMode::fallback;
+    std::string invite_ns;  ///< XEP-0353 namespace when it began by a message
+    bool ringing = false;
+    bool delivered = false;  ///< session-initiate has been routed
+    std::vector<Stream> streams;
+    unsigned next_stream = 1;
+    storage::CallRecord record;
+    StreamCounters past;  ///< summed over streams that are closed already
+
+    std::deque<Arrival> waiting;
+    std::optional<Arrival> current;     ///< the one being worked on
+    std::function<void(bool)> pending;  ///< what goes on when the relay (or the callee's shard) has answered
+    std::uint64_t step = 0;             ///< tells late answers from the one waited for
+
+    std::optional<SteadyTime> step_deadline;
+    std::optional<SteadyTime> ring_deadline;
+    std::optional<SteadyTime> next_tick;
+    std::optional<SteadyTime> restart_deadline;
+    std::array<std::optional<SteadyTime>, 2> gone_deadline;
+    std::optional<SteadyTime> answered;
+
+    const xmpp::Jid& jid(Side side) const { return side == Side::caller ? caller : callee; }
+    Stream* find(std::string_view creator, std::string_view name, bool replacement = false);
+    Stream* find_id(std::string_view id);
+    bool relays() const;       ///< some stream has ports
+    bool needs_relay() const;  ///< some stream has no other way
+};
+
+/// "romeo@montague.example/orchard a73sjjvkla37jfea": unique while both live.
+std::string call_key(const xmpp::Jid& caller, std::string_view sid);
+
+/// The shard key of everything between two users, the same from both sides.
+std::size_t pair_hash(const xmpp::Jid& a, const xmpp::Jid& b);
+
+/// Keeps what a closed stream has counted.
+void add_past(Call& call, const StreamCounters& counters);
+
+/// Brings the record's figures and path up to the streams' counters.
+void fold_counters(Call& call);
+
+}  // namespace carillon::calls

@@ -1,0 +1,30 @@
+/// A call as operators see it while it runs.
+#pragma once
+#include <array>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "signaling/calls/media_relay.h"
+#include "signaling/storage/storage.h"
+
+namespace carillon::calls {
+
+struct StreamInfo {
+    std::string content;
+    std::string transport;  ///< ice-udp, raw-udp
+    std::string state;      ///< relayed, direct, bundled, lost
+    StreamPorts ports;
+    StreamCounters counters;
+};
+
+struct CallInfo {
+    storage::CallRecord record;
+    std::string state;  ///< proposed, ringing, proceeding, initiated, active
+    std::string sid;
+    std::string relay;  ///< the policy that holds: always, fallback, never
+    std::chrono::seconds duration{0};
+    std::vector<StreamInfo> streams;
+};
+
+}  // namespace carillon::calls

@@ -1,0 +1,109 @@
+/// Follows every call between users: takes its Jingle stanzas in order, asks the relay, tells the ends, ends what must
+/// end, and writes the record.
+/// Spec: XEP-0166, XEP-0167 §8 (ringing), XEP-0176, XEP-0177, XEP-0353; docs/calls.md has the outcomes in a table.
+/// Not here: which transports and ports (media.h), the process around it (module.h), XEP-0278 channels
+/// (jingle_nodes.h).
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "signaling/calls/call.h"
+#include "signaling/calls/call_info.h"
+#include "signaling/calls/environment.h"
+#include "signaling/calls/media.h"
+#include "signaling/calls/media_relay.h"
+#include "signaling/jingle/invite.h"
+
+namespace carillon::calls {
+
+/// Threading: one shard; it sees the pairs of users whose pair_hash() that shard owns.
+/// Owns: the calls. Environments come and go (modules are reloaded); calls of an absent host rest until it is back.
+class Controller {
+  public:
+    /// `relay` may be null: then policy `always` refuses calls and the others go direct.
+    explicit Controller(MediaRelay* relay) : relay_{relay} {}
+    ~Controller();
+    Controller(const Controller&) = delete;
+    Controller& operator=(const Controller&) = delete;
+
+    void attach(const std::string& host, Environment& environment);
+    void detach(const std::string& host);
+
+    /// An IQ set with <jingle/> from a local user to a local user. `host` is the sender's.
+    void take(const std::string& host, xmpp::Stanza iq);
+    /// A message with a XEP-0353 element between local users; it goes its own way, this is a copy.
+    void observe(const std::string& host, const xmpp::Stanza& message);
+    /// The addressee answered an IQ of `to` with an error.
+    void failed(const xmpp::Jid& from, const xmpp::Jid& to, std::string_view id, std::string_view condition);
+    void session_gone(const xmpp::Jid& full, const std::string& key);
+    /// Looks at deadlines and ticks. Environment::wake() asks for it.
+    void poll();
+
+    bool hang_up(std::string_view id, const jingle::Reason& reason);
+    std::vector<CallInfo> list() const;
+    std::size_t size() const { return calls_.size(); }
+
+  private:
+    using CallPtr = std::shared_ptr<Call>;
+
+    // Finding and making (controller.cpp).
+    Environment* environment(const Call& call);
+    CallPtr find(const xmpp::Jid& from, const xmpp::Jid& to, std::string_view sid, std::string_view initiator,
+                 Side& side);
+    CallPtr make(const std::string& host, Environment& env, const xmpp::Jid& caller, const xmpp::Jid& callee,
+                 std::string_view sid, Phase phase);
+    void pass_stray(const std::string& host, xmpp::Stanza iq);
+    void reply_error(const Call& call, const xmpp::Stanza& request, const xmpp::StanzaError& error);
+    void acknowledge(const Call& call, const xmpp::Stanza& request);
+
+    // One stanza after the other (flow.cpp).
+    void enqueue(const CallPtr& call, Arrival arrival);
+    void work(const CallPtr& call);
+    void next(const CallPtr& call);
+    void initiate(const CallPtr& call);
+    void relay_then_route(const CallPtr& call);
+    void route_current(const CallPtr& call);
+    void after_route(const CallPtr& call, const Arrival& arrival);
+    void relay_failed(const CallPtr& call);
+    bool cancel_early(const CallPtr& call, const Arrival& arrival);
+    /// Runs `start`, then `then(result)`, at the latest when settings().relay_wait is over with false.
+    void await(const CallPtr& call, const std::function<void(std::function<void(bool)>)>& start,
+               std::function<void(bool)> then);
+    void perform(const CallPtr& call, std::vector<RelayTask> tasks, std::size_t at, std::function<void(bool)> done);
+    void open_stream(const CallPtr& call, const std::string& stream, const std::function<void(bool)>& done);
+    void relay_event(const CallPtr& call, const std::string& stream, RelayEvent event);
+
+    // Ends (ending.cpp).
+    /// The server ends the call: each side that has a session is told `reason`; the record says `why`.
+    void end(const CallPtr& call, const jingle::Reason& reason, std::string_view why,
+             std::optional<Side> absent = std::nullopt);
+    /// The call is over and both sides know.
+    void finish(const CallPtr& call, std::string_view why);
+    void tell_terminate(const Call& call, Side to, const jingle::Reason& reason);
+    void tell_invite(const Call& call, const jingle::Reason& reason, std::optional<Side> absent);
+    void close_streams(const CallPtr& call, const std::vector<std::string>& streams);
+    void refuse(const CallPtr& call, const xmpp::StanzaError& error, std::string_view why);
+
+    // Time (ending.cpp).
+    void poll_call(const CallPtr& call, SteadyTime now);
+    void tick(const CallPtr& call);
+    CallFacts facts(const Call& call);
+    void save(const Call& call);
+
+    MediaRelay* relay_;
+    std::map<std::string, Environment*> environments_;
+    std::unordered_map<std::string, CallPtr> calls_;                           // by key
+    std::unordered_multimap<std::string, std::weak_ptr<Call>> by_sid_;         // as long as calls_ has it
+    std::shared_ptr<Controller*> self_ = std::make_shared<Controller*>(this);  // late callbacks see it gone
+};
+
+/// IQs that the server sends in a user's name have ids of this beginning: their answers go no further.
+inline constexpr std::string_view kOwnIqPrefix = "carillon-call-";
+
+}  // namespace carillon::calls

@@ -1,0 +1,34 @@
+/// What the controller asks of the process, for one virtual host on one shard. The module implements it; tests fake it.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "config/base/clock.h"
+#include "signaling/calls/policy.h"
+#include "signaling/storage/storage.h"
+#include "signaling/xmpp/stanza.h"
+
+namespace carillon::calls {
+
+/// Threading: its shard only.
+class Environment {
+  public:
+    virtual ~Environment() = default;
+    virtual const CallSettings& settings() const = 0;
+    virtual CallPolicy& policy() = 0;
+    virtual const Clock& clock() const = 0;
+    virtual void route(xmpp::Stanza stanza) = 0;
+    virtual void reply_error(const xmpp::Stanza& request, const xmpp::StanzaError& error) = 0;
+    /// Writes the record; later records of the same id replace it.
+    virtual void save(storage::CallRecord record) = 0;
+    /// Says whether that full JID is bound now, and from then on reports its end through Controller::session_gone()
+    /// with `key`, until forget(). Calls back on this shard, not from within the call.
+    virtual void watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) = 0;
+    virtual void forget(const xmpp::Jid& full, const std::string& key) = 0;
+    /// Asks for Controller::poll() within half a second.
+    virtual void wake() = 0;
+};
+
+}  // namespace carillon::calls

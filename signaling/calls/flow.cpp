@@ -1,0 +1,239 @@
+/// The controller's middle: one stanza of a call after the other, through the relay's answers.
+#include <algorithm>
+
+#include "config/base/log.h"
+#include "signaling/calls/controller.h"
+#include "signaling/jingle/rewrite.h"
+
+namespace carillon::calls {
+
+using jingle::Action;
+
+void Controller::enqueue(const CallPtr& call, Arrival arrival) {
+    if (call->current) {
+        if (cancel_early(call, arrival)) return;
+        const auto* env = environment(*call);
+        if (!env || call->waiting.size() >= env->settings().queued_stanzas) {
+            reply_error(*call, arrival.stanza, xmpp::StanzaError::resource_constraint());
+            return;
+        }
+        call->waiting.push_back(std::move(arrival));
+        return;
+    }
+    call->current = std::move(arrival);
+    work(call);
+}
+
+/// The caller hangs up while the relay still has to answer: the callee never hears of the call.
+bool Controller::cancel_early(const CallPtr& call, const Arrival& arrival) {
+    if (call->delivered || arrival.side != Side::caller || arrival.jingle.action != Action::session_terminate) {
+        return false;
+    }
+    acknowledge(*call, call->current->stanza);
+    for (const auto& waiting : call->waiting) acknowledge(*call, waiting.stanza);
+    acknowledge(*call, arrival.stanza);
+    call->waiting.clear();
+    const auto& why = arrival.jingle.reason.condition;
+    const bool invited = !call->invite_ns.empty();
+    if (invited) tell_invite(*call, {.condition = "cancel", .text = {}}, Side::caller);
+    finish(call, why.empty() ? "cancel" : why);
+    return true;
+}
+
+void Controller::work(const CallPtr& call) {
+    switch (call->current->jingle.action) {
+        case Action::session_initiate:
+            return initiate(call);
+        case Action::session_terminate: {
+            auto arrival = std::move(*call->current);
+            call->current.reset();
+            auto why = arrival.jingle.reason.condition;
+            if (call->mode == RelayMode::always)
+                jingle::remove_candidates(*jingle::find_jingle(arrival.stanza.element()));
+            if (auto* env = environment(*call)) env->route(std::move(arrival.stanza));
+            return finish(call, why.empty() ? "success" : why);
+        }
+        default:
+            return relay_then_route(call);
+    }
+}
+
+void Controller::next(const CallPtr& call) {
+    call->current.reset();
+    if (call->phase == Phase::ended || call->waiting.empty()) return;
+    call->current = std::move(call->waiting.front());
+    call->waiting.pop_front();
+    work(call);
+}
+
+void Controller::await(const CallPtr& call, const std::function<void(std::function<void(bool)>)>& start,
+                       std::function<void(bool)> then) {
+    const auto* env = environment(*call);
+    if (!env) return then(false);
+    const auto step = ++call->step;
+    call->pending = std::move(then);
+    call->step_deadline = env->clock().now() + env->settings().relay_wait;
+    start([self = std::weak_ptr{self_}, call, step](bool result) {
+        if (self.expired() || call->step != step || !call->pending) return;  // too late, or answered twice
+        call->step_deadline.reset();
+        std::exchange(call->pending, nullptr)(result);
+    });
+}
+
+void Controller::initiate(const CallPtr& call) {
+    auto* env = environment(*call);
+    if (!env) return;
+    if (auto refusal = env->policy().admit(facts(*call))) return refuse(call, *refusal, refusal->condition);
+    await(
+        call, [&](std::function<void(bool)> done) { env->watch(call->callee, call->key, std::move(done)); },
+        [this, call](bool bound) {
+            // The callee is not there: an answer at once, and no port is spent.
+            if (!bound) return refuse(call, xmpp::StanzaError::service_unavailable(), "unavailable");
+            relay_then_route(call);
+        });
+}
+
+void Controller::relay_then_route(const CallPtr& call) {
+    const auto* env = environment(*call);
+    if (!env) return;
+    auto tasks = plan_media(*call, call->current->side, call->current->jingle, env->settings().limits);
+    if (!tasks) {
+        reply_error(*call, call->current->stanza, xmpp::StanzaError::policy_violation().with_text("too many contents"));
+        return next(call);
+    }
+    perform(call, std::move(*tasks), 0, [this, call](bool done) {
+        if (call->phase == Phase::ended) return;
+        if (!done && call->mode == RelayMode::always) return relay_failed(call);
+        route_current(call);
+    });
+}
+
+void Controller::perform(const CallPtr& call, std::vector<RelayTask> tasks, std::size_t at,
+                         std::function<void(bool)> done) {
+    if (at == tasks.size()) return done(true);
+    const auto task = tasks[at];
+    auto go_on = [this, call, tasks = std::move(tasks), at, done = std::move(done)](bool result) mutable {
+        if (call->phase == Phase::ended) return;
+        if (auto* stream = call->find_id(tasks[at].stream); !result && stream) {
+            log::warning("relay refuses a stream", {{"call", call->record.id}, {"content", stream->name}});
+            if (stream->open) close_streams(call, {stream->id});
+            stream->open = false;
+            if (call->mode == RelayMode::always) return done(false);
+        }
+        perform(call, std::move(tasks), at + 1, std::move(done));
+    };
+    if (!relay_) return go_on(false);
+    await(
+        call,
+        [&](std::function<void(bool)> answer) {
+            auto* stream = call->find_id(task.stream);
+            if (task.kind == RelayTask::Kind::open) return open_stream(call, task.stream, answer);
+            relay_->update(call->record.id, task.stream, task.side, stream->leg(task.side).said, std::move(answer));
+        },
+        std::move(go_on));
+}
+
+void Controller::open_stream(const CallPtr& call, const std::string& id, const std::function<void(bool)>& done) {
+    const auto step = call->step;
+    relay_->open(
+        call->record.id, setup_of(*call->find_id(id)),
+        [self = std::weak_ptr{self_}, call](const std::string& stream, RelayEvent event) {
+            if (const auto alive = self.lock()) (*alive)->relay_event(call, stream, event);
+        },
+        [self = std::weak_ptr{self_}, call, id, step, done](std::expected<StreamPorts, std::string> ports) {
+            const auto alive = self.lock();
+            if (!alive) return;
+            auto* stream = call->find_id(id);
+            if (call->phase == Phase::ended || call->step != step || !stream) {
+                if (ports) (*alive)->relay_->close(call->record.id, id, [](const auto&) {});
+                return;
+            }
+            if (!ports) return done(false);
+            stream->ports = std::move(*ports);
+            stream->open = true;
+            stream->lost = stream->silent = false;
+            for (auto& leg : stream->legs) leg.offered = 0;
+            call->restart_deadline.reset();
+            done(true);
+        });
+}
+
+/// Policy `always` and no relay: the call cannot be.
+void Controller::relay_failed(const CallPtr& call) {
+    const auto& arrival = *call->current;
+    if (arrival.jingle.action == Action::session_initiate) {
+        return refuse(call, xmpp::StanzaError::resource_constraint().with_text("no media relay is free"),
+                      "relay-refused");
+    }
+    if (arrival.jingle.action == Action::content_add || arrival.jingle.action == Action::transport_replace) {
+        reply_error(*call, arrival.stanza, xmpp::StanzaError::resource_constraint());
+        for (const auto& content : arrival.jingle.contents) {
+            std::erase_if(call->streams, [&](const Stream& stream) {
+                return !stream.open && !stream.bundled && stream.name == content.name;
+            });
+        }
+        return next(call);
+    }
+    end(call, {.condition = "connectivity-error", .text = "the media relay is gone"}, "relay-lost");
+}
+
+void Controller::route_current(const CallPtr& call) {
+    auto* env = environment(*call);
+    if (!env) return;
+    auto& arrival = *call->current;
+    auto* element = jingle::find_jingle(arrival.stanza.element());
+    const bool answers = arrival.jingle.action != Action::session_accept ||
+                         (arrival.side == Side::callee && call->phase == Phase::initiated);
+    if (answers) close_streams(call, settle_media(*call, arrival.jingle));
+    rewrite_media(*call, arrival.side, arrival.jingle, *element);
+    if (arrival.jingle.action == Action::session_initiate) {
+        call->delivered = true;
+        call->initiate_id = arrival.stanza.id();
+    }
+    env->route(std::move(arrival.stanza));
+    after_route(call, arrival);
+    next(call);
+}
+
+void Controller::after_route(const CallPtr& call, const Arrival& arrival) {
+    auto* env = environment(*call);
+    const auto now = env->clock().now();
+    if (arrival.jingle.ringing && arrival.side == Side::callee) call->ringing = true;
+    if (arrival.jingle.action != Action::session_accept || arrival.side != Side::callee ||
+        call->phase != Phase::initiated)
+        return;
+    call->phase = Phase::active;
+    call->answered = now;
+    call->ring_deadline.reset();
+    call->next_tick = now + env->settings().tick;
+    call->record.callee = call->callee;
+    call->record.answered = env->clock().wall();
+    call->record.codecs = jingle::describe_codecs(arrival.jingle.contents);
+    save(*call);
+}
+
+void Controller::relay_event(const CallPtr& call, const std::string& id, RelayEvent event) {
+    auto* stream = call->find_id(id);
+    auto* env = environment(*call);
+    if (!stream || !env || call->phase == Phase::ended) return;
+    const bool needed = call->mode == RelayMode::always || !stream->ice;  // nothing else can carry the media
+    if (event == RelayEvent::silent) {
+        stream->silent = true;
+        const bool all_silent =
+            std::ranges::all_of(call->streams, [](const Stream& each) { return !each.open || each.silent; });
+        // A direct call does not use its ports: their silence means nothing.
+        if (all_silent && call->phase == Phase::active && (needed || call->record.path == "forward"))
+            end(call, {.condition = "timeout", .text = "no media arrives"}, "media-timeout");
+        return;
+    }
+    if (!stream->open) return;
+    stream->open = false;
+    stream->lost = true;
+    if (needed) {
+        end(call, {.condition = "connectivity-error", .text = "the media relay is gone"}, "relay-lost");
+    } else if (stream->packets() > 0) {
+        call->restart_deadline = env->clock().now() + env->settings().restart_grace;  // ICE may find another way
+    }
+}
+
+}  // namespace carillon::calls

@@ -1,0 +1,83 @@
+/// What the controller asks of relay workers: a pair of ports A (caller's side) and B (callee's side) for each stream.
+/// Not here: the workers' own protocol and which worker it will be (pool_relay.h), what is told to the ends (media.h).
+#pragma once
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "signaling/jingle/jingle.h"
+#include "signaling/jingle/rewrite.h"
+
+namespace carillon::calls {
+
+enum class Side : std::uint8_t { caller, callee };  // leg A, leg B
+constexpr Side other(Side side) { return side == Side::caller ? Side::callee : Side::caller; }
+constexpr std::size_t index(Side side) { return static_cast<std::size_t>(side); }
+
+struct RemoteAddress {
+    unsigned component = 1;
+    std::string ip;
+    std::uint16_t port = 0;
+    friend bool operator==(const RemoteAddress&, const RemoteAddress&) = default;
+};
+
+/// How the worker may come to know an endpoint's address.
+struct LegSetup {
+    jingle::IceCredentials ice;          ///< the endpoint's own, of its Jingle transport; empty for plain RTP
+    std::vector<RemoteAddress> remotes;  ///< plain RTP: as signalled by the endpoint
+};
+
+struct StreamSetup {
+    std::string stream;            ///< unique within the call
+    bool ice = false;              ///< ICE legs; else plain RTP
+    bool rtcp = false;             ///< a second port on each side for RTCP
+    std::array<LegSetup, 2> legs;  ///< by Side; empty where nothing is known yet
+};
+
+/// The addresses to tell: those of A to the caller, those of B to the callee.
+struct StreamPorts {
+    std::string worker;
+    std::array<std::vector<jingle::RelayAddress>, 2> told;
+};
+
+/// Counters of what came in from each side.
+struct SideCounters {
+    std::uint64_t packets = 0;  ///< media: RTP and RTCP, SRTP, DTLS; not STUN
+    std::uint64_t bytes = 0;
+    double loss = 0;  ///< 0..1
+    double jitter_ms = 0;
+};
+struct StreamCounters {
+    std::string stream;
+    std::array<SideCounters, 2> from;
+};
+
+enum class RelayEvent : std::uint8_t {
+    silent,  ///< no media for the worker's media time-out; the stream stays open
+    lost,    ///< the worker died or gave the stream up: its ports are gone
+};
+
+/// Threading: one shard. Calls back on the same shard, never from within the call itself; may never call back when
+/// the worker is lost (the controller keeps a deadline).
+class MediaRelay {
+  public:
+    using Opened = std::function<void(std::expected<StreamPorts, std::string> ports)>;
+    using Updated = std::function<void(bool done)>;
+    using Counted = std::function<void(std::vector<StreamCounters> counters)>;
+    using Watcher = std::function<void(const std::string& stream, RelayEvent event)>;
+
+    virtual ~MediaRelay() = default;
+    /// Streams of one call go to one worker. `watch` is called until the stream is closed.
+    virtual void open(const std::string& call, StreamSetup setup, Watcher watch, Opened done) = 0;
+    /// Tells what one side has signalled since. Repeating is harmless.
+    virtual void update(const std::string& call, const std::string& stream, Side side, LegSetup leg, Updated done) = 0;
+    /// The counters of every open stream of the call.
+    virtual void count(const std::string& call, Counted done) = 0;
+    /// Frees the ports; answers with the last counters (none when the stream is not known).
+    virtual void close(const std::string& call, const std::string& stream, Counted done) = 0;
+};
+
+}  // namespace carillon::calls

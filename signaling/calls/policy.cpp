@@ -1,0 +1,24 @@
+#include "signaling/calls/policy.h"
+
+namespace carillon::calls {
+
+std::string_view to_string(RelayMode mode) {
+    switch (mode) {
+        case RelayMode::always:
+            return "always";
+        case RelayMode::fallback:
+            return "fallback";
+        case RelayMode::never:
+            return "never";
+    }
+    return "never";
+}
+
+std::optional<RelayMode> relay_mode(std::string_view text) {
+    if (text == "always") return RelayMode::always;
+    if (text == "fallback") return RelayMode::fallback;
+    if (text == "never") return RelayMode::never;
+    return std::nullopt;
+}
+
+}  // namespace carillon::calls

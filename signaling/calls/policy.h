@@ -1,0 +1,65 @@
+/// What a host wants of calls, and the hook that may refuse or end one.
+/// Not here: reading the configuration (module.cpp), acting on it (controller.h).
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "signaling/jingle/jingle.h"
+#include "signaling/xmpp/jid.h"
+#include "signaling/xmpp/stanza_error.h"
+
+namespace carillon::calls {
+
+enum class RelayMode : std::uint8_t {
+    always,    ///< only relay addresses are told: the ends never learn one another's
+    fallback,  ///< a relay candidate is added, below the ends' own
+    never,     ///< transports pass untouched
+};
+std::string_view to_string(RelayMode mode);
+std::optional<RelayMode> relay_mode(std::string_view text);
+
+/// Of one virtual host.
+struct CallSettings {
+    RelayMode relay = RelayMode::fallback;
+    std::chrono::seconds ring_timeout{30};   ///< from the call to its answer
+    std::chrono::seconds max_duration{0};    ///< from the answer; 0: no bound
+    std::chrono::seconds tick{10};           ///< permission, metering, statistics
+    std::chrono::seconds gone_grace{5};      ///< how long a side may lose its stream
+    std::chrono::seconds restart_grace{15};  ///< how long ICE may take to restart after its relay died
+    std::chrono::milliseconds relay_wait{3000};
+    std::size_t calls_per_user = 8;
+    std::size_t queued_stanzas = 64;  ///< of one call, while the relay is asked
+    jingle::Limits limits;
+};
+
+/// What a policy may look at.
+struct CallFacts {
+    std::string_view id;
+    const xmpp::Jid& caller;
+    const xmpp::Jid& callee;
+    std::chrono::seconds duration{0};  ///< since the answer
+    std::uint64_t bytes = 0;           ///< relayed both ways
+};
+
+/// Permission and metering. Threading: the shard of the call; answers must come at once.
+class CallPolicy {
+  public:
+    virtual ~CallPolicy() = default;
+    /// Before the callee hears of it. An error refuses the call with that stanza error.
+    virtual std::optional<xmpp::StanzaError> admit(const CallFacts& call) = 0;
+    /// On each tick of an answered call. A reason ends it: both sides are given it.
+    virtual std::optional<jingle::Reason> check(const CallFacts& call) = 0;
+};
+
+/// Lets everything pass.
+class OpenPolicy final : public CallPolicy {
+  public:
+    std::optional<xmpp::StanzaError> admit(const CallFacts&) override { return std::nullopt; }
+    std::optional<jingle::Reason> check(const CallFacts&) override { return std::nullopt; }
+};
+
+}  // namespace carillon::calls
