@@ -1,0 +1,197 @@
+#include "signaling/calls/module.h"
+
+#include "config/base/log.h"
+#include "signaling/calls/settings.h"
+#include "signaling/jingle/invite.h"
+#include "signaling/session/session.h"
+#include "signaling/storage/storage.h"
+
+namespace carillon::calls {
+namespace {
+
+constexpr int kPriority = 50;  // after what may forbid a stanza (blocking), before what only looks at it
+constexpr std::size_t kWaitingRecords = 10'000;
+constexpr std::chrono::milliseconds kPollInterval{500};
+
+}  // namespace
+
+CallsModule::CallsModule(runtime::ModuleContext& context)
+    : context_{context}, settings_{read_settings(context.settings())} {
+    if (auto* policy = context.service<CallPolicy>()) policy_ = policy;
+    if (auto* switchboard = context.service<Switchboard>()) {
+        auto& slot = switchboard->slot(context.shard());
+        if (!slot) slot = std::make_shared<ShardCalls>(nullptr);
+        shard_ = slot;
+    } else {
+        shard_ = std::make_shared<ShardCalls>(nullptr);
+    }
+    const std::string host{context.host().str()};
+    shard_->modules[host] = this;
+    shard_->controller.attach(host, *this);
+    hooks_ +=
+        context.intercept(runtime::Stage::from_local, kPriority, [this](xmpp::Stanza& stanza) { return sent(stanza); });
+    hooks_ += context.sessions({.bound = {},
+                                .available = {},
+                                .unavailable = {},
+                                .closed = [this](session::Session& session) { session_closed(session.jid()); },
+                                .presence = {}});
+}
+
+CallsModule::~CallsModule() {
+    const std::string host{context_.host().str()};
+    shard_->controller.detach(host);
+    shard_->modules.erase(host);
+}
+
+bool CallsModule::serves(const xmpp::Jid& user) const {
+    return !user.node().empty() && shard_->modules.contains(user.domain());
+}
+
+void CallsModule::with_controller(std::size_t hash, std::function<void(CallsModule& there)> work) {
+    context_.on_owner(hash,
+                      [work = std::move(work)](runtime::Module& there) { work(static_cast<CallsModule&>(there)); });
+}
+
+runtime::Verdict CallsModule::sent(xmpp::Stanza& stanza) {
+    if (stanza.to().empty() || !serves(stanza.to())) return runtime::Verdict::pass;
+    if (stanza.is_iq()) return sent_iq(stanza);
+    if (stanza.is_message()) sent_message(stanza);
+    return runtime::Verdict::pass;
+}
+
+runtime::Verdict CallsModule::sent_iq(xmpp::Stanza& iq) {
+    const auto hash = pair_hash(iq.from(), iq.to());
+    if (!iq.is_iq_request()) {
+        // Answers to what the server sent in the other user's name are for nobody.
+        if (iq.id().starts_with(kOwnIqPrefix)) return runtime::Verdict::taken;
+        if (iq.is_error()) {
+            std::string condition = "error";
+            if (const auto* error = iq.element().child("error"))
+                if (const auto* child = error->first_child()) condition = child->name();
+            with_controller(hash, [from = iq.from(), to = iq.to(), id = std::string{iq.id()}, condition](
+                                      CallsModule& there) { there.controller().failed(from, to, id, condition); });
+        }
+        return runtime::Verdict::pass;
+    }
+    const auto* jingle = jingle::find_jingle(iq.element());
+    if (!jingle || iq.type() != "set" || iq.to().is_bare()) return runtime::Verdict::pass;
+    if (jingle->attribute("action") == "session-initiate" &&
+        !room_for_call(iq.from(), call_key(iq.from(), jingle->attribute("sid")), hash)) {
+        context_.reply_error(iq, xmpp::StanzaError::resource_constraint().with_text("too many calls"));
+        return runtime::Verdict::taken;
+    }
+    with_controller(hash, [host = std::string{context_.host().str()}, stanza = std::move(iq)](
+                              CallsModule& there) mutable { there.controller().take(host, std::move(stanza)); });
+    return runtime::Verdict::taken;
+}
+
+void CallsModule::sent_message(const xmpp::Stanza& message) {
+    if (message.is_error()) return;
+    const auto invite = jingle::parse_invite(message.element());
+    if (!invite) return;
+    const auto hash = pair_hash(message.from(), message.to());
+    if (invite->action == jingle::InviteAction::propose &&
+        !room_for_call(message.from(), call_key(message.from(), invite->id), hash))
+        return;
+    with_controller(hash, [host = std::string{context_.host().str()}, message](CallsModule& there) {
+        there.controller().observe(host, message);
+    });
+}
+
+/// Counts a new call of the sender's; false when there are too many already.
+bool CallsModule::room_for_call(const xmpp::Jid& full, const std::string& key, std::size_t owner) {
+    std::size_t count = 0;
+    const auto prefix = full.bare().str() + '/';
+    for (auto at = sessions_.lower_bound(prefix); at != sessions_.end() && at->first.starts_with(prefix); ++at)
+        count += at->second.size();
+    auto& calls = sessions_[full.str()];
+    if (!calls.contains(key) && count >= settings_.calls_per_user) {
+        if (calls.empty()) sessions_.erase(full.str());
+        return false;
+    }
+    calls[key] = owner;
+    return true;
+}
+
+void CallsModule::session_closed(const xmpp::Jid& full) {
+    const auto at = sessions_.find(full.str());
+    if (at == sessions_.end()) return;
+    for (const auto& [key, owner] : at->second) {
+        with_controller(owner, [full, key](CallsModule& there) { there.controller().session_gone(full, key); });
+    }
+    sessions_.erase(at);
+}
+
+bool CallsModule::watch_here(const xmpp::Jid& full, const std::string& key, std::size_t owner) {
+    auto* account = context_.account(full.bare());
+    if (!account || !account->session(full.resource())) return false;
+    sessions_[full.str()][key] = owner;
+    return true;
+}
+
+void CallsModule::watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) {
+    const auto back = context_.shard();  // as a hash it owns itself: shards are hash modulo their count
+    with_controller(std::hash<xmpp::Jid>{}(full.bare()), [full, key, back, done](CallsModule& there) {
+        const auto home = there.shard_->modules.find(full.domain());
+        const bool bound = home != there.shard_->modules.end() && home->second->watch_here(full, key, back);
+        there.with_controller(back, [done, bound](CallsModule&) { done(bound); });
+    });
+}
+
+void CallsModule::forget(const xmpp::Jid& full, const std::string& key) {
+    with_controller(std::hash<xmpp::Jid>{}(full.bare()), [full, key](CallsModule& there) {
+        const auto home = there.shard_->modules.find(full.domain());
+        if (home == there.shard_->modules.end()) return;
+        auto& sessions = home->second->sessions_;
+        const auto at = sessions.find(full.str());
+        if (at == sessions.end()) return;
+        at->second.erase(key);
+        if (at->second.empty()) sessions.erase(at);
+    });
+}
+
+void CallsModule::route(xmpp::Stanza stanza) { context_.route(std::move(stanza)); }
+
+void CallsModule::reply_error(const xmpp::Stanza& request, const xmpp::StanzaError& error) {
+    context_.reply_error(request, error);
+}
+
+void CallsModule::save(storage::CallRecord record) {
+    if (records_.size() >= kWaitingRecords) {
+        log::error("call record lost: storage is too slow", {{"call", record.id}});
+        return;
+    }
+    records_.push_back(std::move(record));
+    if (std::exchange(writing_, true)) return;
+    context_.spawn(write_records());
+}
+
+runtime::awaitable<void> CallsModule::write_records() {
+    while (!records_.empty()) {
+        auto record = std::move(records_.front());
+        records_.pop_front();
+        const auto id = record.id;
+        try {
+            co_await context_.storage().calls().put(std::move(record));
+        } catch (const storage::StorageError& error) {
+            log::error("call record not written", {{"call", id}, {"error", error.what()}});
+        }
+    }
+    writing_ = false;
+}
+
+void CallsModule::wake() {
+    if (std::exchange(woken_, true)) return;
+    timer_ = context_.after(kPollInterval, [this] {
+        woken_ = false;
+        shard_->controller.poll();
+    });
+}
+
+runtime::ModuleDescriptor calls_module() {
+    return {.info = {.name = "calls", .xep = 166, .version = "1.1.2", .summary = "Call control through relay workers"},
+            .make = [](runtime::ModuleContext& context) { return std::make_unique<CallsModule>(context); },
+            .enabled_by_default = true};
+}
+
+}  // namespace carillon::calls

@@ -1,0 +1,66 @@
+/// Call control of one virtual host as a module: sees the stanzas, hands them to the shard of the two users, and is
+/// what the controller stands on there.
+/// Spec: XEP-0166 1.1.2, XEP-0353 0.6.
+/// Not here: the rules (controller.h).
+#pragma once
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "signaling/calls/environment.h"
+#include "signaling/calls/switchboard.h"
+#include "signaling/runtime/module.h"
+
+namespace carillon::calls {
+
+/// Threading: one instance a shard, on that shard.
+class CallsModule final : public runtime::Module, public Environment {
+  public:
+    explicit CallsModule(runtime::ModuleContext& context);
+    ~CallsModule() override;
+
+    Controller& controller() { return shard_->controller; }
+    ShardCalls& shard() { return *shard_; }
+
+    // Environment
+    const CallSettings& settings() const override { return settings_; }
+    CallPolicy& policy() override { return *policy_; }
+    const Clock& clock() const override { return context_.clock(); }
+    void route(xmpp::Stanza stanza) override;
+    void reply_error(const xmpp::Stanza& request, const xmpp::StanzaError& error) override;
+    void save(storage::CallRecord record) override;
+    void watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) override;
+    void forget(const xmpp::Jid& full, const std::string& key) override;
+    void wake() override;
+
+  private:
+    /// Calls of a session of this shard: call key to the shard that has the call.
+    using CallsOfSession = std::map<std::string, std::size_t>;
+
+    runtime::Verdict sent(xmpp::Stanza& stanza);
+    runtime::Verdict sent_iq(xmpp::Stanza& iq);
+    void sent_message(const xmpp::Stanza& message);
+    void session_closed(const xmpp::Jid& full);
+    bool serves(const xmpp::Jid& user) const;
+    bool room_for_call(const xmpp::Jid& full, const std::string& key, std::size_t owner);
+    bool watch_here(const xmpp::Jid& full, const std::string& key, std::size_t owner);
+    void with_controller(std::size_t hash, std::function<void(CallsModule& there)> work);
+    runtime::awaitable<void> write_records();
+
+    runtime::ModuleContext& context_;
+    CallSettings settings_;
+    OpenPolicy open_policy_;
+    CallPolicy* policy_ = &open_policy_;
+    std::shared_ptr<ShardCalls> shard_;
+    std::map<std::string, CallsOfSession> sessions_;  // by full JID, of this host's users on this shard
+    std::deque<storage::CallRecord> records_;       // waiting to be written, in order
+    bool writing_ = false;
+    bool woken_ = false;
+    runtime::Registration timer_;
+    runtime::Registrations hooks_;  // declared last: handlers go away before what they use
+};
+
+runtime::ModuleDescriptor calls_module();
+
+}  // namespace carillon::calls
