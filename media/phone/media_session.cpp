@@ -1,0 +1,321 @@
+#include "media/phone/media_session.h"
+
+#include <algorithm>
+#include <array>
+#include <random>
+
+#include "media/quality/e_model.h"
+
+namespace carillon::phone {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFrameTime{20};
+constexpr milliseconds kFallBehind{1000};  // after a longer stall of this machine, time is skipped instead of caught up
+constexpr milliseconds kRtcpInterval{1000};
+constexpr unsigned kLeadInFrames = 15;  // silence first: the far end's path and keys may be a moment later
+constexpr std::size_t kMaxEarly = 100;
+constexpr std::size_t kMaxPacket = 2048;
+constexpr std::size_t kMaxDecoded = 5760;  // 120 ms at 48 kHz, the longest Opus packet
+constexpr std::uint8_t kRtpComponent = 1;
+constexpr std::uint8_t kRtcpComponent = 2;
+
+std::uint32_t random32() {
+    static thread_local std::random_device device;
+    return device();
+}
+
+std::int64_t wall_us() {
+    return duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+double ms(steady_clock::duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+
+std::string_view name_of(srtp::Profile profile) {
+    switch (profile) {
+        case srtp::Profile::aes128_cm_sha1_80:
+            return "AES_CM_128_HMAC_SHA1_80";
+        case srtp::Profile::aes128_cm_sha1_32:
+            return "AES_CM_128_HMAC_SHA1_32";
+        case srtp::Profile::aead_aes_128_gcm:
+            return "AEAD_AES_128_GCM";
+        case srtp::Profile::aead_aes_256_gcm:
+            return "AEAD_AES_256_GCM";
+    }
+    return "unknown";
+}
+
+quality::CodecImpairment impairment_of(codecs::AudioCodec codec) {
+    return codec == codecs::AudioCodec::opus ? quality::kOpus : quality::kG711WithConcealment;
+}
+
+}  // namespace
+
+MediaSession::MediaSession(MediaOptions options, std::optional<MediaSecurity> security, Send send)
+    : options_{std::move(options)},
+      security_{std::move(security)},
+      send_{std::move(send)},
+      frame_{codecs::format_of(options_.codec).sample_rate / 50},
+      encoder_{codecs::make_encoder(options_.codec)},
+      decoder_{codecs::make_decoder(options_.codec)},
+      sender_{random32(), static_cast<std::uint16_t>(random32() & 0x7FFF), random32()},  // first half: RFC 3711 §3.3.1
+      receiver_{codecs::format_of(options_.codec).clock_rate},
+      buffer_{codecs::format_of(options_.codec).clock_rate, options_.jitter} {
+    if (security_) {
+        dtls_ = std::make_unique<dtls::DtlsSrtp>(*security_->identity, security_->role, security_->remote,
+                                                 [this](Bytes datagram) { send_(kRtpComponent, datagram); });
+    }
+}
+
+MediaSession::~MediaSession() { stop(); }
+
+void MediaSession::connect() {
+    const std::scoped_lock lock{mutex_};
+    if (thread_.joinable() || stopped_) return;
+    connected_at_ = last_packet_ = steady_clock::now();
+    if (!options_.record.empty()) {
+        auto writer = wav::Writer::create(options_.record, codecs::format_of(options_.codec).sample_rate);
+        if (!writer) {
+            failure_ = writer.error();
+            return;
+        }
+        recorder_.emplace(std::move(*writer));
+    }
+    if (dtls_) dtls_->start();
+    thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
+}
+
+void MediaSession::receive(std::uint8_t component, Bytes datagram) {
+    if (datagram.empty() || datagram.size() > kMaxPacket) return;
+    const std::scoped_lock lock{mutex_};
+    if (stopped_) return;
+    const auto first = std::to_integer<unsigned>(datagram[0]);  // RFC 7983 §7
+    if (first >= 20 && first <= 63 && dtls_) {
+        dtls_->receive(datagram);
+        handshake();
+    } else if (first >= 128 && first <= 191) {
+        const bool rtcp = component == kRtcpComponent || is_rtcp(datagram);
+        if (security_ && !inbound_) {
+            if (early_.size() < kMaxEarly) early_.emplace_back(datagram.begin(), datagram.end());
+        } else {
+            on_media(datagram, rtcp);
+        }
+    } else {
+        ++rejected_;
+    }
+}
+
+void MediaSession::handshake() {
+    if (dtls_->state() == dtls::DtlsSrtp::State::failed && failure_.empty()) failure_ = "DTLS: " + dtls_->failure();
+    if (dtls_->keys() && !inbound_) use_keys();
+}
+
+void MediaSession::use_keys() {
+    const auto& keys = *dtls_->keys();
+    auto outbound = srtp::Session::create(keys.profile, keys.local, srtp::Direction::outbound);
+    auto inbound = srtp::Session::create(keys.profile, keys.remote, srtp::Direction::inbound);
+    if (!outbound || !inbound) {
+        failure_ = "SRTP: " + std::string{outbound ? inbound.error() : outbound.error()};
+        return;
+    }
+    outbound_ = std::move(*outbound);
+    inbound_ = std::move(*inbound);
+    for (const auto& packet : early_) on_media(packet, is_rtcp(packet));
+    early_.clear();
+}
+
+void MediaSession::on_media(Bytes packet, bool rtcp) {
+    if (!security_) {
+        rtcp ? on_rtcp(packet) : on_rtp(packet);
+        return;
+    }
+    std::vector<std::byte> plain{packet.begin(), packet.end()};
+    const auto size = rtcp ? inbound_->unprotect_rtcp(plain) : inbound_->unprotect_rtp(plain);
+    if (!size) {
+        ++rejected_;
+        return;
+    }
+    const auto opened = Bytes{plain}.first(*size);
+    rtcp ? on_rtcp(opened) : on_rtp(opened);
+}
+
+void MediaSession::on_rtp(Bytes packet) {
+    const auto rtp = parse_rtp(packet);
+    if (!rtp || rtp->payload_type != options_.payload_type) {  // comfort noise and events are not played
+        rejected_ += !rtp;
+        return;
+    }
+    const auto now = steady_clock::now();
+    last_packet_ = now;
+    if (!first_packet_ms_) first_packet_ms_ = ms(now - connected_at_);
+    receiver_.on_packet(*rtp, now);
+    buffer_.push(rtp->sequence, rtp->timestamp, rtp->payload_type, rtp->payload);
+}
+
+void MediaSession::on_rtcp(Bytes packet) {
+    const auto news = parse_rtcp(packet);
+    if (!news) {
+        ++rejected_;
+        return;
+    }
+    const auto ntp = ntp_now();
+    last_packet_ = steady_clock::now();
+    if (news->sender_ntp) receiver_.on_sender_report(*news->sender_ntp, last_packet_);
+    for (const auto& block : news->blocks) {
+        if (block.ssrc != sender_.ssrc()) continue;
+        remote_loss_ = block.fraction_lost;
+        if (const auto trip = round_trip(block, ntp)) round_trip_ms_ = static_cast<double>(trip->count()) / 1000;
+    }
+}
+
+void MediaSession::run(const std::stop_token& stop) {
+    auto due = steady_clock::now();
+    while (!stop.stop_requested()) {
+        std::this_thread::sleep_until(due);
+        const auto now = steady_clock::now();
+        if (now - due > kFallBehind) due = now;
+        due += kFrameTime;
+        const std::scoped_lock lock{mutex_};
+        if (dtls_) {
+            dtls_->on_timer();
+            handshake();
+        }
+        if (!failure_.empty()) return;
+        if (security_ && !outbound_) continue;
+        flowing_ = true;
+        play_frame();
+        send_frame();
+        if (now >= next_rtcp_) {
+            next_rtcp_ = now + kRtcpInterval;
+            send_rtcp(false);
+        }
+    }
+}
+
+void MediaSession::play_frame() {
+    std::array<std::int16_t, kMaxDecoded> room{};
+    while (decoded_.size() < frame_) {
+        const auto next = buffer_.pop();
+        std::size_t samples = frame_;
+        switch (next.state) {
+            case jitter::JitterBuffer::State::frame:
+                samples = decoder_->decode(next.payload, room);
+                if (samples == 0) {  // not of this codec: as good as lost
+                    samples = frame_;
+                    decoder_->conceal(std::span{room}.first(samples));
+                }
+                break;
+            case jitter::JitterBuffer::State::silence:
+                std::fill_n(room.begin(), samples, std::int16_t{0});
+                break;
+            default:
+                decoder_->conceal(std::span{room}.first(samples));
+                break;
+        }
+        if (next.state != jitter::JitterBuffer::State::waiting) buffer_.played(static_cast<std::uint32_t>(samples));
+        decoded_.insert(decoded_.end(), room.begin(), room.begin() + static_cast<std::ptrdiff_t>(samples));
+    }
+    if (receiver_.started()) {
+        delay_sum_ms_ += ms(buffer_.depth());
+        ++delay_count_;
+    }
+    if (recorder_) {
+        if (record_started_us_ == 0) record_started_us_ = wall_us();
+        recorder_->write(std::span{decoded_}.first(frame_));
+    }
+    decoded_.erase(decoded_.begin(), decoded_.begin() + frame_);
+}
+
+void MediaSession::send_frame() {
+    std::vector<std::int16_t> frame(frame_, 0);
+    const bool leading_in = frames_sent_ < kLeadInFrames;
+    if (!leading_in && !options_.play.empty()) {
+        if (play_started_us_ == 0) play_started_us_ = wall_us();
+        for (auto& sample : frame) {
+            if (position_ >= options_.play.size() && options_.loop) position_ = 0;
+            if (position_ >= options_.play.size()) break;
+            sample = options_.play[position_++];
+        }
+    }
+    std::array<std::byte, kMaxPacket> payload{};
+    const auto size = encoder_->encode(frame, std::span{payload}.first(1400));
+    const bool talkspurt = frames_sent_++ == 0;  // RFC 3551 §4.1: the marker starts one
+    transmit(kRtpComponent, sender_.packet(options_.payload_type, talkspurt, Bytes{payload}.first(size), frame_),
+             false);
+}
+
+void MediaSession::send_rtcp(bool bye) {
+    std::optional<ReportBlock> about;
+    if (receiver_.started()) about = receiver_.report(steady_clock::now());
+    transmit(options_.rtcp_mux ? kRtpComponent : kRtcpComponent, compose_rtcp(sender_, about, options_.cname, bye),
+             true);
+}
+
+void MediaSession::transmit(std::uint8_t component, std::vector<std::byte> packet, bool rtcp) {
+    if (outbound_) {
+        const auto length = packet.size();
+        packet.resize(length + srtp::kMaxOverhead);
+        const auto size = rtcp ? outbound_->protect_rtcp(packet, length) : outbound_->protect_rtp(packet, length);
+        if (!size) return;
+        packet.resize(*size);
+    }
+    send_(component, packet);
+}
+
+void MediaSession::stop() {
+    if (thread_.joinable()) {
+        thread_.request_stop();
+        thread_.join();
+    }
+    const std::scoped_lock lock{mutex_};
+    if (stopped_) return;
+    stopped_ = true;
+    if (flowing_) send_rtcp(true);
+    if (dtls_) dtls_->close();
+    if (recorder_ && !recorder_->close() && failure_.empty()) failure_ = options_.record + ": could not be written";
+}
+
+std::string MediaSession::failure() const {
+    const std::scoped_lock lock{mutex_};
+    return failure_;
+}
+
+std::chrono::milliseconds MediaSession::since_last_packet() const {
+    const std::scoped_lock lock{mutex_};
+    return duration_cast<milliseconds>(steady_clock::now() - last_packet_);
+}
+
+MediaReport MediaSession::report() const {
+    const std::scoped_lock lock{mutex_};
+    MediaReport out;
+    out.packets_sent = sender_.packets();
+    out.octets_sent = sender_.octets();
+    out.packets_received = receiver_.packets();
+    out.octets_received = receiver_.octets();
+    out.expected = receiver_.expected();
+    out.lost = receiver_.lost();
+    out.playout = buffer_.counters();
+    if (out.expected > 0) out.loss = std::max(0.0, static_cast<double>(out.lost) / static_cast<double>(out.expected));
+    out.jitter_ms = receiver_.jitter_ms();
+    out.round_trip_ms = round_trip_ms_;
+    out.remote_loss = remote_loss_;
+    if (delay_count_ > 0) out.playout_delay_ms = delay_sum_ms_ / static_cast<double>(delay_count_);
+    out.rejected = rejected_;
+    out.protection = !security_ ? "none" : dtls_->keys() ? std::string{name_of(dtls_->keys()->profile)} : "handshaking";
+    out.first_packet_after_ms = first_packet_ms_;
+    out.play_started_us = play_started_us_;
+    out.record_started_us = record_started_us_;
+    if (out.expected > 0) {
+        const auto unplayed = static_cast<double>(out.playout.late + out.playout.skipped);
+        const auto one_way = out.round_trip_ms.value_or(0) / 2 + out.playout_delay_ms + 20;
+        out.mos = quality::mean_opinion_score(
+            quality::Conditions{.loss = std::min(1.0, out.loss + unplayed / static_cast<double>(out.expected)),
+                                .one_way = milliseconds{static_cast<long>(one_way)},
+                                .codec = impairment_of(options_.codec)});
+    }
+    return out;
+}
+
+}  // namespace carillon::phone
