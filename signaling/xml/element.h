@@ -33,6 +33,10 @@ class Element {
     bool has_attribute(std::string_view name) const;
     const std::vector<Attribute>& attributes() const { return attributes_; }
     Element& set(std::string_view name, std::string_view value);
+    /// As set(), for a parser that knows the name to be new.
+    void append_attribute(std::string name, std::string_view value) {
+        attributes_.emplace_back(std::move(name), std::string{value});
+    }
     void remove_attribute(std::string_view name);
 
     const std::vector<Node>& nodes() const { return nodes_; }

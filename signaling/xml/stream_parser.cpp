@@ -1,0 +1,297 @@
+#include "signaling/xml/stream_parser.h"
+
+#include <expat.h>
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <vector>
+
+namespace carillon::xml {
+namespace {
+
+constexpr char kSeparator = '\n';  // cannot occur in a namespace name: attribute values are normalised
+constexpr std::size_t kMaxToken = 32 * 1024;  // one tag with its attributes; each new byte scans it again
+constexpr std::string_view kXmlNs = "http://www.w3.org/XML/1998/namespace";
+
+struct Name {
+    std::string_view ns;
+    std::string_view local;
+};
+
+Name split(const XML_Char* raw) {
+    const std::string_view text{raw};
+    const auto at = text.find(kSeparator);
+    if (at == std::string_view::npos) return {{}, text};
+    return {text.substr(0, at), text.substr(at + 1)};
+}
+
+std::string attribute_name(Name name) {
+    if (name.ns.empty()) return std::string{name.local};
+    if (name.ns == kXmlNs) return "xml:" + std::string{name.local};
+    return '{' + std::string{name.ns} + '}' + std::string{name.local};
+}
+
+}  // namespace
+
+/// What expat's C callbacks work on. They are noexcept: running out of memory ends the process, as anywhere.
+struct StreamParser::Impl {
+    explicit Impl(ParserLimits given) : limits{given} { begin(); }
+    ~Impl() { XML_ParserFree(parser); }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    void begin() {
+        if (parser) XML_ParserFree(parser);
+        parser = XML_ParserCreateNS("UTF-8", kSeparator);
+        if (!parser) throw std::bad_alloc{};
+        XML_SetUserData(parser, this);
+        // Expat would hold a complete stanza back to save re-scanning; kMaxToken bounds that work instead.
+        XML_SetReparseDeferralEnabled(parser, XML_FALSE);
+        XML_SetElementHandler(parser, on_start, on_end);
+        XML_SetCharacterDataHandler(parser, on_text);
+        XML_SetStartNamespaceDeclHandler(parser, on_namespace);
+        XML_SetXmlDeclHandler(parser, on_xml_declaration);
+        // RFC 6120 §11.1: what a stream must not contain.
+        XML_SetStartDoctypeDeclHandler(
+            parser, [](void* self, const XML_Char*, const XML_Char*, const XML_Char*, int) noexcept {
+                static_cast<Impl*>(self)->fail("restricted-xml", "document type declarations are not allowed");
+            });
+        XML_SetCommentHandler(parser, [](void* self, const XML_Char*) noexcept {
+            static_cast<Impl*>(self)->fail("restricted-xml", "comments are not allowed");
+        });
+        XML_SetProcessingInstructionHandler(parser, [](void* self, const XML_Char*, const XML_Char*) noexcept {
+            static_cast<Impl*>(self)->fail("restricted-xml", "processing instructions are not allowed");
+        });
+        XML_SetSkippedEntityHandler(parser, [](void* self, const XML_Char*, int) noexcept {
+            static_cast<Impl*>(self)->fail("restricted-xml", "entity references are not allowed");
+        });
+        depth = 0;
+        elements = 0;
+        open.clear();
+        content_ns.clear();
+        events.clear();
+        suspended = false;
+        fed = 0;
+        mark = 0;
+        consumed = 0;
+    }
+
+    void fail(std::string_view condition, std::string text) {
+        if (!fault) fault = StreamFault{condition, std::move(text)};
+        XML_StopParser(parser, XML_FALSE);
+    }
+
+    void emit(StreamEvent what) {
+        events.push_back(std::move(what));  // <stream/> alone makes two at once: expat suspends after both
+        mark = position_after();
+        XML_StopParser(parser, XML_TRUE);
+    }
+
+    std::size_t position_after() const {
+        return static_cast<std::size_t>(XML_GetCurrentByteIndex(parser)) +
+               static_cast<std::size_t>(XML_GetCurrentByteCount(parser));
+    }
+
+    void start(const XML_Char* raw_name, const XML_Char** raw_attributes) {
+        consumed = position_after();
+        const auto name = split(raw_name);
+        if (fault) return;
+        if (depth > limits.depth) return fail("policy-violation", "elements are nested too deeply");
+        const auto count = static_cast<std::size_t>(XML_GetSpecifiedAttributeCount(parser)) / 2;
+        if (count > limits.attributes) return fail("policy-violation", "an element has too many attributes");
+        if (++elements > limits.elements) return fail("policy-violation", "a stanza has too many elements");
+        Element element{name.local, name.ns};
+        for (const auto** at = raw_attributes; *at; at += 2)
+            element.append_attribute(attribute_name(split(at[0])), at[1]);
+        ++depth;
+        if (depth == 1) {
+            root_ns = element.ns();
+            elements = 0;
+            return emit(StreamOpen{std::move(element), content_ns});
+        }
+        if (depth == 2) {
+            stanza = std::move(element);
+            open.assign(1, &stanza);
+        } else {
+            // The open elements are each the last node of the one before: nothing moves them while they are open.
+            open.push_back(&open.back()->append(std::move(element)));
+        }
+    }
+
+    void end() {
+        consumed = position_after();
+        if (fault) return;
+        --depth;
+        if (depth == 0) return emit(StreamClose{});
+        open.pop_back();
+        if (depth == 1) {
+            if (position_after() - mark > limits.stanza_bytes)
+                return fail("policy-violation", "the stanza is too large");
+            elements = 0;
+            emit(std::move(stanza));
+        }
+    }
+
+    void text(std::string_view piece) {
+        consumed = position_after();
+        if (fault) return;
+        if (depth > 1) {
+            open.back()->add_text(piece);
+            return;
+        }
+        // Between stanzas: white space keeps connections alive (RFC 6120 §4.6.1), anything else has no place.
+        if (piece.find_first_not_of(" \t\r\n") != std::string_view::npos)
+            return fail("bad-format", "text outside a stanza");
+        mark = position_after();
+    }
+
+    static void on_start(void* self, const XML_Char* name, const XML_Char** attributes) noexcept {
+        static_cast<Impl*>(self)->start(name, attributes);
+    }
+    static void on_end(void* self, const XML_Char*) noexcept { static_cast<Impl*>(self)->end(); }
+    static void on_text(void* self, const XML_Char* text, int length) noexcept {
+        static_cast<Impl*>(self)->text({text, static_cast<std::size_t>(length)});
+    }
+    static void on_namespace(void* self, const XML_Char* prefix, const XML_Char* uri) noexcept {
+        auto& impl = *static_cast<Impl*>(self);
+        if (impl.depth == 0 && !prefix && uri) impl.content_ns = uri;
+    }
+    static void on_xml_declaration(void* self, const XML_Char* version, const XML_Char* encoding, int) noexcept {
+        auto& impl = *static_cast<Impl*>(self);
+        if (!version) impl.fail("restricted-xml", "text declarations are not allowed");
+        if (!encoding) return;
+        std::string name{encoding};
+        std::ranges::transform(name, name.begin(),
+                               [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        if (name != "utf-8") impl.fail("unsupported-encoding", "streams are UTF-8");
+    }
+
+    void parse() {
+        // A copy of the rest waits inside expat while it is suspended, so chunk need only outlive a restart.
+        const auto status = suspended ? XML_ResumeParser(parser)
+                                      : XML_Parse(parser, chunk.data(), static_cast<int>(chunk.size()), XML_FALSE);
+        XML_ParsingStatus state{};
+        XML_GetParsingStatus(parser, &state);
+        suspended = state.parsing == XML_SUSPENDED;
+        if (!suspended) waiting = false;
+        if (fault || status != XML_STATUS_ERROR) return;
+        switch (XML_GetErrorCode(parser)) {
+            case XML_ERROR_UNBOUND_PREFIX:
+            case XML_ERROR_RESERVED_PREFIX_XML:
+            case XML_ERROR_RESERVED_PREFIX_XMLNS:
+            case XML_ERROR_RESERVED_NAMESPACE_URI:
+                fault = StreamFault{"bad-namespace-prefix", "a namespace prefix is not declared or is reserved"};
+                return;
+            case XML_ERROR_UNDEFINED_ENTITY:
+            case XML_ERROR_AMPLIFICATION_LIMIT_BREACH:
+                fault = StreamFault{"restricted-xml", "entity references are not allowed"};
+                return;
+            case XML_ERROR_MISPLACED_XML_PI:
+                fault = StreamFault{"restricted-xml", "an XML declaration stands inside the stream"};
+                return;
+            case XML_ERROR_INCORRECT_ENCODING:
+            case XML_ERROR_UNKNOWN_ENCODING:
+                fault = StreamFault{"unsupported-encoding", "streams are UTF-8"};
+                return;
+            default:
+                fault = StreamFault{"not-well-formed", XML_ErrorString(XML_GetErrorCode(parser))};
+        }
+    }
+
+    XML_Parser parser = nullptr;
+    ParserLimits limits;
+    std::size_t depth = 0;
+    std::size_t elements = 0;
+    std::string content_ns;
+    std::string root_ns;
+    Element stanza;
+    std::vector<Element*> open;
+    std::deque<StreamEvent> events;
+    std::optional<StreamFault> fault;
+    std::string chunk;     // the bytes last fed; fed - chunk.size() is the stream offset of its first
+    bool waiting = false;  // chunk has not been parsed to its end
+    bool suspended = false;
+    bool closed = false;
+    std::size_t fed = 0;
+    std::size_t mark = 0;      // offset after the last event
+    std::size_t consumed = 0;  // offset after the last token that expat has told of
+};
+
+StreamParser::StreamParser(ParserLimits limits) : impl_{std::make_unique<Impl>(limits)} {}
+StreamParser::~StreamParser() = default;
+StreamParser::StreamParser(StreamParser&&) noexcept = default;
+StreamParser& StreamParser::operator=(StreamParser&&) noexcept = default;
+
+void StreamParser::feed(std::string_view bytes) {
+    if (bytes.empty()) return;
+    impl_->chunk.assign(bytes);
+    impl_->fed += bytes.size();
+    impl_->waiting = true;
+}
+
+StreamEvent StreamParser::next() {
+    auto& impl = *impl_;
+    if (impl.closed) return StreamClose{};
+    if (impl.events.empty() && impl.waiting) impl.parse();
+    if (!impl.events.empty()) {
+        auto event = std::move(impl.events.front());
+        impl.events.pop_front();
+        impl.closed = std::holds_alternative<StreamClose>(event);
+        return event;
+    }
+    if (impl.fault) return *impl.fault;
+    if (impl.fed - impl.mark > impl.limits.stanza_bytes || impl.fed - impl.consumed > kMaxToken) {
+        impl.fault = StreamFault{"policy-violation", "the stanza is too large"};
+        return *impl.fault;
+    }
+    // Nothing waits: give the memory of a rare large chunk back.
+    if (impl.chunk.capacity() > 4096) std::string{}.swap(impl.chunk);
+    return NeedMore{};
+}
+
+void StreamParser::restart() {
+    auto& impl = *impl_;
+    std::string rest;
+    if (impl.waiting) {
+        const auto chunk_begins = impl.fed - impl.chunk.size();
+        rest = impl.chunk.substr(std::min(impl.mark - std::min(impl.mark, chunk_begins), impl.chunk.size()));
+    }
+    restart_discarding();
+    feed(rest);
+}
+
+void StreamParser::restart_discarding() {
+    impl_->chunk.clear();
+    impl_->waiting = false;
+    impl_->closed = false;
+    impl_->fault.reset();
+    impl_->begin();
+}
+
+void StreamParser::set_limits(ParserLimits limits) { impl_->limits = limits; }
+
+bool StreamParser::has_pending() const { return impl_->waiting; }
+
+std::expected<Element, std::string_view> parse_document(std::string_view text, ParserLimits limits) {
+    // A stream of one stanza; the document may begin with an XML declaration, which is passed over.
+    if (text.starts_with("<?xml")) {
+        const auto end = text.find("?>");
+        if (end == std::string_view::npos) return std::unexpected{std::string_view{"not-well-formed"}};
+        text.remove_prefix(end + 2);
+    }
+    StreamParser parser{limits};
+    parser.feed("<document>");
+    if (!std::holds_alternative<StreamOpen>(parser.next())) return std::unexpected{std::string_view{"not-well-formed"}};
+    if (!std::holds_alternative<NeedMore>(parser.next())) return std::unexpected{std::string_view{"not-well-formed"}};
+    parser.feed(text);
+    auto event = parser.next();
+    if (const auto* fault = std::get_if<StreamFault>(&event)) return std::unexpected{fault->condition};
+    auto* element = std::get_if<Element>(&event);
+    if (!element) return std::unexpected{std::string_view{"not-well-formed"}};
+    Element whole = std::move(*element);
+    if (!std::holds_alternative<NeedMore>(parser.next())) return std::unexpected{std::string_view{"not-well-formed"}};
+    return whole;
+}
+
+}  // namespace carillon::xml

@@ -1,0 +1,68 @@
+/// Bytes of an XML stream to its header, stanzas and end, one event at a time.
+/// Spec: RFC 6120 §4 (streams), §11 (what of XML is allowed).
+/// Not here: what the header and stanzas mean (stream/), WebSocket frames (parse_document() serves them).
+#pragma once
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "signaling/xml/element.h"
+
+namespace carillon::xml {
+
+/// Past any of these the stream fails with policy-violation, before memory is spent.
+struct ParserLimits {
+    std::size_t stanza_bytes = 256 * 1024;
+    std::size_t depth = 64;       ///< elements inside one another, the stanza itself being 1
+    std::size_t attributes = 64;  ///< of one element
+    std::size_t elements = 8192;  ///< of one stanza
+};
+
+/// The opening tag of the stream. `content_ns` is the default namespace that it declares.
+struct StreamOpen {
+    Element root;
+    std::string content_ns;
+};
+struct StreamClose {};
+/// `condition` is a stream error condition of RFC 6120 §4.9.3.
+struct StreamFault {
+    std::string_view condition;
+    std::string text;
+};
+struct NeedMore {};
+
+using StreamEvent = std::variant<NeedMore, StreamOpen, Element, StreamClose, StreamFault>;
+
+/// A push parser that stops after each event, so that what follows a stream restart is never parsed too early.
+/// Threading: one thread at a time.  Owns: the expat parser.
+class StreamParser {
+  public:
+    explicit StreamParser(ParserLimits limits = {});
+    ~StreamParser();
+    StreamParser(StreamParser&&) noexcept;
+    StreamParser& operator=(StreamParser&&) noexcept;
+
+    /// Takes bytes from the peer. Call only after next() said NeedMore.
+    void feed(std::string_view bytes);
+    /// The next event of what was fed. After StreamClose or StreamFault the same event comes for ever.
+    StreamEvent next();
+    /// Begins a new stream (RFC 6120 §4.3.3) with the bytes that were not parsed yet.
+    void restart();
+    /// As restart(), but what was not parsed yet is dropped: after STARTTLS, where it came in the clear.
+    void restart_discarding();
+    void set_limits(ParserLimits limits);
+    /// Whether bytes wait that next() has not looked at.
+    bool has_pending() const;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// Parses one complete element. On failure the stream error condition that fits.
+std::expected<Element, std::string_view> parse_document(std::string_view text, ParserLimits limits = {});
+
+}  // namespace carillon::xml
