@@ -14,6 +14,7 @@
 
 #include "config/base/clock.h"
 #include "signaling/session/roster.h"
+#include "signaling/storage/scram_keys.h"
 #include "signaling/xml/element.h"
 #include "signaling/xmpp/jid.h"
 
@@ -23,15 +24,6 @@ using boost::asio::awaitable;
 
 struct StorageError : std::runtime_error {
     using std::runtime_error::runtime_error;
-};
-
-/// SCRAM keys of one mechanism (RFC 5802 §3); binary strings. Passwords are never stored.
-struct ScramKeys {
-    std::string mechanism;  ///< SCRAM-SHA-1 or SCRAM-SHA-256
-    std::string salt;
-    std::uint32_t iterations = 0;
-    std::string stored_key;
-    std::string server_key;
 };
 
 class UserStore {

@@ -1,0 +1,96 @@
+/// The server's side of one SASL negotiation, without sockets, storage or threads.
+/// Spec: RFC 6120 §6, RFC 4616 (PLAIN), RFC 5802 (SCRAM), XEP-0440 (channel-binding types).
+/// Not here: XML and base64 (stream/), looking keys up (the caller, when asked by NeedKeys).
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/base/secret.h"
+#include "signaling/auth/scram.h"
+#include "signaling/xmpp/jid.h"
+
+namespace carillon::auth {
+
+/// Of the connection that authenticates.
+struct Security {
+    bool tls = false;
+    ChannelBindings bindings;
+    bool plain_allowed = true;  ///< inside TLS only, whatever this says
+};
+
+/// Strongest first: SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS (where the channel can be bound), SCRAM-SHA-256, SCRAM-SHA-1,
+/// PLAIN.
+std::vector<std::string> mechanisms_for(const Security& security);
+/// XEP-0440: the channel-binding types this connection has.
+std::vector<std::string> binding_types_for(const Security& security);
+
+struct Challenge {
+    std::string data;
+};
+/// Look up the SCRAM keys of `user` for `mechanism` and hand them to SaslServer::keys().
+struct NeedKeys {
+    xmpp::Jid user;  ///< bare
+    std::string mechanism;
+};
+/// Run `work` off the io threads and hand its answer to SaslServer::checked().
+struct NeedCheck {
+    std::function<bool()> work;
+};
+struct Success {
+    xmpp::Jid user;    ///< bare
+    std::string data;  ///< additional data with success; may be empty
+};
+/// `condition` is a SASL error condition of RFC 6120 §6.5.
+struct Failure {
+    std::string_view condition;
+    std::string text;
+};
+using Step = std::variant<Challenge, NeedKeys, NeedCheck, Success, Failure>;
+
+struct SaslOptions {
+    std::string domain;                  ///< the virtual host
+    Secret decoy_secret;                 ///< of the server; makes answers for unknown users repeatable
+    std::uint32_t iterations = 10000;    ///< what unknown users seem to have
+    std::function<std::string()> nonce;  ///< empty: 144 random bits
+};
+
+/// Call start(), then what each step asks for, until Success or Failure. After a Failure start() may be called again.
+/// Threading: one thread at a time.
+class SaslServer {
+  public:
+    SaslServer(Security security, SaslOptions options);
+    ~SaslServer();
+
+    /// `initial` is the decoded initial response; nullopt when the client sent none.
+    Step start(std::string_view mechanism, std::optional<std::string_view> initial);
+    Step response(std::string_view data);
+    /// Answers NeedKeys; nullopt: no such user.
+    Step keys(std::optional<storage::ScramKeys> found);
+    /// Answers NeedCheck.
+    Step checked(bool matches);
+    static Step abort() { return Failure{"aborted", {}}; }
+    std::string_view mechanism() const { return mechanism_; }
+
+  private:
+    Step plain_message(std::string_view message);
+    Step scram_first(std::string_view message);
+    Step scram_final(std::string_view message);
+    std::optional<Failure> identify(std::string_view authcid, std::string_view authzid);
+
+    enum class State { idle, first, keys, check, final_ };
+    Security security_;
+    SaslOptions options_;
+    State state_ = State::idle;
+    std::string mechanism_;
+    std::optional<ScramServer> scram_;
+    xmpp::Jid user_;
+    Secret password_;
+};
+
+}  // namespace carillon::auth

@@ -1,0 +1,52 @@
+/// Server certificates: one per virtual host, chosen by SNI, exchanged while connections live.
+/// Spec: RFC 7590 (TLS in XMPP), RFC 6066 §3 (SNI), RFC 7301 (ALPN), RFC 6120 §13.7.1.2 (certificate identities).
+#pragma once
+#include <atomic>
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace carillon::net {
+
+struct CertificateFiles {
+    std::string domain;
+    std::filesystem::path certificate;  ///< PEM, chain included
+    std::filesystem::path key;          ///< PEM
+};
+
+struct TlsOptions {
+    std::vector<std::string> alpn;  ///< e.g. {"xmpp-client"}; a client that offers none of them is served all the same
+    bool allow_tls12 = true;        ///< false: TLS 1.3 only
+};
+
+/// Threading: any thread; load() replaces what new handshakes use, connections keep what they have.
+class TlsContext {
+  public:
+    struct Loaded;
+
+    explicit TlsContext(TlsOptions options);
+    ~TlsContext();
+    /// Reads the files anew. On failure the old ones stay, and the text says which file is wrong and why.
+    std::expected<void, std::string> load(const std::vector<CertificateFiles>& files);
+    /// What a handshake holds on to while its SSL lives; nullptr before the first load().
+    std::shared_ptr<const Loaded> current() const;
+    /// A server-side SSL for a new connection.
+    static ssl_st* make_ssl(const Loaded& loaded);
+    /// The default host's context with one more reference, for libraries that want a SSL_CTX of their own (Beast).
+    static ssl_ctx_st* share(const Loaded& loaded);
+
+  private:
+    TlsOptions options_;
+    std::atomic<std::shared_ptr<const Loaded>> loaded_;
+};
+
+/// Writes a self-signed certificate (EC P-256, ten years; dNSName, xmppAddr, and localhost addresses when that is the
+/// domain) and its key, the key readable by the owner alone.
+std::expected<void, std::string> make_self_signed(const CertificateFiles& files);
+
+}  // namespace carillon::net
