@@ -146,10 +146,14 @@ struct ModuleInfo {
     std::string_view summary;  ///< one line, shown by `carillonctl module list`
 };
 
-class Module {
+/// One piece of business that the Repository injects where the configuration names it.
+class Component {
   public:
-    virtual ~Module() = default;
+    virtual ~Component() = default;
 };
+
+/// The XMPP-flavoured Component: made with a ModuleContext, works through registrations.
+class Module : public Component {};
 
 /// How the repository makes a module.
 struct ModuleDescriptor {

@@ -1,0 +1,345 @@
+#include "signaling/router/router.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "config/base/log.h"
+#include "signaling/router/delivery_rules.h"
+#include "signaling/router/iq_service.h"
+#include "signaling/router/presence_state.h"
+
+namespace carillon::router {
+
+namespace asio = boost::asio;
+using runtime::Target;
+using session::LocalAccount;
+using xmpp::Stanza;
+using xmpp::StanzaError;
+
+namespace {
+
+constexpr std::chrono::milliseconds kReloadPoll{2};
+
+bool has_non_negative(const LocalAccount& account) {
+    for (const auto& session : account.local_sessions()) {
+        if (session->available() && session->priority() >= 0) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+Router::Router(runtime::Environment& environment, runtime::Shard& shard, session::SessionServer& sessions)
+    : Server{"route"},
+      environment_{environment},
+      shard_{shard},
+      sessions_{sessions},
+      questions_{shard.io(), shard.index()},
+      routed_{counter("routed")},
+      between_shards_{counter("between_shards")},
+      delivered_{counter("delivered")},
+      kept_{counter("kept")},
+      bounced_{counter("bounced")},
+      dropped_no_resource_{counter("dropped_no_resource")},
+      dropped_no_user_{counter("dropped_no_user")},
+      dropped_presence_{counter("dropped_presence")},
+      dropped_unasked_{counter("dropped_unasked_answer")},
+      dropped_remote_{counter("dropped_remote")},
+      dropped_undelivered_{counter("dropped_undelivered")} {}
+
+void Router::route(Stanza stanza) {
+    queue_.push_back(std::move(stanza));
+    if (draining_ || drain_posted_) return;
+    drain_posted_ = true;
+    shard_.post([this] {
+        drain_posted_ = false;
+        drain();
+    });
+}
+
+void Router::drain() {
+    if (draining_) return;
+    draining_ = true;
+    while (!queue_.empty()) {
+        auto stanza = std::move(queue_.front());
+        queue_.pop_front();
+        dispatch(std::move(stanza), nullptr);
+    }
+    draining_ = false;
+}
+
+void Router::arrive(runtime::Message message) {
+    if (message.purpose == runtime::Message::Purpose::answer) {
+        if (!questions_.answer(message.stanza)) dropped_unasked_.add();
+        return;
+    }
+    dispatch(std::move(message.stanza), nullptr);
+    drain();
+}
+
+void Router::dispatch(Stanza stanza, std::function<void()> done) {
+    routed_.add();
+    const auto finish = [&] {
+        if (done) done();
+    };
+    if (to_question(stanza)) return finish();
+    const auto& to = stanza.to();
+    const auto owner = environment_.owner(to);
+    const auto send_to_owner = [&] {
+        between_shards_.add();
+        environment_.channel->send(shard_.index(), owner, {runtime::Message::Purpose::deliver, std::move(stanza)});
+        finish();
+    };
+    if (const auto served = served_.find(to.domain()); served != served_.end()) {
+        if (owner != shard_.index()) return send_to_owner();
+        run_domain(served->second, std::move(stanza));
+        return finish();
+    }
+    auto* host = environment_.host(shard_.index(), to.domain());
+    if (!host) {
+        to_elsewhere(stanza);
+        return finish();
+    }
+    if (to.node().empty()) return to_host(*host, std::move(stanza), std::move(done));
+    if (owner != shard_.index()) return send_to_owner();
+    sessions_.submit(*host, to.bare(), std::move(stanza), std::move(done));
+}
+
+/// An answer to a question of the server's goes to the shard that asked; answers to users' questions go on as usual.
+bool Router::to_question(Stanza& answer) {
+    if (!answer.is_iq() || answer.is_iq_request()) return false;
+    if (answer.to().is_full() && !answer.to().node().empty() &&
+        environment_.host(shard_.index(), answer.to().domain())) {
+        return false;
+    }
+    const auto asked = Questions::shard_of(answer.id(), environment_.shards.size());
+    if (!asked) return false;
+    if (*asked == shard_.index()) return questions_.answer(answer);
+    environment_.channel->send(shard_.index(), *asked, {runtime::Message::Purpose::answer, std::move(answer)});
+    return true;
+}
+
+void Router::run_domain(const DomainHandler& handler, Stanza stanza) {
+    const auto call = handler;  // the handler may end its own registration
+    try {
+        call(std::move(stanza));
+    } catch (const std::exception& error) {
+        log::error("a served domain's handler threw", {{"what", error.what()}});
+    }
+}
+
+void Router::to_host(runtime::VirtualHost& host, Stanza stanza, std::function<void()> done) {
+    if (stanza.is_iq_request()) {
+        if (auto later = IqService::handle(host, Target::host, std::move(stanza))) {
+            asio::co_spawn(shard_.io(), std::move(*later), [done = std::move(done)](std::exception_ptr) {
+                if (done) done();
+            });
+            return;
+        }
+    } else if (stanza.is_iq()) {
+        dropped_unasked_.add();
+    } else if (stanza.is_message()) {
+        reply_error(stanza, StanzaError::service_unavailable());
+    } else {
+        dropped_presence_.add();
+    }
+    if (done) done();
+}
+
+/// RFC 6120 §10.4: no other server is spoken to.
+void Router::to_elsewhere(const Stanza& stanza) {
+    if (stanza.is_presence() && !is_subscription(stanza.type())) return dropped_remote_.add();
+    reply_error(stanza, StanzaError::remote_server_not_found());
+}
+
+void Router::reply_error(const Stanza& stanza, const StanzaError& error) {
+    auto reply = xmpp::error_reply(stanza.element(), error);
+    if (!reply) return;
+    bounced_.add();
+    if (auto parsed = Stanza::parse(std::move(*reply))) route(std::move(*parsed));
+}
+
+void Router::ask(Stanza iq, std::chrono::milliseconds deadline, std::shared_ptr<runtime::Liveness> owner,
+                 Answered done) {
+    if (questions_.ask(iq, deadline, std::move(owner), std::move(done))) route(std::move(iq));
+}
+
+session::Account* Router::account(const xmpp::Jid& bare) {
+    auto* found = sessions_.find(bare);
+    return found && found->loaded() ? found : nullptr;
+}
+
+runtime::Registration Router::serve_domain(const xmpp::Jid& domain, DomainHandler handler) {
+    const std::string name{domain.domain()};
+    if (environment_.host(shard_.index(), name) || !served_.try_emplace(name, std::move(handler)).second) {
+        throw std::logic_error{"domain " + name + " is served already"};
+    }
+    return runtime::Registration{[this, name] { served_.erase(name); }};
+}
+
+std::optional<session::awaitable<void>> Router::perform(LocalAccount& account, Stanza stanza) {
+    if (stanza.is_presence() && stanza.to().empty()) {  // undirected, of a session of this account
+        auto* session = account.session(stanza.from().resource());
+        if (!session) return std::nullopt;
+        if (const auto error = check_presence(stanza)) {
+            if (auto reply = xmpp::error_reply(stanza.element(), *error)) session->send(*reply);
+        } else {
+            apply_presence(sessions_, *session, std::move(stanza));
+        }
+        return std::nullopt;
+    }
+    if (!account.exists()) {
+        to_nobody(stanza);
+        return std::nullopt;
+    }
+    if (!stanza.to().empty() &&
+        account.host().handlers.intercept(runtime::Stage::to_local, stanza) == runtime::Verdict::taken) {
+        return std::nullopt;
+    }
+    switch (stanza.kind()) {
+        case xmpp::StanzaKind::iq:
+            return deliver_iq(account, std::move(stanza));
+        case xmpp::StanzaKind::message:
+            return deliver_message(account, std::move(stanza));
+        case xmpp::StanzaKind::presence:
+            deliver_presence(account, stanza);
+            break;
+    }
+    return std::nullopt;
+}
+
+/// RFC 6121 §8.5.1.
+void Router::to_nobody(const Stanza& stanza) {
+    if (stanza.is_message() && message_to_nobody(message_type(stanza.type())) == MessageAction::bounce) {
+        return reply_error(stanza, StanzaError::service_unavailable());
+    }
+    if (stanza.is_iq_request()) return reply_error(stanza, StanzaError::service_unavailable());
+    if (stanza.is_presence() && stanza.type() == "probe") {  // RFC 6121 §4.3.2: as for a contact that never agreed
+        return route(Stanza::presence(stanza.to().bare(), stanza.from().bare(), "unsubscribed"));
+    }
+    dropped_no_user_.add();
+}
+
+/// RFC 6121 §8.5.2.1.3, §8.5.3: to a session unchanged; to the bare JID answered on behalf of the account.
+std::optional<session::awaitable<void>> Router::deliver_iq(LocalAccount& account, Stanza iq) {
+    if (iq.to().is_full()) {
+        if (auto* session = account.session(iq.to().resource())) {
+            delivered_.add();
+            session->send(iq.element());
+        } else if (iq.is_iq_request()) {
+            reply_error(iq, StanzaError::service_unavailable());
+        } else {
+            dropped_no_resource_.add();
+        }
+        return std::nullopt;
+    }
+    if (!iq.is_iq_request()) {
+        dropped_unasked_.add();
+        return std::nullopt;
+    }
+    return IqService::handle(account.host(), Target::account, std::move(iq));
+}
+
+/// RFC 6121 §8.5.2.1.2, §8.5.3.
+void Router::deliver_presence(LocalAccount& account, const Stanza& presence) {
+    const auto type = presence.type();
+    if (presence.to().is_full() && !is_subscription(type)) {
+        if (auto* session = account.session(presence.to().resource())) {
+            delivered_.add();
+            return session->send(presence.element());
+        }
+        return dropped_presence_.add();
+    }
+    if (type == "probe" || type == "error") return dropped_presence_.add();
+    // §3.1.3 wants a request with every available resource, §3.1.6 a state change with every interested one.
+    const bool to_interested = is_subscription(type) && type != "subscribe";
+    for (const auto& session : account.local_sessions()) {
+        if (to_interested ? session->interested() : session->available()) {
+            delivered_.add();
+            session->send(presence.element());
+        }
+    }
+}
+
+std::optional<session::awaitable<void>> Router::deliver_message(LocalAccount& account, Stanza message) {
+    const auto type = message_type(message.type());
+    auto* addressed = message.to().is_full() ? account.session(message.to().resource()) : nullptr;
+    auto action = MessageAction::as_bare;
+    if (message.to().is_full()) action = message_to_full(type, addressed != nullptr);
+    if (action == MessageAction::as_bare) action = message_to_bare(type, has_non_negative(account));
+    switch (action) {
+        case MessageAction::deliver:
+            if (addressed) {
+                delivered_.add();
+                addressed->send(message.element());
+                break;
+            }
+            for (const auto& session : account.local_sessions()) {
+                if (!session->available() || session->priority() < 0) continue;
+                delivered_.add();
+                session->send(message.element());
+            }
+            break;
+        case MessageAction::keep:
+            return keep(account, std::move(message), true);
+        case MessageAction::offer:
+            return keep(account, std::move(message), false);
+        case MessageAction::bounce:
+            reply_error(message, StanzaError::service_unavailable());
+            break;
+        case MessageAction::as_bare:
+        case MessageAction::drop:
+            dropped_undelivered_.add();
+            break;
+    }
+    return std::nullopt;
+}
+
+session::awaitable<void> Router::keep(LocalAccount& account, Stanza message, bool bounce) {
+    auto& keepers = account.host().handlers.undelivered();
+    auto hooks = keepers.snapshot();
+    const auto changing = [&] {
+        return std::any_of(hooks->begin(), hooks->end(), [](const auto& hook) { return hook->owner->closing; });
+    };
+    while (changing()) {  // a keeper is being replaced: wait for its successor
+        asio::steady_timer pause{co_await asio::this_coro::executor, kReloadPoll};
+        co_await pause.async_wait(asio::use_awaitable);
+        hooks = keepers.snapshot();
+    }
+    for (const auto& hook : *hooks) {
+        if (hook->removed) continue;
+        const runtime::InFlight token{hook->owner};
+        try {
+            if (co_await hook->call(message)) {
+                kept_.add();
+                co_return;
+            }
+        } catch (const std::exception& error) {
+            log::error("undelivered message could not be kept", {{"what", error.what()}});
+            if (bounce) reply_error(message, StanzaError::internal_server_error());
+            co_return;
+        }
+    }
+    if (bounce) {
+        reply_error(message, StanzaError::service_unavailable());
+    } else {
+        dropped_undelivered_.add();
+    }
+}
+
+void Router::redeliver(LocalAccount& account, std::vector<xml::Element> messages) {
+    for (auto& element : messages) {
+        auto message = Stanza::parse(std::move(element));
+        if (!message || !message->is_message()) continue;
+        const auto type = message_type(message->type());
+        if (type == MessageType::error || type == MessageType::groupchat) {
+            dropped_undelivered_.add();
+            continue;
+        }
+        message->set_to(account.jid());
+        route(std::move(*message));
+    }
+}
+
+}  // namespace carillon::router

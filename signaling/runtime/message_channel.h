@@ -1,0 +1,57 @@
+/// How one shard hands a Message to another. `local` is in-process; `distributed` (several nodes) will be a second
+/// implementation chosen by the `deployment` setting. The code on both sides is the same.
+/// Spec: docs/signaling.md, ordering: FIFO for each (from, to) pair.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "signaling/runtime/shard.h"
+#include "signaling/xmpp/stanza.h"
+
+namespace carillon::runtime {
+
+struct Message {
+    enum class Purpose : std::uint8_t {
+        deliver,  ///< the receiver owns the addressee
+        answer,   ///< an IQ answer to a question that the receiver asked
+    };
+    Purpose purpose;
+    xmpp::Stanza stanza;
+};
+
+class MessageChannel {
+  public:
+    virtual ~MessageChannel() = default;
+    /// Threading: called on shard `from`; the message arrives on shard `to`.
+    virtual void send(std::size_t from, std::size_t to, Message message) = 0;
+    /// Whether so much waits for `to` that readers should stop feeding it for a moment.
+    virtual bool congested(std::size_t to) const = 0;
+};
+
+class LocalChannel final : public MessageChannel {
+  public:
+    using Receiver = std::function<void(Message)>;
+    static constexpr std::size_t kCongestion = 20'000;  ///< messages waiting for one shard
+
+    explicit LocalChannel(std::size_t shards) : ends_(shards) {}
+    /// Before the shards start; `receive` runs on `shard`.
+    void connect(Shard& shard, Receiver receive);
+    void send(std::size_t from, std::size_t to, Message message) override;
+    bool congested(std::size_t to) const override {
+        return ends_[to].waiting.load(std::memory_order_relaxed) > kCongestion;
+    }
+
+  private:
+    struct End {
+        Shard* shard = nullptr;
+        Receiver receive;
+        std::atomic<std::size_t> waiting{0};
+    };
+    std::vector<End> ends_;
+};
+
+}  // namespace carillon::runtime
