@@ -1,0 +1,252 @@
+#include "signaling/net/socket.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace carillon::net {
+
+namespace asio = boost::asio;
+using tcp = asio::ip::tcp;
+
+namespace {
+
+constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+
+struct SslFree {
+    void operator()(SSL* ssl) const { SSL_free(ssl); }
+};
+
+/// What a failed OpenSSL call wants done.
+enum class Want { read, write, nothing };
+
+}  // namespace
+
+struct Socket::Impl {
+    explicit Impl(tcp::socket given) : socket{std::move(given)} {
+        error_code ignored;
+        socket.non_blocking(true, ignored);
+        socket.set_option(tcp::no_delay{true}, ignored);  // we batch ourselves
+        const auto endpoint = socket.remote_endpoint(ignored);
+        if (!ignored) {
+            auto address = endpoint.address();
+            if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+                address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+            }
+            peer = address.to_string();
+        }
+    }
+
+    /// Waits until the descriptor can be read or written; timed_out past the deadline.
+    awaitable<error_code> wait(Want want, Deadline deadline) {
+        const auto type = want == Want::read ? tcp::socket::wait_read : tcp::socket::wait_write;
+        if (deadline == kNever) {
+            auto [ec] = co_await socket.async_wait(type, kTuple);
+            co_return ec;
+        }
+        // The timer cancels every wait of this socket: whoever misses a deadline gives the connection up.
+        asio::steady_timer timer{socket.get_executor(), deadline};
+        auto expired = std::make_shared<bool>(false);
+        timer.async_wait([this, expired](error_code ec) {
+            if (ec) return;
+            *expired = true;
+            socket.cancel(ec);
+        });
+        auto [ec] = co_await socket.async_wait(type, kTuple);
+        timer.cancel();
+        co_return *expired ? asio::error::timed_out : ec;
+    }
+
+    Result<Want> want_after(int result) {
+        switch (SSL_get_error(ssl.get(), result)) {
+            case SSL_ERROR_WANT_READ:
+                return Want::read;
+            case SSL_ERROR_WANT_WRITE:
+                return Want::write;
+            case SSL_ERROR_ZERO_RETURN:
+                return std::unexpected{error_code{asio::error::eof}};
+            case SSL_ERROR_SYSCALL: {
+                const int number = errno;
+                ERR_clear_error();
+                broken = true;
+                if (number == 0) return std::unexpected{error_code{asio::error::eof}};
+                return std::unexpected{error_code{number, boost::system::system_category()}};
+            }
+            default:
+                broken = true;
+                ERR_clear_error();
+                return std::unexpected{error_code{asio::error::connection_aborted}};
+        }
+    }
+
+    /// One attempt; Want::nothing with `moved` octets, or what to wait for.
+    Result<Want> try_read(std::span<char> into, std::size_t& moved) {
+        if (ssl) {
+            ERR_clear_error();
+            errno = 0;
+            const int result = SSL_read_ex(ssl.get(), into.data(), into.size(), &moved);
+            if (result == 1) return Want::nothing;
+            return want_after(result);
+        }
+        error_code ec;
+        moved = socket.read_some(asio::buffer(into.data(), into.size()), ec);
+        if (ec == asio::error::would_block) return Want::read;
+        if (ec) return std::unexpected{ec};
+        return Want::nothing;
+    }
+
+    Result<Want> try_write(std::string_view data, std::size_t& moved) {
+        if (ssl) {
+            ERR_clear_error();
+            errno = 0;
+            const int result = SSL_write_ex(ssl.get(), data.data(), data.size(), &moved);
+            if (result == 1) return Want::nothing;
+            return want_after(result);
+        }
+        error_code ec;
+        moved = socket.write_some(asio::buffer(data), ec);
+        if (ec == asio::error::would_block) return Want::write;
+        if (ec) return std::unexpected{ec};
+        return Want::nothing;
+    }
+
+    tcp::socket socket;
+    std::shared_ptr<const TlsContext::Loaded> context;  // outlives ssl
+    std::unique_ptr<SSL, SslFree> ssl;
+    std::string peer;
+    bool broken = false;  // after a fatal TLS error nothing more may be sent
+};
+
+Socket::Socket(tcp::socket socket) : impl_{std::make_unique<Impl>(std::move(socket))} {}
+Socket::~Socket() = default;
+Socket::Socket(Socket&&) noexcept = default;
+Socket& Socket::operator=(Socket&&) noexcept = default;
+
+awaitable<Socket::Result<std::size_t>> Socket::read_some(std::span<char> into, Deadline deadline) {
+    for (;;) {
+        std::size_t moved = 0;
+        const auto want = impl_->try_read(into, moved);
+        if (!want) co_return std::unexpected{want.error()};
+        if (*want == Want::nothing) co_return moved;
+        if (const auto ec = co_await impl_->wait(*want, deadline)) co_return std::unexpected{ec};
+    }
+}
+
+awaitable<Socket::Result<void>> Socket::write_all(std::string_view data, Deadline deadline) {
+    while (!data.empty()) {
+        std::size_t moved = 0;
+        const auto want = impl_->try_write(data, moved);
+        if (!want) co_return std::unexpected{want.error()};
+        if (*want == Want::nothing) {
+            data.remove_prefix(moved);
+        } else if (const auto ec = co_await impl_->wait(*want, deadline)) {
+            co_return std::unexpected{ec};
+        }
+    }
+    co_return Result<void>{};
+}
+
+Socket::Result<std::size_t> Socket::try_write(std::string_view data) {
+    std::size_t total = 0;
+    while (!data.empty()) {
+        std::size_t moved = 0;
+        const auto want = impl_->try_write(data, moved);
+        if (!want) return std::unexpected{want.error()};
+        if (*want != Want::nothing) break;
+        data.remove_prefix(moved);
+        total += moved;
+    }
+    return total;
+}
+
+awaitable<Socket::Result<void>> Socket::accept_tls(std::shared_ptr<const TlsContext::Loaded> context,
+                                                   Deadline deadline) {
+    impl_->context = std::move(context);
+    impl_->ssl.reset(TlsContext::make_ssl(*impl_->context));
+    SSL_set_fd(impl_->ssl.get(), impl_->socket.native_handle());
+    const auto until = std::chrono::steady_clock::now() + deadline;  // of the whole handshake, not of each step
+    for (;;) {
+        ERR_clear_error();
+        errno = 0;
+        const int result = SSL_accept(impl_->ssl.get());
+        if (result == 1) co_return Result<void>{};
+        const auto want = impl_->want_after(result);
+        if (!want) co_return std::unexpected{want.error()};
+        const auto left = std::chrono::duration_cast<Deadline>(until - std::chrono::steady_clock::now());
+        if (left.count() <= 0) co_return std::unexpected{error_code{asio::error::timed_out}};
+        if (const auto ec = co_await impl_->wait(*want, left)) co_return std::unexpected{ec};
+    }
+}
+
+void Socket::shutdown_send() {
+    if (!is_open()) return;
+    if (impl_->ssl && !impl_->broken && SSL_is_init_finished(impl_->ssl.get())) {
+        ERR_clear_error();
+        SSL_shutdown(impl_->ssl.get());
+        ERR_clear_error();
+    }
+    error_code ignored;
+    impl_->socket.shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+void Socket::close() {
+    error_code ignored;
+    impl_->socket.close(ignored);
+}
+
+bool Socket::is_open() const { return impl_->socket.is_open(); }
+bool Socket::is_tls() const { return impl_->ssl != nullptr; }
+std::string Socket::tls_version() const { return impl_->ssl ? SSL_get_version(impl_->ssl.get()) : ""; }
+
+std::string Socket::sni() const {
+    const char* name = impl_->ssl ? SSL_get_servername(impl_->ssl.get(), TLSEXT_NAMETYPE_host_name) : nullptr;
+    return name ? name : "";
+}
+
+std::optional<std::string> Socket::tls_exporter() const {
+    // RFC 9266 §4.2: below TLS 1.3 the exporter is unique only with extended master secret; clients then use others.
+    if (!impl_->ssl || SSL_version(impl_->ssl.get()) < TLS1_3_VERSION) return std::nullopt;
+    static constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+    std::string octets(32, '\0');
+    if (SSL_export_keying_material(impl_->ssl.get(), reinterpret_cast<unsigned char*>(octets.data()), octets.size(),
+                                   kLabel.data(), kLabel.size(), nullptr, 0, 0) != 1) {
+        return std::nullopt;
+    }
+    return octets;
+}
+
+std::optional<std::string> Socket::tls_server_end_point() const {
+    const X509* certificate = impl_->ssl ? SSL_get_certificate(impl_->ssl.get()) : nullptr;
+    if (!certificate) return std::nullopt;
+    // RFC 5929 §4.1: the hash of the signature algorithm, MD5 and SHA-1 replaced by SHA-256.
+    int digest_id = NID_undef;
+    X509_get_signature_info(const_cast<X509*>(certificate), &digest_id, nullptr, nullptr, nullptr);
+    const EVP_MD* digest = digest_id == NID_undef || digest_id == NID_md5 || digest_id == NID_sha1
+                               ? EVP_sha256()
+                               : EVP_get_digestbynid(digest_id);
+    if (!digest) return std::nullopt;
+    std::string octets(EVP_MAX_MD_SIZE, '\0');
+    unsigned length = 0;
+    if (X509_digest(certificate, digest, reinterpret_cast<unsigned char*>(octets.data()), &length) != 1)
+        return std::nullopt;
+    octets.resize(length);
+    return octets;
+}
+
+std::string Socket::peer_address() const { return impl_->peer; }
+
+void Socket::rebind(asio::io_context& io) {
+    const bool v6 = impl_->socket.local_endpoint().address().is_v6();
+    const auto descriptor = impl_->socket.release();
+    impl_->socket = tcp::socket{io, v6 ? tcp::v6() : tcp::v4(), descriptor};
+    error_code ignored;
+    impl_->socket.non_blocking(true, ignored);
+}
+
+}  // namespace carillon::net

@@ -1,0 +1,175 @@
+#include "signaling/net/tls_context.h"
+
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace carillon::net {
+namespace {
+
+template <auto Free>
+struct Freer {
+    template <class T>
+    void operator()(T* object) const {
+        Free(object);
+    }
+};
+using Context = std::unique_ptr<SSL_CTX, Freer<SSL_CTX_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
+using File = std::unique_ptr<FILE, Freer<fclose>>;
+
+std::string openssl_reason() {
+    const auto code = ERR_get_error();
+    ERR_clear_error();
+    const char* reason = ERR_reason_error_string(code);
+    return reason ? reason : "unknown reason";
+}
+
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return text;
+}
+
+}  // namespace
+
+struct TlsContext::Loaded {
+    struct Host {
+        std::string domain;
+        Context context;
+    };
+    std::vector<std::string> alpn;
+    std::vector<Host> hosts;  // the first is the default
+
+    static int on_server_name(SSL* ssl, int*, void* self) noexcept {
+        const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+        if (!name) return SSL_TLSEXT_ERR_NOACK;
+        for (const auto& host : static_cast<const Loaded*>(self)->hosts) {
+            if (lower(name) != host.domain) continue;
+            SSL_set_SSL_CTX(ssl, host.context.get());
+            return SSL_TLSEXT_ERR_OK;
+        }
+        return SSL_TLSEXT_ERR_NOACK;  // RFC 6066 §3: go on with the default certificate; the client decides
+    }
+
+    static int on_alpn(SSL*, const unsigned char** out, unsigned char* length, const unsigned char* offered,
+                       unsigned offered_length, void* self) noexcept {
+        for (const auto& ours : static_cast<const Loaded*>(self)->alpn) {
+            for (unsigned at = 0; at < offered_length; at += 1u + offered[at]) {
+                const std::string_view theirs{reinterpret_cast<const char*>(offered + at + 1),
+                                              std::min<std::size_t>(offered[at], offered_length - at - 1)};
+                if (theirs != ours) continue;
+                *out = offered + at + 1;
+                *length = offered[at];
+                return SSL_TLSEXT_ERR_OK;
+            }
+        }
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+};
+
+TlsContext::TlsContext(TlsOptions options) : options_{std::move(options)} {}
+TlsContext::~TlsContext() = default;
+
+std::expected<void, std::string> TlsContext::load(const std::vector<CertificateFiles>& files) {
+    auto loaded = std::make_shared<Loaded>();
+    loaded->alpn = options_.alpn;
+    for (const auto& file : files) {
+        Context context{SSL_CTX_new(TLS_server_method())};
+        if (!context) return std::unexpected{"OpenSSL: " + openssl_reason()};
+        SSL_CTX_set_min_proto_version(context.get(), options_.allow_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
+        SSL_CTX_set_options(context.get(),
+                            SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+        // RFC 7525 §4.2: forward secrecy and AEAD only for TLS 1.2.
+        SSL_CTX_set_cipher_list(context.get(), "ECDHE+AESGCM:ECDHE+CHACHA20");
+        SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        if (SSL_CTX_use_certificate_chain_file(context.get(), file.certificate.c_str()) != 1) {
+            return std::unexpected{file.certificate.string() + ": no usable certificate: " + openssl_reason()};
+        }
+        if (SSL_CTX_use_PrivateKey_file(context.get(), file.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+            SSL_CTX_check_private_key(context.get()) != 1) {
+            return std::unexpected{file.key.string() + ": no key that fits " + file.certificate.string() + ": " +
+                                   openssl_reason()};
+        }
+        static constexpr unsigned char kSessionContext[] = "carillon";
+        SSL_CTX_set_session_id_context(context.get(), kSessionContext, sizeof kSessionContext - 1);
+        SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);  // tickets resume without our memory
+        SSL_CTX_set_num_tickets(context.get(), 1);
+        SSL_CTX_set_tlsext_servername_callback(context.get(), &Loaded::on_server_name);
+        SSL_CTX_set_tlsext_servername_arg(context.get(), loaded.get());
+        if (!loaded->alpn.empty()) SSL_CTX_set_alpn_select_cb(context.get(), &Loaded::on_alpn, loaded.get());
+        loaded->hosts.push_back({lower(file.domain), std::move(context)});
+    }
+    if (loaded->hosts.empty()) return std::unexpected{"no certificate is configured"};
+    loaded_.store(std::move(loaded));
+    return {};
+}
+
+std::shared_ptr<const TlsContext::Loaded> TlsContext::current() const { return loaded_.load(); }
+
+ssl_st* TlsContext::make_ssl(const Loaded& loaded) { return SSL_new(loaded.hosts.front().context.get()); }
+
+ssl_ctx_st* TlsContext::share(const Loaded& loaded) {
+    auto* context = loaded.hosts.front().context.get();
+    SSL_CTX_up_ref(context);
+    return context;
+}
+
+std::expected<void, std::string> make_self_signed(const CertificateFiles& files) {
+    const auto failed = [](std::string_view what) {
+        return std::unexpected{std::string{what} + ": " + openssl_reason()};
+    };
+    const Key key{EVP_EC_gen("P-256")};
+    const Certificate certificate{X509_new()};
+    if (!key || !certificate) return failed("cannot make a key");
+    X509_set_version(certificate.get(), X509_VERSION_3);
+    std::uint64_t serial = 0;
+    BIGNUM* random = BN_new();
+    BN_rand(random, 63, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY);
+    BN_bn2lebinpad(random, reinterpret_cast<unsigned char*>(&serial), sizeof serial);
+    BN_free(random);
+    ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()), serial);
+    X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -24 * 3600L);  // clocks differ
+    X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3650L * 24 * 3600);
+    X509_set_pubkey(certificate.get(), key.get());
+    auto* name = X509_get_subject_name(certificate.get());
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(files.domain.c_str()),
+                               -1, -1, 0);
+    X509_set_issuer_name(certificate.get(), name);
+    // RFC 6120 §13.7.1.2: id-on-xmppAddr and dNSName; subdomains are served under the same certificate.
+    std::string names =
+        "DNS:" + files.domain + ",DNS:*." + files.domain + ",otherName:1.3.6.1.5.5.7.8.5;UTF8:" + files.domain;
+    if (files.domain == "localhost") names += ",IP:127.0.0.1,IP:::1";
+    X509V3_CTX context{};
+    X509V3_set_ctx(&context, certificate.get(), certificate.get(), nullptr, nullptr, 0);
+    for (const auto& [id, value] :
+         {std::pair{NID_subject_alt_name, names.c_str()}, std::pair{NID_basic_constraints, "CA:TRUE"}}) {
+        auto* extension = X509V3_EXT_conf_nid(nullptr, &context, id, value);
+        if (!extension) return failed("cannot name " + files.domain + " in a certificate");
+        X509_add_ext(certificate.get(), extension, -1);
+        X509_EXTENSION_free(extension);
+    }
+    if (X509_sign(certificate.get(), key.get(), EVP_sha256()) == 0) return failed("cannot sign");
+
+    const int descriptor = ::open(files.key.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (descriptor < 0) return std::unexpected{files.key.string() + ": cannot be written: " + std::strerror(errno)};
+    const File key_file{::fdopen(descriptor, "w")};
+    const File certificate_file{std::fopen(files.certificate.c_str(), "we")};
+    if (!certificate_file)
+        return std::unexpected{files.certificate.string() + ": cannot be written: " + std::strerror(errno)};
+    if (PEM_write_PrivateKey(key_file.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1 ||
+        PEM_write_X509(certificate_file.get(), certificate.get()) != 1) {
+        return failed("cannot write the certificate");
+    }
+    return {};
+}
+
+}  // namespace carillon::net
