@@ -1,23 +1,14 @@
 #include "signaling/calls/controller.h"
 
 #include <algorithm>
-#include <random>
 
 #include "config/base/log.h"
+#include "signaling/calls/random_id.h"
 #include "signaling/jingle/namespaces.h"
 #include "signaling/jingle/rewrite.h"
 
 namespace carillon::calls {
 namespace {
-
-std::string random_id() {
-    static constexpr std::string_view kDigits = "0123456789abcdef";
-    std::random_device source;
-    std::string id;
-    for (int word = 0; word < 2; ++word)
-        for (auto bits = source(), i = 0u; i < 8; ++i, bits >>= 4) id += kDigits[bits & 15];
-    return id;
-}
 
 std::string stream_state(const Call& call, const Stream& stream) {
     if (stream.bundled) return "bundled";

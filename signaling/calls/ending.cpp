@@ -1,18 +1,15 @@
 /// The controller's ends: who is told what, what the record says; and the clock that brings some of them about.
-#include <atomic>
 #include <utility>
 
 #include "config/base/log.h"
 #include "signaling/calls/controller.h"
+#include "signaling/calls/random_id.h"
 #include "signaling/jingle/build.h"
 
 namespace carillon::calls {
 namespace {
 
-std::string own_iq_id() {
-    static std::atomic<std::uint64_t> counter{0};
-    return std::string{kOwnIqPrefix} + std::to_string(++counter);
-}
+std::string own_iq_id() { return std::string{kOwnIqPrefix} + random_id(); }
 
 }  // namespace
 

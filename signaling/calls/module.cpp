@@ -16,15 +16,8 @@ constexpr std::chrono::milliseconds kPollInterval{500};
 }  // namespace
 
 CallsModule::CallsModule(runtime::ModuleContext& context)
-    : context_{context}, settings_{read_settings(context.settings())} {
+    : context_{context}, settings_{read_settings(context.settings())}, shard_{shard_calls(context)} {
     if (auto* policy = context.service<CallPolicy>()) policy_ = policy;
-    if (auto* switchboard = context.service<Switchboard>()) {
-        auto& slot = switchboard->slot(context.shard());
-        if (!slot) slot = std::make_shared<ShardCalls>(nullptr);
-        shard_ = slot;
-    } else {
-        shard_ = std::make_shared<ShardCalls>(nullptr);
-    }
     const std::string host{context.host().str()};
     shard_->modules[host] = this;
     shard_->controller.attach(host, *this);

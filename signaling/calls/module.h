@@ -54,7 +54,7 @@ class CallsModule final : public runtime::Module, public Environment {
     CallPolicy* policy_ = &open_policy_;
     std::shared_ptr<ShardCalls> shard_;
     std::map<std::string, CallsOfSession> sessions_;  // by full JID, of this host's users on this shard
-    std::deque<storage::CallRecord> records_;       // waiting to be written, in order
+    std::deque<storage::CallRecord> records_;         // waiting to be written, in order
     bool writing_ = false;
     bool woken_ = false;
     runtime::Registration timer_;

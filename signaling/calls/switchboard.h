@@ -10,6 +10,10 @@
 #include "signaling/calls/controller.h"
 #include "signaling/calls/media_relay.h"
 
+namespace carillon::runtime {
+class ModuleContext;
+}
+
 namespace carillon::calls {
 
 class CallsModule;
@@ -33,5 +37,8 @@ class Switchboard {
   private:
     std::vector<std::shared_ptr<ShardCalls>> slots_;
 };
+
+/// What this shard has, made at the first asking. Without a Switchboard service each module has its own.
+std::shared_ptr<ShardCalls> shard_calls(runtime::ModuleContext& context);
 
 }  // namespace carillon::calls

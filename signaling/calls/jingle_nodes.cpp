@@ -1,0 +1,106 @@
+#include "signaling/calls/jingle_nodes.h"
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <stdexcept>
+
+#include "signaling/jingle/namespaces.h"
+
+namespace carillon::calls {
+namespace {
+
+constexpr std::chrono::milliseconds kPollInterval{1000};
+constexpr std::chrono::seconds kLongestExpire{600};
+using Answer = std::expected<Channel, ChannelError>;
+
+ChannelLimits read_limits(const config::Value& table) {
+    ChannelLimits limits;
+    const auto number = [&](std::string_view key, std::int64_t fallback, std::int64_t low, std::int64_t high) {
+        const auto& value = table[key];
+        if (value.is_null()) return fallback;
+        const auto* held = value.get_if<std::int64_t>();
+        if (!held || *held < low || *held > high) {
+            throw std::invalid_argument{"jingle_nodes." + std::string{key} + ": a whole number from " +
+                                        std::to_string(low) + " to " + std::to_string(high)};
+        }
+        return *held;
+    };
+    limits.per_owner = static_cast<std::size_t>(number("channels_per_user", 4, 1, 1000));
+    limits.expire = std::chrono::seconds{number("expire", 60, 5, kLongestExpire.count())};
+    return limits;
+}
+
+/// Waits for Channels::open().
+runtime::awaitable<Answer> open_channel(Channels& channels, std::string owner, std::chrono::seconds expire) {
+    using boost::asio::use_awaitable;
+    co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(Answer)>(
+        [&channels, owner, expire](auto handler) {
+            auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+            channels.open(owner, true, expire, [shared](Answer answer) { std::move (*shared)(std::move(answer)); });
+        },
+        use_awaitable);
+}
+
+}  // namespace
+
+JingleNodes::JingleNodes(runtime::ModuleContext& context)
+    : context_{context},
+      shard_{shard_calls(context)},
+      channels_{shard_->relay.get(), context.clock(), read_limits(context.settings())} {
+    using runtime::Target;
+    hooks_ += context.feature(jingle::ns::kNodes);
+    hooks_ += context.feature(jingle::ns::kChannel);
+    hooks_ += context.identity("proxy", "relay", "Jingle relay");
+    hooks_ += context.iq(Target::host, "get", jingle::ns::kNodes, "services",
+                         [this](const xmpp::Stanza& iq) { return services(iq); });
+    hooks_ += context.iq_async(Target::host, "get", jingle::ns::kChannel, "channel",
+                               [this](const xmpp::Stanza& iq) { return channel(iq); });
+}
+
+runtime::IqReply JingleNodes::services(const xmpp::Stanza&) const {
+    xml::Element element{"services", jingle::ns::kNodes};
+    auto& relay = element.add("relay", jingle::ns::kNodes);
+    relay.set("policy", "public").set("address", context_.host().str()).set("protocol", "udp");
+    return element;
+}
+
+runtime::awaitable<runtime::IqReply> JingleNodes::channel(const xmpp::Stanza& iq) {
+    const auto from = iq.from();
+    if (from.node().empty() || from.domain() != context_.host().domain())
+        co_return std::unexpected{xmpp::StanzaError::forbidden()};
+    const auto protocol = iq.payload()->attribute("protocol");
+    if (!protocol.empty() && protocol != "udp")
+        co_return std::unexpected{xmpp::StanzaError::feature_not_implemented().with_text("udp only")};
+    const auto answer = co_await open_channel(channels_, from.bare().str(), channels_.limits().expire);
+    if (!answer) {
+        if (answer.error() == ChannelError::too_many)
+            co_return std::unexpected{xmpp::StanzaError::resource_constraint().with_text("too many channels")};
+        co_return std::unexpected{xmpp::StanzaError::resource_constraint().with_text("no relay is free")};
+    }
+    keep_watch();
+    xml::Element element{"channel", jingle::ns::kChannel};
+    element.set("id", answer->id).set("host", answer->host).set("protocol", "udp");
+    element.set("localport", std::to_string(answer->local_port));
+    element.set("remoteport", std::to_string(answer->remote_port));
+    element.set("expire", std::to_string(answer->expire.count()));
+    co_return element;
+}
+
+void JingleNodes::keep_watch() {
+    if (watching_ || channels_.empty()) return;
+    watching_ = true;
+    timer_ = context_.after(kPollInterval, [this] {
+        watching_ = false;
+        channels_.poll();
+        keep_watch();
+    });
+}
+
+runtime::ModuleDescriptor jingle_nodes_module() {
+    return {
+        .info = {.name = "jingle_nodes", .xep = 278, .version = "0.5", .summary = "Relay channels that users ask for"},
+        .make = [](runtime::ModuleContext& context) { return std::make_unique<JingleNodes>(context); },
+        .enabled_by_default = true};
+}
+
+}  // namespace carillon::calls
