@@ -1,0 +1,33 @@
+/// Fuzzes the phone's RTP and RTCP parsers and the jitter buffer behind them.
+/// Properties: a payload lies inside its packet; the books and the buffer stay bounded whatever comes.
+#include <cstdlib>
+#include <span>
+
+#include "media/jitter/jitter_buffer.h"
+#include "media/phone/rtp_stream.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace carillon;
+    const auto input = std::as_bytes(std::span{data, size});
+    if (const auto news = phone::parse_rtcp(input); news && news->blocks.size() > 31) std::abort();
+    phone::RtpReceiver receiver{8000};
+    jitter::JitterBuffer buffer{8000, {.packets = 20}};
+    const std::chrono::steady_clock::time_point start{};
+    // The input as a row of packets of 32 octets: sequence numbers and timestamps jump as the fuzzer likes.
+    for (std::size_t at = 0; at < size; at += 32) {
+        const auto piece = input.subspan(at, std::min<std::size_t>(32, size - at));
+        const auto rtp = phone::parse_rtp(piece);
+        if (!rtp) continue;
+        if (!rtp->payload.empty() && (rtp->payload.data() < piece.data() ||
+                                      rtp->payload.data() + rtp->payload.size() > piece.data() + piece.size())) {
+            std::abort();
+        }
+        receiver.on_packet(*rtp, start + std::chrono::milliseconds{at});
+        buffer.push(rtp->sequence, rtp->timestamp, rtp->payload_type, rtp->payload);
+        if (buffer.pop().state != jitter::JitterBuffer::State::waiting) buffer.played(160);
+    }
+    const auto& counters = buffer.counters();
+    if (counters.queued < counters.played + counters.skipped) std::abort();
+    static_cast<void>(receiver.report(start));
+    return 0;
+}
