@@ -1,0 +1,84 @@
+#include "signaling/storage/database.h"
+
+#include "config/base/log.h"
+#include "signaling/storage/migrations.h"
+
+namespace carillon::storage {
+namespace {
+
+void prepare_sqlite(soci::session& session) {
+    // WAL lets readers and one writer work side by side. FULL: what was accepted survives a power cut, not only a crash
+    // of the process; the price is one flush a transaction, paid on the pool and never on an io thread.
+    session << "PRAGMA journal_mode = WAL";
+    session << "PRAGMA synchronous = FULL";
+    session << "PRAGMA foreign_keys = ON";
+    session << "PRAGMA busy_timeout = 5000";
+}
+
+}  // namespace
+
+Database::Database(const std::string& backend, const std::string& parameters, std::size_t connections)
+    : pool_{connections} {
+    try {
+        for (std::size_t i = 0; i < connections; ++i) {
+            sessions_.push_back(std::make_unique<soci::session>(backend, parameters));
+            if (backend == "sqlite3") prepare_sqlite(*sessions_.back());
+        }
+        migrate();
+    } catch (const soci::soci_error& error) {
+        throw StorageError{std::string{"cannot open the database: "} + error.what()};
+    }
+}
+
+Database::~Database() { pool_.join(); }
+
+soci::session& Database::session_of_this_thread() {
+    // A pool thread belongs to one Database for its whole life, so the index it draws first stays its own.
+    thread_local std::size_t index = next_session_.fetch_add(1);
+    return *sessions_[index];
+}
+
+std::string Database::in_transaction(Access access, const std::function<void(soci::session&)>& work) {
+    constexpr int kTries = 5;
+    for (int attempt = 1;; ++attempt) {
+        try {
+            std::unique_lock lock{writer_, std::defer_lock};
+            if (access == Access::write) lock.lock();
+            auto& session = session_of_this_thread();
+            soci::transaction transaction{session};
+            work(session);
+            transaction.commit();
+            return {};
+        } catch (const std::exception& error) {
+            // Another process (a backup, say) held the lock past the busy time-out: nothing was done, so do it again.
+            const std::string reason = error.what();
+            if (attempt < kTries && reason.contains("locked")) continue;
+            log::error("database failed", {{"reason", reason}});
+            return reason.empty() ? "unknown database failure" : reason;
+        }
+    }
+}
+
+void Database::migrate() {
+    auto& session = *sessions_.front();
+    session << "CREATE TABLE IF NOT EXISTS schema_version (number INTEGER NOT NULL)";
+    int current = 0;
+    soci::indicator found = soci::i_null;
+    session << "SELECT MAX(number) FROM schema_version", soci::into(current, found);
+    if (found == soci::i_null) current = 0;
+    const int known = migrations().back().number;
+    if (current > known) {
+        throw StorageError{"the database has schema " + std::to_string(current) + ", this program knows " +
+                           std::to_string(known) + ": start the newer Carillon that made it, or restore a backup"};
+    }
+    for (const auto& migration : migrations()) {
+        if (migration.number <= current) continue;
+        soci::transaction transaction{session};
+        for (const auto statement : migration.statements) session << std::string{statement};
+        session << "INSERT INTO schema_version (number) VALUES (:number)", soci::use(migration.number);
+        transaction.commit();
+        log::debug("database migrated", {{"schema", migration.number}, {"summary", migration.summary}});
+    }
+}
+
+}  // namespace carillon::storage

@@ -1,0 +1,98 @@
+/// A pool of threads with one database session each, and the coroutine door to it.
+/// Internal to signaling/storage: SOCI is known here and in the stores alone.
+#pragma once
+#include <soci/soci.h>
+
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "signaling/storage/storage.h"
+
+namespace carillon::storage {
+
+/// Threading: any thread calls run(); the work runs on the pool, one session to a thread.
+/// Owns: the threads and sessions. Destruction waits for work in hand.
+class Database {
+  public:
+    /// Opens `connections` sessions and brings the schema up to date. Throws StorageError.
+    Database(const std::string& backend, const std::string& parameters, std::size_t connections);
+    ~Database();
+
+    /// Runs `work(session)`, one writer at a time, inside a transaction and resumes the caller on its own executor.
+    /// Throws StorageError when the database fails or too much work waits.
+    template <class Work>
+    awaitable<std::invoke_result_t<Work&, soci::session&>> write(Work work) {
+        return run(Access::write, std::move(work));
+    }
+    /// As write(), for work that changes nothing: side by side with a writer.
+    template <class Work>
+    awaitable<std::invoke_result_t<Work&, soci::session&>> read(Work work) {
+        return run(Access::read, std::move(work));
+    }
+
+  private:
+    enum class Access { read, write };
+
+    template <class Work>
+    awaitable<std::invoke_result_t<Work&, soci::session&>> run(Access access, Work work) {
+        using Result = std::invoke_result_t<Work&, soci::session&>;
+        using Held = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
+        if (pending_.fetch_add(1, std::memory_order_relaxed) >= kMaxPending) {
+            pending_.fetch_sub(1, std::memory_order_relaxed);
+            throw StorageError{"the database is overloaded"};
+        }
+        struct State {
+            std::optional<Held> value;
+            std::string failure;
+        };
+        auto state = std::make_shared<State>();
+        // A variable, not a temporary: g++ 12 destroys closures that are temporaries of a co_await expression twice.
+        auto initiate = [this, access, state, work = std::move(work)](auto handler) mutable {
+            boost::asio::post(pool_,
+                              [this, access, state, work = std::move(work), handler = std::move(handler)]() mutable {
+                                  state->failure = in_transaction(access, [&](soci::session& session) {
+                                      if constexpr (std::is_void_v<Result>) {
+                                          work(session);
+                                          state->value.emplace();
+                                      } else {
+                                          state->value.emplace(work(session));
+                                      }
+                                  });
+                                  pending_.fetch_sub(1, std::memory_order_relaxed);
+                                  auto executor = boost::asio::get_associated_executor(handler);
+                                  boost::asio::post(executor, std::move(handler));
+                              });
+        };
+        co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(std::move(initiate),
+                                                                                           boost::asio::use_awaitable);
+        if (!state->failure.empty()) throw StorageError{state->failure};
+        if constexpr (!std::is_void_v<Result>) co_return std::move(*state->value);
+    }
+
+    /// Empty on success, else why it failed; a lock held too long is tried again.
+    std::string in_transaction(Access access, const std::function<void(soci::session&)>& work);
+    soci::session& session_of_this_thread();
+    void migrate();
+
+    static constexpr std::size_t kMaxPending = 20'000;
+    std::atomic<std::size_t> pending_{0};
+    std::atomic<std::size_t> next_session_{0};
+    std::mutex writer_;  // SQLite has one writer; waiting here is fairer and surer than its busy time-out
+    std::vector<std::unique_ptr<soci::session>> sessions_;
+    boost::asio::thread_pool pool_;
+};
+
+}  // namespace carillon::storage

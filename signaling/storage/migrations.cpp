@@ -1,0 +1,47 @@
+#include "signaling/storage/migrations.h"
+
+#include <array>
+
+namespace carillon::storage {
+namespace {
+
+// Times are milliseconds since 1970 UTC. Binary strings (SCRAM keys) are stored as base64 text, stanzas as XML text.
+constexpr std::array<std::string_view, 9> kFirst{
+    "CREATE TABLE users (jid VARCHAR(2047) NOT NULL PRIMARY KEY, domain VARCHAR(1023) NOT NULL, created BIGINT NOT "
+    "NULL)",
+    "CREATE INDEX users_by_domain ON users (domain, jid)",
+    "CREATE TABLE scram_keys (jid VARCHAR(2047) NOT NULL REFERENCES users (jid) ON DELETE CASCADE, "
+    "mechanism VARCHAR(32) NOT NULL, salt TEXT NOT NULL, iterations INTEGER NOT NULL, stored_key TEXT NOT NULL, "
+    "server_key TEXT NOT NULL, PRIMARY KEY (jid, mechanism))",
+    "CREATE TABLE rosters (jid VARCHAR(2047) NOT NULL PRIMARY KEY REFERENCES users (jid) ON DELETE CASCADE, "
+    "version BIGINT NOT NULL)",
+    "CREATE TABLE roster_items (jid VARCHAR(2047) NOT NULL REFERENCES users (jid) ON DELETE CASCADE, "
+    "contact VARCHAR(2047) NOT NULL, name TEXT NOT NULL, contact_groups TEXT NOT NULL, flags INTEGER NOT NULL, "
+    "request TEXT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (jid, contact))",
+    "CREATE TABLE offline_messages (jid VARCHAR(2047) NOT NULL REFERENCES users (jid) ON DELETE CASCADE, "
+    "id BIGINT NOT NULL, stored BIGINT NOT NULL, stanza TEXT NOT NULL, PRIMARY KEY (jid, id))",
+    "CREATE TABLE calls (id VARCHAR(255) NOT NULL PRIMARY KEY, host VARCHAR(1023) NOT NULL, caller VARCHAR(3071) NOT "
+    "NULL, "
+    "callee VARCHAR(3071) NOT NULL, caller_bare VARCHAR(2047) NOT NULL, callee_bare VARCHAR(2047) NOT NULL, "
+    "started BIGINT NOT NULL, answered BIGINT, ended BIGINT, path VARCHAR(32) NOT NULL, codecs TEXT NOT NULL, "
+    "reason VARCHAR(255) NOT NULL, bytes_to_callee BIGINT NOT NULL, bytes_to_caller BIGINT NOT NULL, "
+    "packets_to_callee BIGINT NOT NULL, packets_to_caller BIGINT NOT NULL, loss_to_callee DOUBLE PRECISION NOT NULL, "
+    "loss_to_caller DOUBLE PRECISION NOT NULL, jitter_to_callee DOUBLE PRECISION NOT NULL, "
+    "jitter_to_caller DOUBLE PRECISION NOT NULL)",
+    "CREATE INDEX calls_by_time ON calls (started)",
+    "CREATE INDEX calls_by_caller ON calls (caller_bare, started)",
+};
+constexpr std::array<std::string_view, 1> kSecond{
+    "CREATE INDEX calls_by_callee ON calls (callee_bare, started)",
+};
+
+constexpr std::array<Migration, 2> kAll{{
+    {1, "users, rosters, offline messages, calls", kFirst},
+    {2, "find a callee's calls", kSecond},
+}};
+
+}  // namespace
+
+std::span<const Migration> migrations() { return kAll; }
+
+}  // namespace carillon::storage

@@ -1,0 +1,41 @@
+#include "signaling/storage/sql_storage.h"
+
+#include <soci/sqlite3/soci-sqlite3.h>
+
+#include "signaling/storage/stores.h"
+
+namespace carillon::storage {
+namespace {
+
+class SqlStorage final : public Storage {
+  public:
+    SqlStorage(const std::string& backend, const std::string& parameters, std::size_t connections)
+        : database_{backend, parameters, connections} {}
+    UserStore& users() override { return users_; }
+    RosterStore& rosters() override { return rosters_; }
+    OfflineStore& offline() override { return offline_; }
+    CallStore& calls() override { return calls_; }
+
+  private:
+    Database database_;
+    SqlUserStore users_{database_};
+    SqlRosterStore rosters_{database_};
+    SqlOfflineStore offline_{database_};
+    SqlCallStore calls_{database_};
+};
+
+}  // namespace
+
+std::int64_t to_milliseconds(WallTime time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+WallTime from_milliseconds(std::int64_t milliseconds) { return WallTime{std::chrono::milliseconds{milliseconds}}; }
+
+std::unique_ptr<Storage> open_sqlite(const std::filesystem::path& path, std::size_t connections) {
+    static const auto* const factory = soci::factory_sqlite3();  // linked in: no back end is loaded at run time
+    (void)factory;
+    soci::register_factory_sqlite3();
+    return std::make_unique<SqlStorage>("sqlite3", "dbname=" + path.string(), connections);
+}
+
+}  // namespace carillon::storage

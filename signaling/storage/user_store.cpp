@@ -1,0 +1,95 @@
+#include <openssl/evp.h>
+
+#include "signaling/auth/base64.h"
+#include "signaling/storage/stores.h"
+
+namespace carillon::storage {
+namespace {
+
+bool user_exists(soci::session& sql, const std::string& jid) {
+    int found = 0;
+    sql << "SELECT COUNT(*) FROM users WHERE jid = :jid", soci::use(jid), soci::into(found);
+    return found > 0;
+}
+
+void write_keys(soci::session& sql, const std::string& jid, const std::vector<ScramKeys>& all) {
+    sql << "DELETE FROM scram_keys WHERE jid = :jid", soci::use(jid);
+    for (const auto& keys : all) {
+        const auto salt = auth::base64_encode(keys.salt);
+        const auto stored = auth::base64_encode(keys.stored_key);
+        const auto server = auth::base64_encode(keys.server_key);
+        const int iterations = static_cast<int>(keys.iterations);
+        sql << "INSERT INTO scram_keys (jid, mechanism, salt, iterations, stored_key, server_key) "
+               "VALUES (:jid, :mechanism, :salt, :iterations, :stored, :server)",
+            soci::use(jid), soci::use(keys.mechanism), soci::use(salt), soci::use(iterations), soci::use(stored),
+            soci::use(server);
+    }
+}
+
+}  // namespace
+
+awaitable<bool> SqlUserStore::exists(xmpp::Jid bare) {
+    return database_.read([jid = bare.str()](soci::session& sql) { return user_exists(sql, jid); });
+}
+
+awaitable<bool> SqlUserStore::create(xmpp::Jid bare, std::vector<ScramKeys> keys) {
+    const auto now = to_milliseconds(SystemClock::instance().wall());
+    return database_.write(
+        [jid = bare.str(), domain = std::string{bare.domain()}, keys = std::move(keys), now](soci::session& sql) {
+            if (user_exists(sql, jid)) return false;
+            sql << "INSERT INTO users (jid, domain, created) VALUES (:jid, :domain, :now)", soci::use(jid),
+                soci::use(domain), soci::use(now);
+            write_keys(sql, jid, keys);
+            return true;
+        });
+}
+
+awaitable<bool> SqlUserStore::set_keys(xmpp::Jid bare, std::vector<ScramKeys> keys) {
+    return database_.write([jid = bare.str(), keys = std::move(keys)](soci::session& sql) {
+        if (!user_exists(sql, jid)) return false;
+        write_keys(sql, jid, keys);
+        return true;
+    });
+}
+
+awaitable<std::optional<ScramKeys>> SqlUserStore::keys(xmpp::Jid bare, std::string mechanism) {
+    return database_.read(
+        [jid = bare.str(), mechanism = std::move(mechanism)](soci::session& sql) -> std::optional<ScramKeys> {
+            std::string salt, stored, server;
+            int iterations = 0;
+            sql << "SELECT salt, iterations, stored_key, server_key FROM scram_keys WHERE jid = :jid AND mechanism = "
+                   ":mechanism",
+                soci::use(jid), soci::use(mechanism), soci::into(salt), soci::into(iterations), soci::into(stored),
+                soci::into(server);
+            if (!sql.got_data()) return std::nullopt;
+            return ScramKeys{.mechanism = mechanism,
+                             .salt = auth::base64_decode(salt).value_or(""),
+                             .iterations = static_cast<std::uint32_t>(iterations),
+                             .stored_key = auth::base64_decode(stored).value_or(""),
+                             .server_key = auth::base64_decode(server).value_or("")};
+        });
+}
+
+awaitable<bool> SqlUserStore::remove(xmpp::Jid bare) {
+    return database_.write([jid = bare.str()](soci::session& sql) {
+        if (!user_exists(sql, jid)) return false;
+        for (const auto* table : {"scram_keys", "roster_items", "rosters", "offline_messages", "users"}) {
+            sql << "DELETE FROM " << table << " WHERE jid = :jid", soci::use(jid);
+        }
+        return true;
+    });
+}
+
+awaitable<std::vector<xmpp::Jid>> SqlUserStore::list(std::string domain) {
+    return database_.read([domain = std::move(domain)](soci::session& sql) {
+        std::vector<xmpp::Jid> users;
+        soci::rowset<std::string> rows =
+            (sql.prepare << "SELECT jid FROM users WHERE domain = :domain ORDER BY jid", soci::use(domain));
+        for (const auto& row : rows) {
+            if (auto jid = xmpp::Jid::parse(row)) users.push_back(std::move(*jid));
+        }
+        return users;
+    });
+}
+
+}  // namespace carillon::storage

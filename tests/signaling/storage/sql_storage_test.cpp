@@ -1,0 +1,213 @@
+#include "signaling/storage/sql_storage.h"
+
+#include <gtest/gtest.h>
+#include <soci/soci.h>
+#include <soci/sqlite3/soci-sqlite3.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+
+namespace carillon::storage {
+namespace {
+
+namespace asio = boost::asio;
+
+xmpp::Jid jid(std::string_view text) { return xmpp::Jid::parse(text).value(); }
+
+class SqlStorageTest : public testing::Test {
+  protected:
+    SqlStorageTest() {
+        folder_ = std::filesystem::temp_directory_path() / ("carillon-storage-" + std::to_string(::getpid()));
+        std::filesystem::create_directories(folder_);
+        reopen();
+    }
+    ~SqlStorageTest() override {
+        storage_.reset();
+        std::filesystem::remove_all(folder_);
+    }
+    void reopen() {
+        storage_.reset();
+        storage_ = open_sqlite(folder_ / "test.db");
+    }
+    /// Runs a coroutine to its end and gives its value.
+    template <class T>
+    T run(asio::awaitable<T> work) {
+        asio::io_context io;
+        std::optional<T> result;
+        std::exception_ptr failure;
+        asio::co_spawn(io, std::move(work), [&](std::exception_ptr thrown, T value) {
+            failure = thrown;
+            if (!thrown) result.emplace(std::move(value));
+        });
+        io.run();
+        if (failure) std::rethrow_exception(failure);
+        return std::move(*result);
+    }
+    void run(asio::awaitable<void> work) {
+        asio::io_context io;
+        std::exception_ptr failure;
+        asio::co_spawn(io, std::move(work), [&](std::exception_ptr thrown) { failure = thrown; });
+        io.run();
+        if (failure) std::rethrow_exception(failure);
+    }
+    bool create(const xmpp::Jid& user) {
+        return run(storage_->users().create(user, {{.mechanism = "SCRAM-SHA-1",
+                                                    .salt = std::string("s\0t", 3),
+                                                    .iterations = 7,
+                                                    .stored_key = "a",
+                                                    .server_key = "b"}}));
+    }
+
+    std::filesystem::path folder_;
+    std::unique_ptr<Storage> storage_;
+};
+
+TEST_F(SqlStorageTest, UsersSurviveARestart) {
+    EXPECT_TRUE(create(jid("a@example.org")));
+    EXPECT_FALSE(create(jid("a@example.org"))) << "twice";
+    EXPECT_TRUE(create(jid("b);drop-table-users;--\xC3\xA9@example.org")));
+    reopen();
+    EXPECT_TRUE(run(storage_->users().exists(jid("a@example.org"))));
+    EXPECT_FALSE(run(storage_->users().exists(jid("c@example.org"))));
+    const auto keys = run(storage_->users().keys(jid("a@example.org"), "SCRAM-SHA-1"));
+    ASSERT_TRUE(keys);
+    EXPECT_EQ(keys->salt, std::string("s\0t", 3));
+    EXPECT_EQ(keys->iterations, 7u);
+    EXPECT_FALSE(run(storage_->users().keys(jid("a@example.org"), "SCRAM-SHA-256")));
+    EXPECT_EQ(run(storage_->users().list("example.org")).size(), 2u);
+    EXPECT_TRUE(run(storage_->users().list("example.net")).empty());
+}
+
+TEST_F(SqlStorageTest, RosterItemsComeBackAsTheyWere) {
+    const auto user = jid("a@example.org");
+    create(user);
+    session::RosterItem item{.jid = jid("c@example.net"),
+                             .name = "O'Neill <x>",
+                             .groups = {"one", "<two> & 'three'", ""},
+                             .to = true,
+                             .pending_in = true,
+                             .listed = false,
+                             .request = "<presence/>",
+                             .version = 4};
+    run(storage_->rosters().put(user, item, 4));
+    item.version = 5;
+    item.from = true;
+    run(storage_->rosters().put(user, item, 5));
+    run(storage_->rosters().put(user, {.jid = jid("d@example.net")}, 6));
+    run(storage_->rosters().remove(user, jid("d@example.net"), 7));
+    reopen();
+    const auto roster = run(storage_->rosters().load(user));
+    EXPECT_EQ(roster.version, 7u);
+    ASSERT_EQ(roster.items.size(), 1u);
+    const auto* found = roster.find(jid("c@example.net"));
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->name, "O'Neill <x>");
+    EXPECT_EQ(found->groups, (std::vector<std::string>{"one", "<two> & 'three'", ""}));
+    EXPECT_EQ(found->subscription(), "both");
+    EXPECT_TRUE(found->pending_in);
+    EXPECT_FALSE(found->listed);
+    EXPECT_EQ(found->request, "<presence/>");
+    EXPECT_EQ(found->version, 5u);
+}
+
+TEST_F(SqlStorageTest, OfflineMessagesKeepOrderAndLimit) {
+    const auto user = jid("a@example.org");
+    create(user);
+    auto& offline = storage_->offline();
+    for (int i = 0; i < 3; ++i) {
+        xml::Element message{"message", "jabber:client"};
+        message.add("body").add_text(std::to_string(i));
+        EXPECT_TRUE(run(offline.push(user, message, WallTime{std::chrono::seconds{100}}, 3)));
+    }
+    EXPECT_FALSE(run(offline.push(user, xml::Element{"message", "jabber:client"}, WallTime{}, 3))) << "full";
+    reopen();
+    const auto messages = run(storage_->offline().load(user));
+    ASSERT_EQ(messages.size(), 3u);
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(messages[static_cast<std::size_t>(i)].stanza.child_text("body"), std::to_string(i));
+    EXPECT_EQ(messages[0].stored, WallTime{std::chrono::seconds{100}});
+    run(storage_->offline().erase_up_to(user, messages[1].id));
+    EXPECT_EQ(run(storage_->offline().load(user)).size(), 1u);
+}
+
+TEST_F(SqlStorageTest, RemovingAUserTakesAllThatIsTheirs) {
+    const auto user = jid("a@example.org");
+    create(user);
+    run(storage_->rosters().put(user, {.jid = jid("c@example.net")}, 1));
+    run(storage_->offline().push(user, xml::Element{"message", "jabber:client"}, WallTime{}, 3));
+    EXPECT_TRUE(run(storage_->users().remove(user)));
+    EXPECT_FALSE(run(storage_->users().remove(user)));
+    create(user);
+    EXPECT_TRUE(run(storage_->rosters().load(user)).items.empty());
+    EXPECT_TRUE(run(storage_->offline().load(user)).empty());
+}
+
+TEST_F(SqlStorageTest, StrangersHaveNoRoster) {
+    EXPECT_THROW(run(storage_->rosters().put(jid("nobody@example.org"), {.jid = jid("c@example.net")}, 1)),
+                 StorageError)
+        << "a row without its user would outlive everything";
+}
+
+TEST_F(SqlStorageTest, CallRecordsAreReplacedAndFoundFromBothSides) {
+    CallRecord record{.id = "1",
+                      .host = "example.org",
+                      .caller = jid("a@example.org/x"),
+                      .callee = jid("b@example.org/y"),
+                      .started = WallTime{std::chrono::seconds{10}},
+                      .path = "forward"};
+    run(storage_->calls().put(record));
+    record.ended = WallTime{std::chrono::milliseconds{12'345}};
+    record.bytes_to_callee = 5'000'000'000;
+    record.loss_to_caller = 0.25;
+    record.reason = "success";
+    run(storage_->calls().put(record));
+    reopen();
+    for (const auto* user : {"a@example.org", "b@example.org"}) {
+        const auto calls = run(storage_->calls().list(jid(user), 10));
+        ASSERT_EQ(calls.size(), 1u) << user;
+        EXPECT_EQ(calls[0].ended, record.ended);
+        EXPECT_FALSE(calls[0].answered);
+        EXPECT_EQ(calls[0].bytes_to_callee, 5'000'000'000u);
+        EXPECT_EQ(calls[0].loss_to_caller, 0.25);
+    }
+    EXPECT_TRUE(run(storage_->calls().list(jid("c@example.org"), 10)).empty());
+    EXPECT_EQ(run(storage_->calls().list({}, 10)).size(), 1u);
+    EXPECT_EQ(run(storage_->calls().get("1"))->reason, "success");
+    EXPECT_FALSE(run(storage_->calls().get("2")));
+}
+
+TEST_F(SqlStorageTest, ManyWritersAtOnceLoseNothing) {
+    const auto user = jid("a@example.org");
+    create(user);
+    asio::io_context io;
+    int done = 0;
+    for (int i = 0; i < 200; ++i) {
+        asio::co_spawn(io, storage_->offline().push(user, xml::Element{"message", "jabber:client"}, WallTime{}, 1000),
+                       [&](std::exception_ptr thrown, bool stored) { done += !thrown && stored; });
+    }
+    io.run();
+    EXPECT_EQ(done, 200);
+    EXPECT_EQ(run(storage_->offline().load(user)).size(), 200u);
+}
+
+TEST_F(SqlStorageTest, ANewerDatabaseIsRefusedWithTheRemedy) {
+    storage_.reset();
+    {
+        soci::session sql{soci::sqlite3, (folder_ / "test.db").string()};
+        sql << "INSERT INTO schema_version (number) VALUES (9999)";
+    }
+    try {
+        open_sqlite(folder_ / "test.db");
+        FAIL() << "opened";
+    } catch (const StorageError& error) {
+        EXPECT_NE(std::string{error.what()}.find("newer Carillon"), std::string::npos) << error.what();
+    }
+}
+
+TEST(SqlStorage, AnUnusablePathIsAnError) { EXPECT_THROW(open_sqlite("/nonexistent-folder/x.db"), StorageError); }
+
+}  // namespace
+}  // namespace carillon::storage
