@@ -35,6 +35,8 @@ sockaddr_in loopback(std::uint16_t port) {
 Endpoint::Endpoint() : fd_{::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)} {
     if (fd_ < 0) fail("socket");
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
+    const int yes = 1;
+    ::setsockopt(fd_, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
     auto address = loopback(0);
     socklen_t size = sizeof address;
     if (::bind(fd_, reinterpret_cast<sockaddr*>(&address), size) < 0) fail("bind");

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,7 +29,8 @@ constexpr std::size_t kSmallest = kRtpHeader + 8 + 4 + 1;
 constexpr std::uint32_t kSsrcBase = 0x10000000;
 constexpr std::uint32_t kSampleEvery = 16;
 constexpr std::size_t kMaxSamples = 1 << 20;
-constexpr auto kReceiveEvery = 20us;  // when spinning: how long to leave arrivals in their sockets
+constexpr auto kReceiveEvery =
+    500us;  // when spinning: reading all the time would fight with the relay over its sockets
 constexpr auto kDrain = 300ms;
 
 // 12-byte RTP header, then 8 bytes time of sending, 4 bytes packet number, 1 byte phase, then padding.
@@ -51,6 +53,7 @@ struct Batch {
     std::array<std::array<std::byte, kMaxPacket + kChannelHeader>, N> buffers{};
     std::array<iovec, N> vectors{};
     std::array<mmsghdr, N> messages{};
+    alignas(cmsghdr) std::array<std::array<std::byte, CMSG_SPACE(sizeof(timespec))>, N> controls{};
 
     Batch() {
         for (std::size_t i = 0; i < N; ++i) {
@@ -69,6 +72,24 @@ Batch<kMaxBurst>& outgoing() {
 Batch<kReceiveBatch>& incoming() {
     static Batch<kReceiveBatch> batch;
     return batch;
+}
+
+// Both ends of a latency: the wall clock, because the kernel stamps arrivals with it.
+std::int64_t wall_clock_ns() {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+// When the packet reached its socket, however late it is read.
+std::int64_t arrival_ns(msghdr& message) {
+    for (auto* control = CMSG_FIRSTHDR(&message); control; control = CMSG_NXTHDR(&message, control)) {
+        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_TIMESTAMPNS) continue;
+        timespec stamp{};
+        std::memcpy(&stamp, CMSG_DATA(control), sizeof stamp);
+        return stamp.tv_sec * 1'000'000'000 + stamp.tv_nsec;
+    }
+    return wall_clock_ns();
 }
 
 }  // namespace
@@ -131,8 +152,8 @@ Result Load::run(const Shape& shape, std::chrono::nanoseconds warm_up, std::chro
         if (!spin_) {
             receive(std::max<std::chrono::nanoseconds>(due - Clock::now(), 0ns));
         } else if (now >= next_receive) {
-            receive(0ns);
-            next_receive = now + kReceiveEvery;
+            const bool more = receive(0ns);
+            next_receive = more ? now : now + kReceiveEvery;
         }
     }
     if (meter) result_.cpu = meter->used() - cpu_before;
@@ -152,7 +173,7 @@ void Load::send_burst(Stream& stream, const Shape& shape) {
     const auto ssrc = kSsrcBase + static_cast<std::uint32_t>(&stream - streams_.data());
     const auto channel = stream.from->channel();
     const std::size_t head = channel ? kChannelHeader : 0;
-    const auto now = Clock::now().time_since_epoch().count();
+    const auto now = wall_clock_ns();
     for (std::size_t i = 0; i < shape.burst; ++i) {
         auto* rtp = batch.buffers[i].data() + head;
         const bool marker = shape.burst > 1 && i + 1 == shape.burst;
@@ -161,7 +182,7 @@ void Load::send_burst(Stream& stream, const Shape& shape) {
         put(rtp + 2, htons(stream.sequence++));
         put(rtp + 4, htonl(stream.timestamp));
         put(rtp + 8, htonl(ssrc));
-        put(rtp + kRtpHeader, static_cast<std::int64_t>(now));
+        put(rtp + kRtpHeader, now);
         put(rtp + kRtpHeader + 8, stream.next_number++);
         put(rtp + kRtpHeader + 12, phase_);
         if (channel) {
@@ -180,21 +201,26 @@ void Load::send_burst(Stream& stream, const Shape& shape) {
     if (phase_ == counted_phase_) result_.sent += shape.burst;
 }
 
-void Load::receive(std::chrono::nanoseconds timeout) {
+bool Load::receive(std::chrono::nanoseconds timeout) {
     static std::array<epoll_event, kEvents> events;
     const timespec wait{.tv_sec = 0, .tv_nsec = std::min<std::int64_t>(timeout.count(), 999'999'999)};
     const int ready = ::epoll_pwait2(epoll_, events.data(), kEvents, &wait, nullptr);
-    if (ready <= 0) return;
+    if (ready <= 0) return false;
     auto& batch = incoming();
-    const auto now = Clock::now();
     for (int e = 0; e < ready; ++e) {
         const auto& at = *static_cast<const Endpoint*>(events[e].data.ptr);
+        for (std::size_t i = 0; i < kReceiveBatch; ++i) {
+            batch.messages[i].msg_hdr.msg_control = batch.controls[i].data();
+            batch.messages[i].msg_hdr.msg_controllen = batch.controls[i].size();
+        }
         const int count = ::recvmmsg(at.fd(), batch.messages.data(), kReceiveBatch, MSG_DONTWAIT, nullptr);
-        for (int i = 0; i < count; ++i) take(at, batch.buffers[i].data(), batch.messages[i].msg_len, now);
+        for (int i = 0; i < count; ++i)
+            take(at, batch.buffers[i].data(), batch.messages[i].msg_len, batch.messages[i].msg_hdr);
     }
+    return ready == static_cast<int>(kEvents);
 }
 
-void Load::take(const Endpoint& at, std::byte* packet, std::size_t size, Clock::time_point now) {
+void Load::take(const Endpoint& at, std::byte* packet, std::size_t size, msghdr& message) {
     if (at.channel()) {
         if (size < kChannelHeader || ntohs(get<std::uint16_t>(packet)) != at.channel()) {
             ++result_.foreign;
@@ -216,7 +242,7 @@ void Load::take(const Endpoint& at, std::byte* packet, std::size_t size, Clock::
     if (get<std::uint8_t>(packet + kRtpHeader + 12) != counted_phase_) return;
     ++arrived_in_phase_;
     if (++sampler_ % kSampleEvery == 0 && result_.latencies_ns.size() < kMaxSamples) {
-        const auto age = now.time_since_epoch().count() - get<std::int64_t>(packet + kRtpHeader);
+        const auto age = arrival_ns(message) - get<std::int64_t>(packet + kRtpHeader);
         result_.latencies_ns.push_back(static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX)));
     }
 }

@@ -2,6 +2,8 @@
 /// Spec: RFC 3550 §5.1 (the RTP header).
 /// Not here: opening the relay's ports (peer.h); choosing rates (main.cpp).
 #pragma once
+#include <sys/socket.h>
+
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -61,8 +63,9 @@ class Load {
     };
 
     void send_burst(Stream& stream, const Shape& shape);
-    void receive(std::chrono::nanoseconds timeout);
-    void take(const Endpoint& at, std::byte* packet, std::size_t size, Clock::time_point now);
+    /// Takes what has arrived, waiting at most so long; true when there may be more.
+    bool receive(std::chrono::nanoseconds timeout);
+    void take(const Endpoint& at, std::byte* packet, std::size_t size, msghdr& message);
     bool is_new(Stream& stream, std::uint32_t number) const;
 
     std::vector<Stream> streams_;
