@@ -30,15 +30,17 @@ ChannelLimits read_limits(const config::Value& table) {
     return limits;
 }
 
-/// Waits for Channels::open().
-runtime::awaitable<Answer> open_channel(Channels& channels, std::string owner, std::chrono::seconds expire) {
+/// Waits for Channels::open(). Everything is named: temporaries inside a co_await expression are destroyed twice by
+/// some compilers (GCC 12).
+runtime::awaitable<Answer> open_channel(Channels& channels, const std::string& owner, std::chrono::seconds expire) {
     using boost::asio::use_awaitable;
-    co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(Answer)>(
-        [&channels, owner, expire](auto handler) {
-            auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-            channels.open(owner, true, expire, [shared](Answer answer) { std::move (*shared)(std::move(answer)); });
-        },
-        use_awaitable);
+    auto start = [&channels, &owner, expire](auto handler) {
+        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+        channels.open(owner, true, expire, [shared](Answer answer) { std::move (*shared)(std::move(answer)); });
+    };
+    auto waiting =
+        boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(Answer)>(start, use_awaitable);
+    co_return co_await std::move(waiting);
 }
 
 }  // namespace
@@ -71,7 +73,8 @@ runtime::awaitable<runtime::IqReply> JingleNodes::channel(const xmpp::Stanza& iq
     const auto protocol = iq.payload()->attribute("protocol");
     if (!protocol.empty() && protocol != "udp")
         co_return std::unexpected{xmpp::StanzaError::feature_not_implemented().with_text("udp only")};
-    const auto answer = co_await open_channel(channels_, from.bare().str(), channels_.limits().expire);
+    const auto owner = from.bare().str();
+    const auto answer = co_await open_channel(channels_, owner, channels_.limits().expire);
     if (!answer) {
         if (answer.error() == ChannelError::too_many)
             co_return std::unexpected{xmpp::StanzaError::resource_constraint().with_text("too many channels")};

@@ -2,6 +2,7 @@
 /// of one server can call one another, and calls outlive a reload of the module.
 /// Not here: calls themselves (controller.h).
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -31,10 +32,14 @@ struct ShardCalls {
 /// A service of the process (runtime::ModuleContext::service). Threading: each slot belongs to its shard.
 class Switchboard {
   public:
-    explicit Switchboard(std::size_t shards) : slots_(shards) {}
-    std::shared_ptr<ShardCalls>& slot(std::size_t shard) { return slots_.at(shard); }
+    /// Makes the shard's access to relays, on that shard; nullptr: there are none.
+    using RelayFactory = std::function<std::unique_ptr<MediaRelay>(std::size_t shard)>;
+
+    Switchboard(std::size_t shards, RelayFactory factory) : factory_{std::move(factory)}, slots_(shards) {}
+    std::shared_ptr<ShardCalls> slot(std::size_t shard);
 
   private:
+    RelayFactory factory_;
     std::vector<std::shared_ptr<ShardCalls>> slots_;
 };
 

@@ -103,7 +103,8 @@ void Router::dispatch(Stanza stanza, std::function<void()> done) {
     }
     if (to.node().empty()) return to_host(*host, std::move(stanza), std::move(done));
     if (owner != shard_.index()) return send_to_owner();
-    sessions_.submit(*host, to.bare(), std::move(stanza), std::move(done));
+    const auto bare = to.bare();  // before the stanza is moved from: arguments have no order
+    sessions_.submit(*host, bare, std::move(stanza), std::move(done));
 }
 
 /// An answer to a question of the server's goes to the shard that asked; answers to users' questions go on as usual.

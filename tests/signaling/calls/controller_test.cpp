@@ -10,8 +10,8 @@ namespace {
 
 using jingle::Action;
 using test::kJuliet;
-using test::of_type;
 using test::kRomeo;
+using test::of_type;
 using test::Scene;
 using test::terminate;
 using namespace std::chrono_literals;

@@ -10,8 +10,8 @@ namespace {
 
 using jingle::CandidateType;
 using test::kJuliet;
-using test::of_type;
 using test::kRomeo;
+using test::of_type;
 using test::Scene;
 
 /// Addresses that the callers' samples carry.

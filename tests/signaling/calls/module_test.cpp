@@ -1,0 +1,326 @@
+/// Call control inside a real host: two virtual hosts on two shards, sessions without sockets, a relay that always
+/// answers.
+#include "signaling/calls/module.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+
+#include "signaling/calls/jingle_nodes.h"
+#include "signaling/host/host.h"
+#include "tests/signaling/calls/fakes.h"
+
+namespace carillon::calls {
+namespace {
+
+namespace asio = boost::asio;
+using boost::asio::awaitable;
+using namespace std::chrono_literals;
+using storage::CallRecord;
+using storage::OfflineMessage;
+using storage::ScramKeys;
+using xmpp::Jid;
+
+constexpr auto kPatience = 10s;
+
+/// Whatever is asked, exists.
+struct Users final : storage::UserStore {
+    awaitable<bool> exists(Jid) override { co_return true; }
+    awaitable<bool> create(Jid, std::vector<ScramKeys>) override { co_return false; }
+    awaitable<bool> set_keys(Jid, std::vector<ScramKeys>) override { co_return false; }
+    awaitable<std::optional<ScramKeys>> keys(Jid, std::string) override { co_return std::nullopt; }
+    awaitable<bool> remove(Jid) override { co_return false; }
+    awaitable<std::vector<Jid>> list(std::string) override { co_return std::vector<Jid>{}; }
+};
+struct Rosters final : storage::RosterStore {
+    awaitable<session::Roster> load(Jid) override { co_return session::Roster{}; }
+    awaitable<void> put(Jid, session::RosterItem, std::uint64_t) override { co_return; }
+    awaitable<void> remove(Jid, Jid, std::uint64_t) override { co_return; }
+};
+struct Offline final : storage::OfflineStore {
+    awaitable<bool> push(Jid, xml::Element, WallTime, std::size_t) override { co_return true; }
+    awaitable<std::vector<OfflineMessage>> load(Jid) override { co_return std::vector<OfflineMessage>{}; }
+    awaitable<void> erase_up_to(Jid, std::int64_t) override { co_return; }
+};
+class Calls final : public storage::CallStore {
+  public:
+    awaitable<void> put(CallRecord record) override {
+        const std::scoped_lock lock{mutex_};
+        last_ = std::move(record);
+        changed_.notify_all();
+        co_return;
+    }
+    awaitable<std::optional<CallRecord>> get(std::string) override { co_return std::nullopt; }
+    awaitable<std::vector<CallRecord>> list(Jid, std::size_t) override { co_return std::vector<CallRecord>{}; }
+    CallRecord wait_for_end() {
+        std::unique_lock lock{mutex_};
+        changed_.wait_for(lock, kPatience, [&] { return last_.ended.has_value(); });
+        return last_;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    CallRecord last_;
+};
+struct Memory final : storage::Storage {
+    storage::UserStore& users() override { return users_; }
+    storage::RosterStore& rosters() override { return rosters_; }
+    storage::OfflineStore& offline() override { return offline_; }
+    storage::CallStore& calls() override { return calls_; }
+    Users users_;
+    Rosters rosters_;
+    Offline offline_;
+    Calls calls_;
+};
+
+/// Answers at once, with ports that say which shard it is of.
+class ReadyRelay final : public MediaRelay {
+  public:
+    explicit ReadyRelay(std::size_t shard) : port_{static_cast<std::uint16_t>(30000 + 1000 * shard)} {}
+    void open(const std::string&, StreamSetup, Watcher, Opened done) override {
+        StreamPorts ports{.worker = "w", .told = {}};
+        for (auto& told : ports.told) {
+            told = {{1, "203.0.113.200", port_}, {2, "203.0.113.200", static_cast<std::uint16_t>(port_ + 1)}};
+            port_ = static_cast<std::uint16_t>(port_ + 2);
+        }
+        done(ports);
+    }
+    void update(const std::string&, const std::string&, Side, LegSetup, Updated done) override { done(true); }
+    void count(const std::string&, Counted done) override { done({}); }
+    void close(const std::string&, const std::string&, Counted done) override { done({}); }
+
+  private:
+    std::uint16_t port_;
+};
+
+/// A client: what it is sent waits in a queue.
+class Client final : public session::Outlet {
+  public:
+    Client(host::Host& host, const std::string& jid) : host_{host}, jid_{Jid::parse(jid).value()} {
+        std::promise<bool> bound;
+        auto& stages = host_.owner(jid_.bare());
+        asio::co_spawn(
+            stages.shard.io(),
+            [&]() -> awaitable<void> {
+                auto* virtual_host = host_.environment().host(stages.shard.index(), jid_.domain());
+                auto session =
+                    co_await stages.sessions.bind(*virtual_host, jid_.bare(), std::string{jid_.resource()}, *this);
+                bound.set_value(session.has_value());
+            },
+            asio::detached);
+        EXPECT_TRUE(bound.get_future().get());
+    }
+    ~Client() override { leave(); }
+
+    void say(const std::string& xml) {
+        auto element = test::parse_xml(xml);
+        auto& stages = host_.owner(jid_.bare());
+        stages.shard.post([this, &stages, element] {
+            auto* session = stages.sessions.find_session(jid_);
+            ASSERT_NE(session, nullptr);
+            EXPECT_TRUE(stages.process.from_session(*session, element, [] {}));
+        });
+    }
+    std::string ask(const std::string& to, const std::string& type, const std::string& payload) {
+        const auto id = "q" + std::to_string(++next_id_);
+        say("<iq xmlns='jabber:client' type='" + type + "' id='" + id + "' to='" + to + "'>" + payload + "</iq>");
+        return id;
+    }
+    /// The next stanza it is sent; an empty element when none comes.
+    xml::Element hear() {
+        std::unique_lock lock{mutex_};
+        if (!arrived_.wait_for(lock, kPatience, [&] { return !heard_.empty(); })) return {};
+        auto first = std::move(heard_.front());
+        heard_.pop_front();
+        return first;
+    }
+    jingle::Jingle hear_jingle() {
+        const auto stanza = hear();
+        const auto* element = jingle::find_jingle(stanza);
+        return element ? jingle::parse(*element).value() : jingle::Jingle{};
+    }
+    void leave() {
+        std::promise<void> left;
+        auto& stages = host_.owner(jid_.bare());
+        stages.shard.post([&] {
+            if (auto* session = stages.sessions.find_session(jid_)) stages.sessions.end(*session);
+            left.set_value();
+        });
+        left.get_future().wait();
+    }
+
+    void send(const xml::Element& stanza) override {
+        const std::scoped_lock lock{mutex_};
+        heard_.push_back(stanza);
+        arrived_.notify_all();
+    }
+    std::string peer_address() const override { return "192.0.2.1"; }
+    bool encrypted() const override { return true; }
+    void close(std::string_view, std::string_view) override {}
+    std::vector<xml::Element> detach() override { return {}; }
+
+  private:
+    host::Host& host_;
+    Jid jid_;
+    std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::deque<xml::Element> heard_;
+    int next_id_ = 0;
+};
+
+class InHost : public testing::Test {
+  protected:
+    void SetUp() override {
+        host_.provide(switchboard_);
+        ASSERT_TRUE(host_.start({calls_module(), jingle_nodes_module()}));
+    }
+    void TearDown() override { host_.stop(); }
+
+    static host::HostConfig config() {
+        runtime::ModuleSelection quick;
+        config::Value::Table table;
+        table.emplace("gone_grace", config::Value{std::int64_t{0}});
+        table.emplace("calls_per_user", config::Value{std::int64_t{2}});
+        quick.settings.emplace("calls", config::Value{table});
+        return {.shards = 2,
+                .domains = {{.name = "montague.example", .modules = quick}, {.name = "capulet.example", .modules = {}}},
+                .plugins = {},
+                .sessions = {}};
+    }
+
+    Memory memory_;
+    Switchboard switchboard_{2, [](std::size_t shard) { return std::make_unique<ReadyRelay>(shard); }};
+    host::Host host_{config(), memory_};
+};
+
+TEST_F(InHost, CallBetweenTwoVirtualHosts) {
+    Client romeo{host_, test::kRomeo};
+    Client juliet{host_, test::kJuliet};
+    const auto id = romeo.ask(test::kJuliet, "set", test::browser_initiate("s"));
+    const auto offer = juliet.hear();
+    EXPECT_EQ(offer.attribute("id"), id);
+    EXPECT_EQ(offer.attribute("from"), test::kRomeo);
+    const auto parsed = jingle::parse(*jingle::find_jingle(offer));
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(test::of_type(parsed->contents.at(0), jingle::CandidateType::relay).size(), 2u);
+    juliet.say("<iq xmlns='jabber:client' type='result' id='" + id + "' to='" + test::kRomeo + "'/>");
+    EXPECT_EQ(romeo.hear().attribute("type"), "result");
+    juliet.ask(test::kRomeo, "set", test::browser_accept("s"));
+    const auto answer = romeo.hear_jingle();
+    EXPECT_EQ(answer.action, jingle::Action::session_accept);
+    EXPECT_EQ(test::of_type(answer.contents.at(0), jingle::CandidateType::relay).size(), 1u);
+    romeo.ask(test::kJuliet, "set", test::terminate("s", "success"));
+    EXPECT_EQ(juliet.hear_jingle().reason.condition, "success");
+    const auto record = memory_.calls_.wait_for_end();
+    EXPECT_EQ(record.reason, "success");
+    EXPECT_EQ(record.host, "montague.example");
+    EXPECT_EQ(record.callee.str(), test::kJuliet);
+}
+
+TEST_F(InHost, ManyStanzasOfOneCallKeepTheirOrder) {
+    Client romeo{host_, test::kRomeo};
+    Client juliet{host_, test::kJuliet};
+    std::vector<std::string> ids{romeo.ask(test::kJuliet, "set", test::trickled_initiate("s"))};
+    for (int i = 0; i < 31; ++i) {
+        ids.push_back(romeo.ask(test::kJuliet, "set",
+                                test::transport_info("s", "audio", "trk1", "trickledPasswordOf24Char",
+                                                     test::browser_candidate(i, "198.51.100.77", 50000 + i, "host"))));
+    }
+    for (const auto& id : ids) ASSERT_EQ(juliet.hear().attribute("id"), id);
+}
+
+TEST_F(InHost, AbsentCalleeIsAnsweredAtOnce) {
+    Client romeo{host_, test::kRomeo};
+    romeo.ask("juliet@capulet.example/nowhere", "set", test::trickled_initiate("s"));
+    const auto answer = romeo.hear();
+    EXPECT_EQ(answer.attribute("type"), "error");
+    EXPECT_EQ(answer.attribute("from"), "juliet@capulet.example/nowhere");
+    ASSERT_NE(answer.child("error"), nullptr);
+    EXPECT_NE(answer.child("error")->child("service-unavailable"), nullptr);
+    EXPECT_EQ(memory_.calls_.wait_for_end().reason, "unavailable");
+}
+
+TEST_F(InHost, DyingStreamEndsTheCall) {
+    Client romeo{host_, test::kRomeo};
+    Client juliet{host_, test::kJuliet};
+    romeo.ask(test::kJuliet, "set", test::trickled_initiate("s"));
+    EXPECT_EQ(juliet.hear_jingle().action, jingle::Action::session_initiate);
+    juliet.leave();
+    const auto end = romeo.hear();
+    ASSERT_NE(jingle::find_jingle(end), nullptr);
+    EXPECT_EQ(jingle::parse(*jingle::find_jingle(end))->reason.condition, "gone");
+    // The answer to what the server said in Juliet's name goes nowhere.
+    romeo.say("<iq xmlns='jabber:client' type='result' id='" + std::string{end.attribute("id")} + "' to='" +
+              test::kJuliet + "'/>");
+    EXPECT_EQ(memory_.calls_.wait_for_end().reason, "gone");
+}
+
+TEST_F(InHost, ErrorAnswerEndsTheCall) {
+    Client romeo{host_, test::kRomeo};
+    Client juliet{host_, test::kJuliet};
+    const auto id = romeo.ask(test::kJuliet, "set", test::trickled_initiate("s"));
+    juliet.hear();
+    juliet.say("<iq xmlns='jabber:client' type='error' id='" + id + "' to='" + test::kRomeo +
+               "'><error type='cancel'><feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+               "</iq>");
+    EXPECT_EQ(memory_.calls_.wait_for_end().reason, "feature-not-implemented");
+}
+
+TEST_F(InHost, CallsPerUserAreLimited) {
+    Client romeo{host_, test::kRomeo};
+    Client juliet{host_, test::kJuliet};
+    for (const auto* sid : {"s1", "s2", "s3"}) romeo.ask(test::kJuliet, "set", test::trickled_initiate(sid));
+    const auto answer = romeo.hear();
+    EXPECT_EQ(answer.attribute("id"), "q3");
+    ASSERT_NE(answer.child("error"), nullptr);
+    EXPECT_NE(answer.child("error")->child("resource-constraint"), nullptr);
+    // One ends, another may begin.
+    romeo.ask(test::kJuliet, "set", test::terminate("s1", "cancel"));
+    for (int i = 0; i < 3; ++i) juliet.hear();
+    memory_.calls_.wait_for_end();
+    romeo.ask(test::kJuliet, "set", test::trickled_initiate("s4"));
+    EXPECT_EQ(juliet.hear_jingle().sid, "s4");
+}
+
+TEST_F(InHost, CallOutlivesAReloadOfItsModule) {
+    Client romeo{host_, test::kRomeo};
+    Client juliet{host_, test::kJuliet};
+    romeo.ask(test::kJuliet, "set", test::browser_initiate("s"));
+    juliet.hear();
+    ASSERT_TRUE(host_.repository().reload("montague.example", "calls"));
+    juliet.ask(test::kRomeo, "set", test::browser_accept("s"));
+    EXPECT_EQ(test::of_type(romeo.hear_jingle().contents.at(0), jingle::CandidateType::relay).size(), 1u);
+}
+
+TEST_F(InHost, Xep0278ChannelHasTwoPorts) {
+    Client romeo{host_, test::kRomeo};
+    romeo.ask("montague.example", "get", "<services xmlns='http://jabber.org/protocol/jinglenodes'/>");
+    auto answer = romeo.hear();
+    ASSERT_NE(answer.child("services"), nullptr);
+    EXPECT_EQ(answer.child("services")->child("relay")->attribute("address"), "montague.example");
+    for (int i = 0; i < 4; ++i) {
+        romeo.ask("montague.example", "get",
+                  "<channel xmlns='http://jabber.org/protocol/jinglenodes#channel' protocol='udp'/>");
+        answer = romeo.hear();
+        const auto* channel = answer.child("channel");
+        ASSERT_NE(channel, nullptr) << test::flatten(answer);
+        EXPECT_EQ(channel->attribute("host"), "203.0.113.200");
+        EXPECT_EQ(channel->attribute("expire"), "60");
+        EXPECT_NE(channel->attribute("localport"), channel->attribute("remoteport"));
+    }
+    romeo.ask("montague.example", "get",
+              "<channel xmlns='http://jabber.org/protocol/jinglenodes#channel' protocol='udp'/>");
+    EXPECT_NE(romeo.hear().child("error"), nullptr) << "four for each user";
+    Client juliet{host_, test::kJuliet};
+    juliet.ask("montague.example", "get",
+               "<channel xmlns='http://jabber.org/protocol/jinglenodes#channel' protocol='udp'/>");
+    EXPECT_NE(juliet.hear().child("error"), nullptr) << "not for users of other domains";
+}
+
+}  // namespace
+}  // namespace carillon::calls
