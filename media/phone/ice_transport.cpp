@@ -15,6 +15,7 @@ namespace carillon::phone {
 namespace {
 
 constexpr guint kComponent = 1;
+constexpr std::chrono::milliseconds kCloseTimeout{500};
 constexpr auto kOptions =
     static_cast<NiceAgentOption>(NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS);
 
@@ -146,6 +147,23 @@ struct IceTransport::Native {
         return G_SOURCE_REMOVE;
     }
 
+    /// TURN allocations are given back before the agent goes; the server gets a moment for its answers, not for ever.
+    void give_back_allocations() {
+        g_main_context_push_thread_default(context);
+        const auto closed = std::make_shared<bool>(false);
+        nice_agent_close_async(agent, &on_closed, new std::shared_ptr<bool>{closed});  // on_closed owns it
+        const auto until = std::chrono::steady_clock::now() + kCloseTimeout;
+        while (!*closed && std::chrono::steady_clock::now() < until) {
+            if (!g_main_context_iteration(context, FALSE)) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        }
+        nice_agent_remove_stream(agent, stream);
+        g_main_context_pop_thread_default(context);
+    }
+    static void on_closed(GObject*, GAsyncResult*, gpointer data) noexcept {
+        const std::unique_ptr<std::shared_ptr<bool>> closed{static_cast<std::shared_ptr<bool>*>(data)};
+        **closed = true;
+    }
+
     void found_candidate(const NiceCandidate& candidate) {
         if (candidate.transport != NICE_CANDIDATE_TRANSPORT_UDP) return;
         if (options.relay_only && candidate.type != NICE_CANDIDATE_TYPE_RELAYED) return;
@@ -164,18 +182,22 @@ struct IceTransport::Native {
         callbacks.connected();
     }
     void use_services() {
+        bool turn = false;
         for (const auto& service : options.services) {
             const auto address = resolve(service.host);
             if (address.empty()) continue;
             if (service.type == ExternalService::Type::stun && service.transport == "udp") {
                 g_object_set(agent, "stun-server", address.c_str(), "stun-server-port", guint{service.port}, nullptr);
             } else if (service.type == ExternalService::Type::turn && !service.username.empty()) {
+                turn = true;
                 nice_agent_set_relay_info(
                     agent, stream, kComponent, address.c_str(), service.port, service.username.c_str(),
                     service.password.c_str(),
                     service.transport == "tcp" ? NICE_RELAY_TYPE_TURN_TCP : NICE_RELAY_TYPE_TURN_UDP);
             }
         }
+        // Checks from our own addresses would show them to the peer. Without TURN they go to relay ports only.
+        if (turn && options.relay_only) g_object_set(agent, "force-relay", TRUE, nullptr);
     }
 };
 
@@ -215,11 +237,7 @@ IceTransport::~IceTransport() {
     }
     g_signal_handlers_disconnect_by_data(n.agent, &n);
     nice_agent_attach_recv(n.agent, n.stream, kComponent, n.context, nullptr, nullptr);
-    nice_agent_remove_stream(n.agent, n.stream);
-    // What removing leaves to do (TURN allocations are given back) gets a moment, not for ever.
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds{200};
-    while (g_main_context_iteration(n.context, FALSE) && std::chrono::steady_clock::now() < until) {
-    }
+    n.give_back_allocations();
     g_object_unref(n.agent);
     g_main_loop_unref(n.loop);
     g_main_context_unref(n.context);
