@@ -1,0 +1,214 @@
+/// The second half of a Connection: binding and the session.
+#include "signaling/stream/connection.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "config/base/log.h"
+#include "signaling/stream/stream_text.h"
+#include "signaling/xml/writer.h"
+
+namespace carillon::stream {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kReadSize = 16 * 1024;  // one TLS record
+constexpr unsigned kBurst = 32;               // stanzas of one client before the others have their turn
+constexpr std::chrono::milliseconds kCongestionPause{2};
+
+/// Where all connections of a thread read into: what is read is parsed before anybody else reads, so that a connection
+/// that waits holds no buffer.
+std::span<char> read_buffer() {
+    static thread_local auto buffer = std::make_unique<std::array<char, kReadSize>>();
+    return *buffer;
+}
+
+}  // namespace
+
+awaitable<Connection::Event> Connection::next_event(net::Socket::Deadline deadline) {
+    for (;;) {
+        auto event = parser_.next();
+        if (!std::holds_alternative<xml::NeedMore>(event)) {
+            if (std::holds_alternative<xml::StreamFault>(event)) stage_->parse.faults.add();
+            co_return Event{std::move(event)};
+        }
+        const auto buffer = read_buffer();
+        const auto read = co_await socket_.read_some(buffer, deadline);
+        if (!read) {
+            if (read.error() == asio::error::timed_out && !authenticated_) {
+                stage_->timeouts.add();
+                co_await fail_now("connection-timeout");  // §4.9.3.4
+            }
+            dead_ = true;
+            co_return Event{};
+        }
+        last_input_ = stage_->stages.environment.clock->now();
+        ping_sent_ = false;
+        stage_->parse.octets.add(*read);
+        parser_.feed(std::string_view{buffer.data(), *read});
+    }
+}
+
+awaitable<void> Connection::serve() {
+    parser_.restart();
+    parser_.set_limits(stage_->parse.after_login());
+    opened_ = false;
+    const bool bound = co_await bind();
+    if (bound) co_await read_stanzas();
+}
+
+/// RFC 6120 §7: the stream after log-in, until a resource is bound.
+awaitable<bool> Connection::bind() {
+    auto event = co_await next_event(time_left());
+    if (!event) co_return false;
+    const auto* open = std::get_if<xml::StreamOpen>(&*event);
+    const auto domain = open ? check_open(*open, [this](std::string_view name) { return name == domain_; })
+                             : std::expected<std::string, std::string_view>{std::unexpect, "bad-format"};
+    if (!domain) {
+        auto condition = domain.error();
+        if (auto* fault = std::get_if<xml::StreamFault>(&*event)) condition = fault->condition;
+        co_await fail_now(condition);
+        co_return false;
+    }
+    auto text = open_tag({domain_, user_.str(), make_stream_id()});
+    opened_ = true;
+    std::vector<xml::Element> features;
+    features.emplace_back("bind", kBind).add("required");
+    features.emplace_back("session", kSession).add("optional");  // RFC 3921; clients of old wait for it
+    if (auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_)) {
+        for (const auto& feature : host->stream_features) features.push_back(feature);
+    }
+    text += features_text(features);
+    bool sent = co_await put(std::move(text));
+    while (sent && !dead_) {
+        auto element = co_await get();
+        if (!element) co_return false;
+        const auto* request = element->child("bind", kBind);
+        if (!element->is("iq", kClient) || element->attribute("type") != "set" || !request) {
+            co_await fail_now("not-authorized");  // §7.1: nothing before a resource is bound
+            co_return false;
+        }
+        auto refused = co_await bind_request(*element);
+        if (!refused) co_return !dead_;
+        sent = co_await put(std::move(*refused));
+    }
+    co_return false;
+}
+
+/// Binds, and queues the answer; else the error stanza as text.
+awaitable<std::optional<std::string>> Connection::bind_request(const xml::Element& iq) {
+    const auto refusal = [&](const xmpp::StanzaError& error) {
+        auto reply = xmpp::error_reply(iq, error);
+        return std::optional{reply ? xml::to_string(*reply) : std::string{}};
+    };
+    if (iq.attribute("id").empty()) co_return refusal(xmpp::StanzaError::bad_request());
+    auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_);
+    auto resource = iq.child("bind", kBind)->child_text("resource", kBind);
+    auto user = user_;
+    auto bound = co_await stage_->stages.sessions.bind(*host, std::move(user), std::move(resource), *this);
+    if (!bound) co_return refusal(bound.error());
+    session_ = *bound;
+    if (dead_ || phase_ == Phase::closing) {
+        end_session();
+        co_return std::nullopt;
+    }
+    phase_ = Phase::session;
+    xml::Element reply{"iq", kClient};
+    reply.set("type", "result").set("id", iq.attribute("id"));
+    reply.add("bind", kBind).add("jid").add_text(session_->jid().str());
+    output_.push(reply, false);
+    schedule_flush();
+    log::debug("session bound", {{"jid", session_->jid().str()}, {"peer", peer_address_}});
+    co_return std::nullopt;
+}
+
+awaitable<void> Connection::read_stanzas() {
+    unsigned burst = 0;
+    while (phase_ == Phase::session && !dead_) {
+        auto event = co_await next_event(net::Socket::kNever);
+        if (!event) co_return;
+        if (phase_ != Phase::session) break;
+        if (auto* element = std::get_if<xml::Element>(&*event)) {
+            stage_->parse.stanzas.add();
+            if (!take(std::move(*element))) break;
+            if (stanza_pending_) co_await wait_for_turn();
+            if (++burst % kBurst == 0) {
+                const auto executor = co_await asio::this_coro::executor;
+                co_await asio::post(executor, asio::use_awaitable);
+                const auto& channel = *stage_->stages.environment.channel;
+                for (std::size_t i = 0; i < stage_->host.shard_count() && !dead_; ++i) {
+                    while (channel.congested(i) && !dead_) {  // a shard is behind: feed it no more for a moment
+                        asio::steady_timer pause{executor, kCongestionPause};
+                        co_await pause.async_wait(asio::use_awaitable);
+                    }
+                }
+            }
+        } else if (auto* fault = std::get_if<xml::StreamFault>(&*event)) {
+            fail(fault->condition, fault->text);
+            break;
+        } else {  // §4.4: the client closes; what it sent before has been dealt with
+            flush();
+            end_session();
+            close({}, {});
+            break;
+        }
+    }
+    // §4.4: our closing tag is out or on its way; the client's ends the connection, or the time for it.
+    while (!dead_) {
+        const auto event = co_await next_event(stage_->options.close_timeout);
+        if (!event || std::holds_alternative<xml::StreamClose>(*event) ||
+            std::holds_alternative<xml::StreamFault>(*event)) {
+            break;
+        }
+    }
+    while (writing_ && !dead_) {
+        asio::steady_timer pause{co_await asio::this_coro::executor, std::chrono::milliseconds{10}};
+        co_await pause.async_wait(asio::use_awaitable);
+    }
+}
+
+/// False: the stream is to end.
+bool Connection::take(xml::Element element) {
+    if (legacy_session(element)) return true;
+    stanza_pending_ = true;
+    const auto taken = stage_->stages.process.from_session(*session_, std::move(element), [this] {
+        stanza_pending_ = false;
+        if (pause_) pause_->cancel();
+    });
+    if (taken) return true;
+    stanza_pending_ = false;
+    fail(taken.error().condition, taken.error().text);
+    return false;
+}
+
+/// RFC 3921 §3: answered and otherwise without meaning. A second bind is refused (RFC 6120 §7).
+bool Connection::legacy_session(const xml::Element& element) {
+    if (!element.is("iq", kClient) || element.attribute("type") != "set") return false;
+    if (element.child("session", kSession)) {
+        xml::Element reply{"iq", kClient};
+        reply.set("type", "result").set("id", element.attribute("id"));
+        reply.set("from", domain_);
+        send(reply);
+        return true;
+    }
+    if (element.child("bind", kBind)) {
+        if (auto reply = xmpp::error_reply(element, xmpp::StanzaError::not_allowed())) send(*reply);
+        return true;
+    }
+    return false;
+}
+
+awaitable<void> Connection::wait_for_turn() {
+    pause_ = std::make_unique<asio::steady_timer>(co_await asio::this_coro::executor);
+    while (stanza_pending_) {
+        pause_->expires_at(asio::steady_timer::time_point::max());
+        boost::system::error_code cancelled;
+        co_await pause_->async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    }
+    pause_.reset();
+}
+
+}  // namespace carillon::stream

@@ -1,0 +1,105 @@
+/// One client's stream from its first octet to its last: negotiation on the shard that accepted it, then its session on
+/// the shard that owns the account.
+/// Spec: RFC 6120 §4 (streams), §5 (STARTTLS), §6 (SASL), §7 (binding), RFC 7590, XEP-0368 (direct TLS).
+/// Not here: SASL itself (auth_server.h), what is done with stanzas (router/), listening (stream_server.h).
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "signaling/net/listener.h"
+#include "signaling/net/socket.h"
+#include "signaling/session/local_session.h"
+#include "signaling/stream/auth_server.h"
+#include "signaling/stream/output_queue.h"
+#include "signaling/stream/stream_stage.h"
+#include "signaling/xml/stream_parser.h"
+
+namespace carillon::stream {
+
+/// Threading: one shard at a time; it moves once, after log-in, with no coroutine inside.
+/// Owns: the socket.  Lives as long as one of its coroutines does.
+class Connection final : public session::Outlet, public SaslPeer, public std::enable_shared_from_this<Connection> {
+  public:
+    Connection(StreamStage& stage, net::Accepted accepted, bool direct_tls);
+    ~Connection() override;
+
+    /// Begins to serve, on the stage's shard.
+    void start();
+    /// Time has passed: keep-alive and idle check.
+    void tick(SteadyTime now);
+
+    // session::Outlet
+    void send(const xml::Element& stanza) override;
+    std::string peer_address() const override { return peer_address_; }
+    bool encrypted() const override { return socket_.is_tls(); }
+    void close(std::string_view condition, std::string_view text) override;
+    std::vector<xml::Element> detach() override;
+
+    // SaslPeer
+    awaitable<bool> put(std::string text) override;
+    awaitable<std::optional<xml::Element>> get() override;
+
+  private:
+    enum class Phase : std::uint8_t { negotiating, session, closing };
+    using Event = std::optional<xml::StreamEvent>;  // nothing: the connection is gone
+
+    // On the accepting shard, from connection_negotiation.cpp.
+    awaitable<void> negotiate();
+    awaitable<bool> open_stream();
+    awaitable<bool> start_tls();
+    awaitable<bool> authenticate(xml::Element request);
+    auth::Security security() const;
+    std::vector<xml::Element> features() const;
+    net::Socket::Deadline time_left() const;
+    void move_to_owner();
+
+    // On the owner's shard.
+    awaitable<void> serve();
+    awaitable<bool> bind();
+    awaitable<std::optional<std::string>> bind_request(const xml::Element& iq);
+    awaitable<void> read_stanzas();
+    bool take(xml::Element element);
+    bool legacy_session(const xml::Element& element);
+    awaitable<void> wait_for_turn();
+    awaitable<Event> next_event(net::Socket::Deadline deadline);
+
+    // Output and end, from connection_output.cpp.
+    void schedule_flush();
+    void flush();
+    awaitable<void> write_rest();
+    void fail(std::string_view condition, std::string_view text = {});  // stream error, now
+    awaitable<void> fail_now(std::string_view condition, std::string_view text = {});
+    void end_session();
+    void lose();
+
+    StreamStage* stage_;
+    net::ConnectionLimiter::Place place_;
+    net::Socket socket_;
+    xml::StreamParser parser_;
+    std::string peer_address_;
+    std::string domain_;
+    xmpp::Jid user_;
+    session::LocalSession* session_ = nullptr;
+    OutputQueue output_;
+    SteadyTime deadline_;      // of the negotiation
+    SteadyTime last_input_{};
+    SteadyTime last_output_{};
+    std::unique_ptr<boost::asio::steady_timer> pause_;  // while waiting for a stanza's turn, or for the peer to close
+    Phase phase_ = Phase::negotiating;
+    std::uint8_t attempts_ = 0;
+    bool direct_tls_;
+    bool opened_ = false;       // our opening tag is out
+    bool authenticated_ = false;
+    bool stanza_pending_ = false;
+    bool flush_posted_ = false;
+    bool writing_ = false;      // a coroutine is in write_all
+    bool close_sent_ = false;
+    bool ping_sent_ = false;
+    bool dead_ = false;
+};
+
+}  // namespace carillon::stream

@@ -1,0 +1,214 @@
+/// The first half of a Connection: from accept to a user who has logged in.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "config/base/log.h"
+#include "signaling/stream/connection.h"
+#include "signaling/stream/stream_text.h"
+
+namespace carillon::stream {
+
+namespace asio = boost::asio;
+
+Connection::Connection(StreamStage& stage, net::Accepted accepted, bool direct_tls)
+    : stage_{&stage},
+      place_{std::move(accepted.place)},
+      socket_{std::move(accepted.socket)},
+      parser_{stage.parse.before_login()},
+      peer_address_{socket_.peer_address()},
+      direct_tls_{direct_tls} {}
+
+Connection::~Connection() = default;
+
+void Connection::start() {
+    const auto now = stage_->stages.environment.clock->now();
+    deadline_ = now + stage_->options.auth_timeout;
+    stage_->accepted.add();
+    stage_->add(*this);
+    asio::co_spawn(stage_->shard.io(), [self = shared_from_this()] { return self->negotiate(); },
+                   [self = shared_from_this()](std::exception_ptr failure) {
+                       if (failure) self->lose();
+                       if (!self->authenticated_ || self->dead_) {
+                           self->stage_->remove(*self);
+                           self->socket_.close();
+                           return;
+                       }
+                       self->move_to_owner();
+                   });
+}
+
+net::Socket::Deadline Connection::time_left() const {
+    const auto left = deadline_ - stage_->stages.environment.clock->now();
+    return std::max(std::chrono::duration_cast<net::Socket::Deadline>(left), net::Socket::Deadline{1});
+}
+
+auth::Security Connection::security() const {
+    return {socket_.is_tls(), {socket_.tls_exporter(), socket_.tls_server_end_point()}, true};
+}
+
+awaitable<bool> Connection::put(std::string text) {
+    if (dead_) co_return false;
+    writing_ = true;
+    const auto sent = co_await socket_.write_all(text, time_left());
+    writing_ = false;
+    last_output_ = stage_->stages.environment.clock->now();
+    co_return sent.has_value() && !dead_;
+}
+
+awaitable<std::optional<xml::Element>> Connection::get() {
+    auto event = co_await next_event(time_left());
+    if (!event) co_return std::nullopt;
+    if (auto* element = std::get_if<xml::Element>(&*event)) co_return std::move(*element);
+    if (auto* fault = std::get_if<xml::StreamFault>(&*event)) {
+        const auto condition = fault->condition;
+        co_await fail_now(condition, fault->text);
+    } else if (std::holds_alternative<xml::StreamClose>(*event)) {
+        const bool answered = co_await put(std::string{kCloseTag});
+        dead_ = dead_ || !answered;
+        dead_ = true;
+    }
+    co_return std::nullopt;
+}
+
+awaitable<void> Connection::negotiate() {
+    if (direct_tls_) {
+        const bool secured = co_await start_tls();
+        if (!secured) co_return;
+    }
+    bool fresh = true;  // a new stream is to be opened
+    while (!dead_) {
+        if (fresh) {
+            const bool opened = co_await open_stream();
+            if (!opened) co_return;
+            fresh = false;
+        }
+        auto element = co_await get();
+        if (!element) co_return;
+        if (element->is("starttls", kTls)) {
+            if (socket_.is_tls() || !stage_->tls.current()) {
+                // §5.4.2.2: failure, and the stream is over.
+                const bool told = co_await put("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>");
+                dead_ = dead_ || !told;
+                co_return;
+            }
+            const bool proceeding = co_await put("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+            if (!proceeding) co_return;
+            parser_.restart_discarding();  // §5.4.3.3: what came in the clear counts no more
+            const bool secured = co_await start_tls();
+            if (!secured) co_return;
+            fresh = true;
+        } else if (element->is("auth", kSasl)) {
+            const bool in = co_await authenticate(std::move(*element));
+            if (in) co_return;
+        } else {
+            co_await fail_now("not-authorized");  // §4.9.3.12
+            co_return;
+        }
+    }
+}
+
+awaitable<bool> Connection::open_stream() {
+    auto event = co_await next_event(time_left());
+    if (!event) co_return false;
+    if (auto* fault = std::get_if<xml::StreamFault>(&*event)) {
+        const auto condition = fault->condition;
+        co_await fail_now(condition, fault->text);
+        co_return false;
+    }
+    const auto* open = std::get_if<xml::StreamOpen>(&*event);
+    if (!open) {
+        co_await fail_now("bad-format");
+        co_return false;
+    }
+    const auto domain = check_open(*open, [this](std::string_view name) { return stage_->host.serves(name); });
+    if (!domain) {
+        const auto condition = domain.error();
+        co_await fail_now(condition);
+        co_return false;
+    }
+    if (!domain_.empty() && domain_ != *domain) {  // §4.7.2: a restarted stream stays with its host
+        co_await fail_now("host-unknown");
+        co_return false;
+    }
+    domain_ = *domain;
+    const auto who = xmpp::Jid::parse(open->root.attribute("from"));
+    auto text = open_tag({domain_, who ? who->str() : std::string{}, make_stream_id()});
+    opened_ = true;
+    text += features_text(features());
+    const bool sent = co_await put(std::move(text));
+    co_return sent;
+}
+
+std::vector<xml::Element> Connection::features() const {
+    std::vector<xml::Element> list;
+    const bool tls_possible = !socket_.is_tls() && stage_->tls.current() != nullptr;
+    if (tls_possible) {
+        auto& starttls = list.emplace_back("starttls", kTls);
+        if (stage_->options.require_tls) starttls.add("required");
+    }
+    if (socket_.is_tls() || !stage_->options.require_tls) {
+        for (auto& feature : AuthServer::features(security())) list.push_back(std::move(feature));
+    }
+    return list;
+}
+
+awaitable<bool> Connection::start_tls() {
+    auto context = stage_->tls.current();
+    if (!context) co_return false;
+    const auto secured = co_await socket_.accept_tls(std::move(context), time_left());
+    if (!secured) {
+        stage_->tls_failures.add();
+        log::debug("tls handshake failed", {{"peer", peer_address_}, {"why", secured.error().message()}});
+        dead_ = true;
+        co_return false;
+    }
+    opened_ = false;
+    co_return true;
+}
+
+awaitable<bool> Connection::authenticate(xml::Element request) {
+    if (!socket_.is_tls() && stage_->options.require_tls) {
+        const bool told = co_await put(AuthServer::failure_text("encryption-required"));  // §6.5.4
+        dead_ = dead_ || !told;
+        co_return false;
+    }
+    auto result = co_await stage_->auth.negotiate(*this, domain_, security(), std::move(request));
+    if (result) {
+        user_ = std::move(*result);
+        authenticated_ = true;
+        co_return true;
+    }
+    if (result.error() == AuthServer::Refusal::gone) {
+        dead_ = true;
+        co_return false;
+    }
+    if (++attempts_ >= stage_->options.auth_attempts) {
+        co_await fail_now("policy-violation", "Too many failed log-ins");
+        co_return false;
+    }
+    // Guessing is slowed down; a person who mistyped hardly notices.
+    asio::steady_timer pause{co_await asio::this_coro::executor, std::chrono::milliseconds{100} * attempts_};
+    co_await pause.async_wait(asio::use_awaitable);
+    co_return false;
+}
+
+/// From here on everything happens where the account lives.
+void Connection::move_to_owner() {
+    auto& there = stage_->of_shard(stage_->stages.environment.owner(user_));
+    stage_->remove(*this);
+    if (&there != stage_) socket_.rebind(there.shard.io());
+    there.shard.post([self = shared_from_this(), &there] {
+        self->stage_ = &there;
+        there.add(*self);
+        asio::co_spawn(there.shard.io(), [self] { return self->serve(); },
+                       [self](std::exception_ptr) {
+                           self->lose();
+                           self->stage_->remove(*self);
+                       });
+    });
+}
+
+}  // namespace carillon::stream

@@ -1,0 +1,153 @@
+/// Output of a Connection, and its end.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "signaling/router/delivery_rules.h"
+#include "signaling/stream/connection.h"
+#include "signaling/stream/stream_text.h"
+
+namespace carillon::stream {
+
+namespace asio = boost::asio;
+
+void Connection::send(const xml::Element& stanza) {
+    if (!session_ && phase_ != Phase::session) return;
+    const bool keep = stanza.name() == "message";
+    output_.push(stanza, keep);
+    if (phase_ == Phase::closing || dead_) return;  // what is kept finds another way when the session ends
+    if (output_.bytes() > stage_->options.send_queue_bytes) {
+        stage_->too_slow.add();
+        return close("resource-constraint", "You read too slowly");
+    }
+    schedule_flush();
+}
+
+/// Once per turn of the loop: whatever handlers of this turn send goes out in one write.
+void Connection::schedule_flush() {
+    if (flush_posted_ || writing_ || dead_) return;
+    flush_posted_ = true;
+    stage_->shard.post([self = shared_from_this()] {
+        self->flush_posted_ = false;
+        self->flush();
+    });
+}
+
+void Connection::flush() {
+    while (!writing_ && !dead_ && !output_.empty()) {
+        const auto text = output_.batch();
+        const auto sent = socket_.try_write(text);
+        if (!sent) return lose();
+        last_output_ = stage_->stages.environment.clock->now();
+        const bool whole = *sent == text.size();
+        output_.written(*sent);
+        if (whole) continue;
+        writing_ = true;
+        asio::co_spawn(stage_->shard.io(), [self = shared_from_this()] { return self->write_rest(); },
+                       asio::detached);
+    }
+    if (close_sent_ && output_.empty() && !writing_ && !dead_) socket_.shutdown_send();
+}
+
+awaitable<void> Connection::write_rest() {
+    // One batch, or what is left of it; batch() stays where it is until written() is called.
+    while (!dead_ && !output_.empty()) {
+        const auto text = output_.batch();
+        const auto sent = co_await socket_.write_all(text, stage_->options.write_timeout);
+        if (!sent) {
+            writing_ = false;
+            stage_->too_slow.add();
+            lose();
+            co_return;
+        }
+        last_output_ = stage_->stages.environment.clock->now();
+        output_.written(text.size());
+    }
+    writing_ = false;
+    flush();
+}
+
+/// Ends the stream: with an error when `condition` says so, else with the closing tag alone.
+void Connection::close(std::string_view condition, std::string_view text) {
+    if (phase_ == Phase::closing || dead_) return;
+    if (phase_ == Phase::negotiating) {
+        // The negotiating coroutine is in a read or a write; it wakes to a closed socket.
+        if (!writing_) {
+            auto last = opened_ ? std::string{} : open_tag({domain_, {}, make_stream_id()});
+            if (!condition.empty()) last += error_text(condition, text);
+            const auto sent = socket_.try_write(last + std::string{kCloseTag});
+            if (sent) socket_.shutdown_send();
+        }
+        dead_ = true;
+        phase_ = Phase::closing;
+        socket_.close();
+        return;
+    }
+    phase_ = Phase::closing;
+    auto last = condition.empty() ? std::string{} : error_text(condition, text);
+    if (!condition.empty()) stage_->stream_errors.add();
+    output_.push_text(last + std::string{kCloseTag});
+    close_sent_ = true;
+    const bool stuck = output_.bytes() > stage_->options.send_queue_bytes;
+    // Later, because the caller may be walking the sessions or be called by this session itself.
+    stage_->shard.post([self = shared_from_this(), stuck] {
+        if (!stuck) self->flush();
+        self->end_session();
+        if (stuck) return self->lose();
+        // The reader may wait for ever for a client that says nothing more.
+        auto timer = std::make_shared<asio::steady_timer>(self->stage_->shard.io(), self->stage_->options.close_timeout);
+        timer->async_wait([self, timer](auto) { self->lose(); });
+    });
+}
+
+void Connection::fail(std::string_view condition, std::string_view text) { close(condition, text); }
+
+/// As fail(), during the negotiation, where the caller is the one coroutine that writes.
+awaitable<void> Connection::fail_now(std::string_view condition, std::string_view text) {
+    stage_->stream_errors.add();
+    auto last = opened_ ? std::string{} : open_tag({domain_, {}, make_stream_id()});  // §4.9.1.2
+    last += error_text(condition, text);
+    last += kCloseTag;
+    const bool sent = co_await put(std::move(last));
+    if (sent) socket_.shutdown_send();
+    dead_ = true;
+}
+
+std::vector<xml::Element> Connection::detach() {
+    session_ = nullptr;
+    return output_.undelivered();
+}
+
+void Connection::end_session() {
+    if (session_) stage_->stages.sessions.end(*std::exchange(session_, nullptr));
+}
+
+/// The connection is gone or given up: nothing more is written or read.
+void Connection::lose() {
+    if (!std::exchange(dead_, true) && phase_ == Phase::session) stage_->lost.add();
+    socket_.close();
+    if (pause_) pause_->cancel();
+    if (session_) {
+        stage_->shard.post([self = shared_from_this()] { self->end_session(); });
+    }
+}
+
+void Connection::tick(SteadyTime now) {
+    if (phase_ != Phase::session || dead_) return;
+    const auto& options = stage_->options;
+    if (options.keepalive.count() > 0 && now - last_output_ >= options.keepalive && output_.empty()) {
+        output_.push_text(" ");  // §4.6.1
+        schedule_flush();
+    }
+    if (options.idle_ping.count() == 0) return;
+    const auto idle = now - last_input_;
+    if (idle >= options.idle_ping + options.ping_timeout) return close("connection-timeout", {});
+    if (idle >= options.idle_ping && !ping_sent_) {
+        ping_sent_ = true;
+        xml::Element ping{"iq", kClient};
+        ping.set("type", "get").set("id", make_stream_id()).set("from", domain_).set("to", session_->jid().str());
+        ping.add("ping", "urn:xmpp:ping");
+        send(ping);
+    }
+}
+
+}  // namespace carillon::stream

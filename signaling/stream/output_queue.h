@@ -1,0 +1,45 @@
+/// What waits to be written to one client: text in order, and which pieces of it are messages that must not be lost.
+/// Not here: writing (connection.h), finding another way for what was not written (session/).
+#pragma once
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "signaling/xml/element.h"
+
+namespace carillon::stream {
+
+/// Text goes out in batches: everything queued when the last batch was done. Empty, it holds no memory.
+/// Threading: one thread.
+class OutputQueue {
+  public:
+    /// Appends a stanza. `keep`: it is to be among undelivered() if the stream dies first.
+    void push(const xml::Element& stanza, bool keep);
+    void push_text(std::string_view text) { waiting_.text += text; }
+
+    std::size_t bytes() const { return waiting_.text.size() + batch_.text.size() - written_; }
+    bool empty() const { return bytes() == 0; }
+    /// The rest of the batch under way, or a new one of all that waits. Valid until written() is called.
+    std::string_view batch();
+    void written(std::size_t octets);
+
+    /// The kept stanzas not wholly handed to the socket, in order; empties the queue.
+    std::vector<xml::Element> undelivered();
+
+  private:
+    struct Piece {
+        std::size_t begin;
+        std::size_t end;
+    };
+    struct Text {
+        std::string text;
+        std::vector<Piece> kept;
+    };
+
+    Text batch_;
+    std::size_t written_ = 0;  // of batch_
+    Text waiting_;
+};
+
+}  // namespace carillon::stream

@@ -1,0 +1,27 @@
+/// How client streams are served; the same on every shard.
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "config/base/secret.h"
+
+namespace carillon::stream {
+
+struct StreamOptions {
+    bool require_tls = true;                        ///< no log-in before STARTTLS
+    std::chrono::milliseconds auth_timeout{30'000};  ///< from connection to bound resource
+    std::chrono::milliseconds write_timeout{60'000}; ///< a client that takes nothing for so long is gone
+    std::chrono::milliseconds close_timeout{3'000};  ///< for the client's half of the closing handshake
+    std::chrono::seconds keepalive{150};             ///< white space after so long without output; 0: never
+    std::chrono::seconds idle_ping{0};               ///< XEP-0199 ping after so long without input; 0: never
+    std::chrono::seconds ping_timeout{60};
+    std::size_t unauthenticated_stanza_bytes = 16 * 1024;
+    std::size_t stanza_bytes = 256 * 1024;
+    std::size_t send_queue_bytes = 4 * 1024 * 1024;  ///< more waiting for one client ends its session
+    unsigned auth_attempts = 5;
+    std::uint32_t scram_iterations = 10'000;  ///< what users who do not exist seem to have
+    Secret decoy_secret;
+};
+
+}  // namespace carillon::stream

@@ -1,0 +1,85 @@
+/// The stream and parse stages of a shard: its connections, their clock, and what they count.
+/// Not here: listening and spreading connections over shards (stream_server.h).
+#pragma once
+#include <functional>
+#include <memory>
+#include <unordered_set>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "signaling/host/host.h"
+#include "signaling/net/tls_context.h"
+#include "signaling/stream/auth_server.h"
+#include "signaling/stream/stream_options.h"
+#include "signaling/xml/stream_parser.h"
+
+namespace carillon::stream {
+
+class Connection;
+
+/// Makes parsers with the limits that fit and counts what comes out of them. Threading: its shard.
+class ParseServer final : public runtime::Server {
+  public:
+    explicit ParseServer(const StreamOptions& options)
+        : Server{"parse"},
+          stanzas{counter("stanzas")},
+          octets{counter("octets")},
+          faults{counter("faults")},
+          options_{options} {}
+
+    xml::ParserLimits before_login() const {
+        xml::ParserLimits limits;
+        limits.stanza_bytes = options_.unauthenticated_stanza_bytes;
+        return limits;
+    }
+    xml::ParserLimits after_login() const {
+        xml::ParserLimits limits;
+        limits.stanza_bytes = options_.stanza_bytes;
+        return limits;
+    }
+
+    runtime::Counter& stanzas;
+    runtime::Counter& octets;
+    runtime::Counter& faults;
+
+  private:
+    const StreamOptions& options_;
+};
+
+/// Threading: its shard.  Owns: nothing of the connections, which own themselves; it knows them while they live.
+class StreamStage final : public runtime::Server {
+  public:
+    StreamStage(host::Host& host, std::size_t shard, const StreamOptions& options, net::TlsContext& tls,
+                boost::asio::thread_pool& blocking, std::function<StreamStage&(std::size_t)> of_shard);
+
+    void start();  ///< begins the clock
+    void add(Connection& connection) { connections_.insert(&connection), open.add(); }
+    void remove(Connection& connection) { connections_.erase(&connection), open.subtract(); }
+    void close_all(std::string_view condition, std::string_view text);
+
+    host::Host& host;
+    host::Stages& stages;
+    runtime::Shard& shard;
+    const StreamOptions& options;
+    net::TlsContext& tls;
+    AuthServer auth;
+    ParseServer parse;
+    StreamStage& of_shard(std::size_t index) { return of_shard_(index); }
+
+    runtime::Counter& open;
+    runtime::Counter& accepted;
+    runtime::Counter& stream_errors;
+    runtime::Counter& tls_failures;
+    runtime::Counter& timeouts;
+    runtime::Counter& lost;
+    runtime::Counter& too_slow;
+
+  private:
+    void tick();
+
+    std::function<StreamStage&(std::size_t)> of_shard_;
+    std::unordered_set<Connection*> connections_;
+    boost::asio::steady_timer clock_;
+};
+
+}  // namespace carillon::stream

@@ -1,0 +1,45 @@
+/// The texts of a stream outside its stanzas: opening tag, features, errors, and what the opening tag of a client must
+/// say.
+/// Spec: RFC 6120 §4.7 (attributes), §4.9 (errors), §4.3.2 (features).
+#pragma once
+#include <expected>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "signaling/xml/stream_parser.h"
+
+namespace carillon::stream {
+
+inline constexpr std::string_view kStreams = "http://etherx.jabber.org/streams";
+inline constexpr std::string_view kClient = "jabber:client";
+inline constexpr std::string_view kTls = "urn:ietf:params:xml:ns:xmpp-tls";
+inline constexpr std::string_view kSasl = "urn:ietf:params:xml:ns:xmpp-sasl";
+inline constexpr std::string_view kSaslChannelBinding = "urn:xmpp:sasl-cb:0";
+inline constexpr std::string_view kBind = "urn:ietf:params:xml:ns:xmpp-bind";
+inline constexpr std::string_view kSession = "urn:ietf:params:xml:ns:xmpp-session";
+inline constexpr std::string_view kCloseTag = "</stream:stream>";
+
+struct OpenAttributes {
+    std::string from;  ///< the virtual host
+    std::string to;    ///< what the client said of itself, if anything
+    std::string id;
+};
+/// The server's opening tag, with the XML declaration.
+std::string open_tag(const OpenAttributes& attributes);
+std::string features_text(const std::vector<xml::Element>& features);
+/// §4.9.2: the error element; the closing tag is not part of it.
+std::string error_text(std::string_view condition, std::string_view text = {});
+/// §4.7.3: unpredictable and unique.
+std::string make_stream_id();
+
+/// §4.7, §4.9.3: the virtual host that an opening tag asks for, or the stream error condition.
+std::expected<std::string, std::string_view> check_open(const xml::StreamOpen& open,
+                                                        const std::function<bool(std::string_view)>& serves);
+
+/// RFC 4648 §4, strictly: anything else is nullopt (RFC 6120 §6.5.5 incorrect-encoding).
+std::optional<std::string> base64_decode(std::string_view text);
+std::string base64_encode(std::string_view data);
+
+}  // namespace carillon::stream
