@@ -29,13 +29,15 @@ struct HostConfig {
 
 /// The stages that live on one shard.
 struct Stages {
-    Stages(runtime::Environment& environment, runtime::Shard& home, const session::SessionLimits& limits)
-        : shard{home},
-          sessions{environment, home, limits},
-          router{environment, home, sessions},
+    Stages(runtime::Environment& environment_of_all, runtime::Shard& home, const session::SessionLimits& limits)
+        : environment{environment_of_all},
+          shard{home},
+          sessions{environment_of_all, home, limits},
+          router{environment_of_all, home, sessions},
           process{router, sessions} {
         sessions.connect(router);
     }
+    const runtime::Environment& environment;
     runtime::Shard& shard;
     session::SessionServer sessions;
     router::Router router;

@@ -101,6 +101,8 @@ class ModuleContext {
     virtual Registration identity(std::string_view category, std::string_view type, std::string_view name,
                                   Target target = Target::host) = 0;
     virtual Registration item(const xmpp::Jid& jid, std::string_view name) = 0;
+    /// A child of the <stream:features/> that clients get after log-in (RFC 6120 §4.3.2), e.g. roster versioning.
+    virtual Registration stream_feature(xml::Element) { return {}; }
     /// All that this virtual host's modules declare, read when asked (disco_registry.h).
     virtual const DiscoRegistry& disco() const = 0;
 

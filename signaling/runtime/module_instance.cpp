@@ -59,6 +59,11 @@ Registration ModuleInstance::item(const xmpp::Jid& jid, std::string_view name) {
     return host_.disco.add_item({jid, std::string{name}});
 }
 
+Registration ModuleInstance::stream_feature(xml::Element feature) {
+    auto& list = host_.stream_features;
+    return Registration{[&list, at = list.insert(list.end(), std::move(feature))] { list.erase(at); }};
+}
+
 Registration ModuleInstance::iq(Target target, std::string_view type, std::string_view ns, std::string_view name,
                                 IqHandler handler) {
     return host_.handlers.add_iq(target, type, ns, name, {std::move(handler), nullptr, life_});

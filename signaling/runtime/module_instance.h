@@ -36,6 +36,7 @@ class ModuleInstance final : public ModuleContext {
     Registration identity(std::string_view category, std::string_view type, std::string_view name,
                           Target target) override;
     Registration item(const xmpp::Jid& jid, std::string_view name) override;
+    Registration stream_feature(xml::Element feature) override;
     const DiscoRegistry& disco() const override;
     Registration iq(Target target, std::string_view type, std::string_view ns, std::string_view name,
                     IqHandler handler) override;

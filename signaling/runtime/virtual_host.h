@@ -1,6 +1,7 @@
 /// One domain on one shard: its modules and what they registered.
 #pragma once
 #include <expected>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,6 +24,7 @@ class VirtualHost {
     Shard& shard;
     HandlerRegistry handlers;
     DiscoRegistry disco;
+    std::list<xml::Element> stream_features;
     Dispatch* dispatch = nullptr;  ///< set before any module is made
 
     /// The instance of that module here, or nullptr.

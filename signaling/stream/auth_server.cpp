@@ -37,7 +37,8 @@ std::string data_text(std::string_view name, std::string_view data) {
 
 }  // namespace
 
-AuthServer::AuthServer(runtime::Environment& environment, asio::thread_pool& blocking, const StreamOptions& options)
+AuthServer::AuthServer(const runtime::Environment& environment, asio::thread_pool& blocking,
+                       const StreamOptions& options)
     : Server{"auth"},
       environment_{environment},
       blocking_{blocking},
@@ -73,16 +74,15 @@ awaitable<bool> AuthServer::check(std::function<bool()> work) {
             asio::post(blocking_, [handler = std::move(handler), job = std::move(job)]() mutable {
                 const bool answer = job();
                 const auto executor = asio::get_associated_executor(handler);
-                asio::post(executor,
-                           [handler = std::move(handler), answer]() mutable { std::move(handler)(answer); });
+                asio::post(executor, [handler = std::move(handler), answer]() mutable { std::move(handler)(answer); });
             });
         },
         asio::use_awaitable, std::move(work));
 }
 
 awaitable<std::expected<xmpp::Jid, AuthServer::Refusal>> AuthServer::negotiate(SaslPeer& peer, std::string domain,
-                                                                              auth::Security security,
-                                                                              xml::Element request) {
+                                                                               auth::Security security,
+                                                                               xml::Element request) {
     auth::SaslOptions options{domain, options_.decoy_secret, options_.scram_iterations, {}};
     auth::SaslServer sasl{std::move(security), std::move(options)};
     auth::Step step = auth::Failure{"malformed-request", {}};

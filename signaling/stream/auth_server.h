@@ -33,7 +33,8 @@ class SaslPeer {
 /// Threading: its shard.
 class AuthServer final : public runtime::Server {
   public:
-    AuthServer(runtime::Environment& environment, boost::asio::thread_pool& blocking, const StreamOptions& options);
+    AuthServer(const runtime::Environment& environment, boost::asio::thread_pool& blocking,
+               const StreamOptions& options);
 
     /// The stream features that offer SASL on a connection like this.
     static std::vector<xml::Element> features(const auth::Security& security);
@@ -47,7 +48,7 @@ class AuthServer final : public runtime::Server {
   private:
     awaitable<bool> check(std::function<bool()> work);
 
-    runtime::Environment& environment_;
+    const runtime::Environment& environment_;
     boost::asio::thread_pool& blocking_;
     const StreamOptions& options_;
     runtime::Counter& succeeded_;

@@ -35,6 +35,7 @@ awaitable<Connection::Event> Connection::next_event(net::Socket::Deadline deadli
             if (std::holds_alternative<xml::StreamFault>(event)) stage_->parse.faults.add();
             co_return Event{std::move(event)};
         }
+        if (dead_) co_return Event{};
         const auto buffer = read_buffer();
         const auto read = co_await socket_.read_some(buffer, deadline);
         if (!read) {
@@ -42,7 +43,7 @@ awaitable<Connection::Event> Connection::next_event(net::Socket::Deadline deadli
                 stage_->timeouts.add();
                 co_await fail_now("connection-timeout");  // §4.9.3.4
             }
-            dead_ = true;
+            if (!std::exchange(dead_, true) && phase_ == Phase::session) stage_->lost.add();
             co_return Event{};
         }
         last_input_ = stage_->stages.environment.clock->now();
@@ -157,21 +158,24 @@ awaitable<void> Connection::read_stanzas() {
         }
     }
     // §4.4: our closing tag is out or on its way; the client's ends the connection, or the time for it.
-    while (!dead_) {
-        const auto event = co_await next_event(stage_->options.close_timeout);
-        if (!event || std::holds_alternative<xml::StreamClose>(*event) ||
-            std::holds_alternative<xml::StreamFault>(*event)) {
-            break;
-        }
-    }
+    flush();
     while (writing_ && !dead_) {
         asio::steady_timer pause{co_await asio::this_coro::executor, std::chrono::milliseconds{10}};
         co_await pause.async_wait(asio::use_awaitable);
+    }
+    while (!dead_) {
+        const auto event = co_await next_event(stage_->options.close_timeout);
+        if (!event || std::holds_alternative<xml::StreamClose>(*event)) break;
+        if (std::holds_alternative<xml::StreamFault>(*event)) {
+            co_await linger();
+            break;
+        }
     }
 }
 
 /// False: the stream is to end.
 bool Connection::take(xml::Element element) {
+    if (!session_) return false;
     if (legacy_session(element)) return true;
     stanza_pending_ = true;
     const auto taken = stage_->stages.process.from_session(*session_, std::move(element), [this] {

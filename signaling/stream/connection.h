@@ -73,6 +73,7 @@ class Connection final : public session::Outlet, public SaslPeer, public std::en
     awaitable<void> write_rest();
     void fail(std::string_view condition, std::string_view text = {});  // stream error, now
     awaitable<void> fail_now(std::string_view condition, std::string_view text = {});
+    awaitable<void> linger();
     void end_session();
     void lose();
 
@@ -85,18 +86,18 @@ class Connection final : public session::Outlet, public SaslPeer, public std::en
     xmpp::Jid user_;
     session::LocalSession* session_ = nullptr;
     OutputQueue output_;
-    SteadyTime deadline_;      // of the negotiation
+    SteadyTime deadline_;  // of the negotiation
     SteadyTime last_input_{};
     SteadyTime last_output_{};
     std::unique_ptr<boost::asio::steady_timer> pause_;  // while waiting for a stanza's turn, or for the peer to close
     Phase phase_ = Phase::negotiating;
     std::uint8_t attempts_ = 0;
     bool direct_tls_;
-    bool opened_ = false;       // our opening tag is out
+    bool opened_ = false;  // our opening tag is out
     bool authenticated_ = false;
     bool stanza_pending_ = false;
     bool flush_posted_ = false;
-    bool writing_ = false;      // a coroutine is in write_all
+    bool writing_ = false;  // a coroutine is in write_all
     bool close_sent_ = false;
     bool ping_sent_ = false;
     bool dead_ = false;

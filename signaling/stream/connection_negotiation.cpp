@@ -19,7 +19,9 @@ Connection::Connection(StreamStage& stage, net::Accepted accepted, bool direct_t
       socket_{std::move(accepted.socket)},
       parser_{stage.parse.before_login()},
       peer_address_{socket_.peer_address()},
-      direct_tls_{direct_tls} {}
+      direct_tls_{direct_tls} {
+    socket_.rebind(stage.shard.io());  // it was accepted on the listener's shard
+}
 
 Connection::~Connection() = default;
 
@@ -28,16 +30,17 @@ void Connection::start() {
     deadline_ = now + stage_->options.auth_timeout;
     stage_->accepted.add();
     stage_->add(*this);
-    asio::co_spawn(stage_->shard.io(), [self = shared_from_this()] { return self->negotiate(); },
-                   [self = shared_from_this()](std::exception_ptr failure) {
-                       if (failure) self->lose();
-                       if (!self->authenticated_ || self->dead_) {
-                           self->stage_->remove(*self);
-                           self->socket_.close();
-                           return;
-                       }
-                       self->move_to_owner();
-                   });
+    asio::co_spawn(
+        stage_->shard.io(), [self = shared_from_this()] { return self->negotiate(); },
+        [self = shared_from_this()](std::exception_ptr failure) {
+            if (failure) self->lose();
+            if (!self->authenticated_ || self->dead_) {
+                self->stage_->remove(*self);
+                self->socket_.close();
+                return;
+            }
+            self->move_to_owner();
+        });
 }
 
 net::Socket::Deadline Connection::time_left() const {
@@ -203,11 +206,12 @@ void Connection::move_to_owner() {
     there.shard.post([self = shared_from_this(), &there] {
         self->stage_ = &there;
         there.add(*self);
-        asio::co_spawn(there.shard.io(), [self] { return self->serve(); },
-                       [self](std::exception_ptr) {
-                           self->lose();
-                           self->stage_->remove(*self);
-                       });
+        asio::co_spawn(
+            there.shard.io(), [self] { return self->serve(); },
+            [self](std::exception_ptr) {
+                self->lose();
+                self->stage_->remove(*self);
+            });
     });
 }
 

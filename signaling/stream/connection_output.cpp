@@ -42,8 +42,7 @@ void Connection::flush() {
         output_.written(*sent);
         if (whole) continue;
         writing_ = true;
-        asio::co_spawn(stage_->shard.io(), [self = shared_from_this()] { return self->write_rest(); },
-                       asio::detached);
+        asio::co_spawn(stage_->shard.io(), [self = shared_from_this()] { return self->write_rest(); }, asio::detached);
     }
     if (close_sent_ && output_.empty() && !writing_ && !dead_) socket_.shutdown_send();
 }
@@ -94,7 +93,8 @@ void Connection::close(std::string_view condition, std::string_view text) {
         self->end_session();
         if (stuck) return self->lose();
         // The reader may wait for ever for a client that says nothing more.
-        auto timer = std::make_shared<asio::steady_timer>(self->stage_->shard.io(), self->stage_->options.close_timeout);
+        auto timer =
+            std::make_shared<asio::steady_timer>(self->stage_->shard.io(), self->stage_->options.close_timeout);
         timer->async_wait([self, timer](auto) { self->lose(); });
     });
 }
@@ -108,12 +108,31 @@ awaitable<void> Connection::fail_now(std::string_view condition, std::string_vie
     last += error_text(condition, text);
     last += kCloseTag;
     const bool sent = co_await put(std::move(last));
-    if (sent) socket_.shutdown_send();
+    if (sent) {
+        socket_.shutdown_send();
+        co_await linger();
+    }
     dead_ = true;
+}
+
+/// Reads and drops what still comes, for a while: closing with unread octets would reset the connection, and the client
+/// would not see why.
+awaitable<void> Connection::linger() {
+    constexpr std::size_t kEnough = 1024 * 1024;
+    auto scrap = std::make_unique<std::array<char, 4096>>();
+    const auto until = std::chrono::steady_clock::now() + stage_->options.close_timeout;
+    for (std::size_t total = 0; total < kEnough && !dead_;) {
+        const auto left = std::chrono::ceil<net::Socket::Deadline>(until - std::chrono::steady_clock::now());
+        if (left.count() <= 0) co_return;
+        const auto read = co_await socket_.read_some(*scrap, left);
+        if (!read) co_return;
+        total += *read;
+    }
 }
 
 std::vector<xml::Element> Connection::detach() {
     session_ = nullptr;
+    flush();  // what the client takes now needs no other way
     return output_.undelivered();
 }
 

@@ -40,12 +40,15 @@ std::vector<xml::Element> OutputQueue::undelivered() {
             }
         }
     };
-    while (!std::holds_alternative<xml::NeedMore>(parser.next())) {}
+    while (!std::holds_alternative<xml::NeedMore>(parser.next())) {
+    }
     read_back(batch_, written_);
     read_back(waiting_, 0);
-    batch_ = {};
-    waiting_ = {};
-    written_ = 0;
+    batch_.kept.clear();
+    for (auto piece = waiting_.kept.rbegin(); piece != waiting_.kept.rend(); ++piece) {
+        waiting_.text.erase(piece->begin, piece->end - piece->begin);
+    }
+    waiting_.kept.clear();
     return rest;
 }
 

@@ -24,7 +24,8 @@ class OutputQueue {
     std::string_view batch();
     void written(std::size_t octets);
 
-    /// The kept stanzas not wholly handed to the socket, in order; empties the queue.
+    /// The kept stanzas not wholly handed to the socket, in order. They leave the queue, except for those in the batch
+    /// under way, which may reach the client after all.
     std::vector<xml::Element> undelivered();
 
   private:

@@ -9,12 +9,12 @@
 namespace carillon::stream {
 
 struct StreamOptions {
-    bool require_tls = true;                        ///< no log-in before STARTTLS
-    std::chrono::milliseconds auth_timeout{30'000};  ///< from connection to bound resource
-    std::chrono::milliseconds write_timeout{60'000}; ///< a client that takes nothing for so long is gone
-    std::chrono::milliseconds close_timeout{3'000};  ///< for the client's half of the closing handshake
-    std::chrono::seconds keepalive{150};             ///< white space after so long without output; 0: never
-    std::chrono::seconds idle_ping{0};               ///< XEP-0199 ping after so long without input; 0: never
+    bool require_tls = true;                          ///< no log-in before STARTTLS
+    std::chrono::milliseconds auth_timeout{30'000};   ///< from connection to bound resource
+    std::chrono::milliseconds write_timeout{60'000};  ///< a client that takes nothing for so long is gone
+    std::chrono::milliseconds close_timeout{3'000};   ///< for the client's half of the closing handshake
+    std::chrono::seconds keepalive{150};              ///< white space after so long without output; 0: never
+    std::chrono::seconds idle_ping{0};                ///< XEP-0199 ping after so long without input; 0: never
     std::chrono::seconds ping_timeout{60};
     std::size_t unauthenticated_stanza_bytes = 16 * 1024;
     std::size_t stanza_bytes = 256 * 1024;

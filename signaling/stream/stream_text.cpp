@@ -67,12 +67,12 @@ std::string make_stream_id() {
 
 std::expected<std::string, std::string_view> check_open(const xml::StreamOpen& open,
                                                         const std::function<bool(std::string_view)>& serves) {
-    if (open.root.ns() != kStreams) return std::unexpected{"invalid-namespace"};    // §4.9.3.10
-    if (open.root.name() != "stream") return std::unexpected{"bad-format"};         // §4.9.3.1
-    if (open.content_ns != kClient) return std::unexpected{"invalid-namespace"};    // §4.8.2
+    if (open.root.ns() != kStreams) return std::unexpected{"invalid-namespace"};  // §4.9.3.10
+    if (open.root.name() != "stream") return std::unexpected{"bad-format"};       // §4.9.3.1
+    if (open.content_ns != kClient) return std::unexpected{"invalid-namespace"};  // §4.8.2
     const auto host = xmpp::Jid::parse(open.root.attribute("to"));
     if (!host || !host->is_domain() || !serves(host->domain())) return std::unexpected{"host-unknown"};  // §4.9.3.6
-    if (!is_version_1(open.root.attribute("version"))) return std::unexpected{"unsupported-version"};  // §4.9.3.25
+    if (!is_version_1(open.root.attribute("version"))) return std::unexpected{"unsupported-version"};    // §4.9.3.25
     return std::string{host->domain()};
 }
 
@@ -85,8 +85,9 @@ std::optional<std::string> base64_decode(std::string_view text) {
         if (!digit && !padding) return std::nullopt;
     }
     std::string out(text.size() / 4 * 3, '\0');
-    const auto length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+    const auto length =
+        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
     if (length < 0) return std::nullopt;
     const auto padding = text.ends_with("==") ? 2u : text.ends_with("=") ? 1u : 0u;
     out.resize(static_cast<std::size_t>(length) - padding);
@@ -95,8 +96,9 @@ std::optional<std::string> base64_decode(std::string_view text) {
 
 std::string base64_encode(std::string_view data) {
     std::string out((data.size() + 2) / 3 * 4 + 1, '\0');
-    const auto length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                        reinterpret_cast<const unsigned char*>(data.data()), static_cast<int>(data.size()));
+    const auto length =
+        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                        reinterpret_cast<const unsigned char*>(data.data()), static_cast<int>(data.size()));
     out.resize(static_cast<std::size_t>(length));
     return out;
 }

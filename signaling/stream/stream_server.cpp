@@ -1,0 +1,86 @@
+#include "signaling/stream/stream_server.h"
+
+#include <future>
+#include <thread>
+
+#include "signaling/stream/connection.h"
+
+namespace carillon::stream {
+
+StreamServer::StreamServer(host::Host& host, StreamOptions options, net::TlsContext& tls, ConnectionLimits limits)
+    : host_{host},
+      options_{std::move(options)},
+      tls_{tls},
+      limiter_{std::make_shared<net::ConnectionLimiter>(limits.per_address, limits.total)} {
+    for (std::size_t i = 0; i < host_.shard_count(); ++i) {
+        stages_.push_back(
+            std::make_unique<StreamStage>(host_, i, options_, tls_, blocking_,
+                                          [this](std::size_t other) -> StreamStage& { return *stages_[other]; }));
+    }
+}
+
+StreamServer::~StreamServer() { blocking_.join(); }
+
+StreamServer::Result StreamServer::listen(const std::string& address, std::uint16_t port, bool direct_tls) {
+    if (!std::exchange(ticking_, true)) {
+        for (auto& stage : stages_) stage->shard.post([stage = stage.get()] { stage->start(); });
+    }
+    std::promise<Result> done;
+    stages_[0]->shard.post([&] {
+        auto listener = net::Listener::open(
+            stages_[0]->shard.io(), address, port, limiter_,
+            [this, direct_tls](net::Accepted accepted) { accept(std::move(accepted), direct_tls); });
+        if (!listener) return done.set_value(std::unexpected{listener.error()});
+        ports_.push_back((*listener)->local().port());
+        listeners_.push_back(std::move(*listener));
+        done.set_value({});
+    });
+    return done.get_future().get();
+}
+
+void StreamServer::accept(net::Accepted accepted, bool direct_tls) {
+    auto& stage = *stages_[next_shard_++ % stages_.size()];
+    stage.shard.post([&stage, direct_tls, accepted = std::make_shared<net::Accepted>(std::move(accepted))] {
+        std::make_shared<Connection>(stage, std::move(*accepted), direct_tls)->start();
+    });
+}
+
+void StreamServer::stop_listening() {
+    std::promise<void> done;
+    stages_[0]->shard.post([&] {
+        listeners_.clear();
+        done.set_value();
+    });
+    done.get_future().wait();
+}
+
+void StreamServer::shutdown(std::string_view condition, std::chrono::milliseconds patience) {
+    stop_listening();
+    for (auto& stage : stages_) {
+        stage->shard.post([stage = stage.get(), why = std::string{condition}] { stage->close_all(why, {}); });
+    }
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (open_connections() > 0 && std::chrono::steady_clock::now() < until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+}
+
+std::size_t StreamServer::open_connections() const {
+    std::size_t sum = 0;
+    for (const auto& stage : stages_) sum += stage->open.value();
+    return sum;
+}
+
+runtime::CounterValues StreamServer::counters() const {
+    runtime::CounterValues sum;
+    for (const auto& stage : stages_) {
+        for (const runtime::Server* server :
+             {static_cast<const runtime::Server*>(stage.get()), static_cast<const runtime::Server*>(&stage->auth),
+              static_cast<const runtime::Server*>(&stage->parse)}) {
+            server->counters().collect(server->name(), sum);
+        }
+    }
+    return sum;
+}
+
+}  // namespace carillon::stream
