@@ -1,0 +1,147 @@
+/// Storage in memory for scenarios: same interface, no disk. Failures can be asked for.
+#pragma once
+#include <map>
+#include <mutex>
+
+#include "signaling/auth/scram.h"
+#include "signaling/storage/storage.h"
+
+namespace carillon::scenarios {
+
+using storage::awaitable;
+
+/// RosterStore::load and OfflineStore::load differ only in what they answer: each store is an object of its own.
+class MemoryRosters final : public storage::RosterStore {
+  public:
+    awaitable<session::Roster> load(xmpp::Jid user) override {
+        const std::lock_guard lock{mutex_};
+        co_return rosters_[user];
+    }
+    awaitable<void> put(xmpp::Jid user, session::RosterItem item, std::uint64_t version) override {
+        const std::lock_guard lock{mutex_};
+        rosters_[user].version = version;
+        rosters_[user].items.insert_or_assign(item.jid, std::move(item));
+        co_return;
+    }
+    awaitable<void> remove(xmpp::Jid user, xmpp::Jid contact, std::uint64_t version) override {
+        const std::lock_guard lock{mutex_};
+        rosters_[user].version = version;
+        rosters_[user].items.erase(contact);
+        co_return;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::map<xmpp::Jid, session::Roster> rosters_;
+};
+
+class MemoryOffline final : public storage::OfflineStore {
+  public:
+    awaitable<bool> push(xmpp::Jid user, xml::Element stanza, WallTime at, std::size_t limit) override {
+        const std::lock_guard lock{mutex_};
+        auto& box = boxes_[user];
+        if (box.size() >= limit) co_return false;
+        box.push_back({++last_id_, at, std::move(stanza)});
+        co_return true;
+    }
+    awaitable<std::vector<storage::OfflineMessage>> load(xmpp::Jid user) override {
+        const std::lock_guard lock{mutex_};
+        co_return boxes_[user];
+    }
+    awaitable<void> erase_up_to(xmpp::Jid user, std::int64_t id) override {
+        const std::lock_guard lock{mutex_};
+        std::erase_if(boxes_[user], [id](const auto& message) { return message.id <= id; });
+        co_return;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::map<xmpp::Jid, std::vector<storage::OfflineMessage>> boxes_;
+    std::int64_t last_id_ = 0;
+};
+
+/// Threading: any thread.
+class MemoryStorage final : public storage::Storage, storage::UserStore, storage::CallStore {
+  public:
+    void add_user(const std::string& jid, const std::string& password) {
+        std::vector<storage::ScramKeys> keys;
+        for (const auto* mechanism : {"SCRAM-SHA-1", "SCRAM-SHA-256"}) {
+            keys.push_back(auth::make_scram_keys(password, mechanism, 16).value());
+        }
+        const std::lock_guard lock{mutex_};
+        users_[xmpp::Jid::parse(jid).value()] = std::move(keys);
+    }
+    bool fail_loads = false;
+
+    storage::UserStore& users() override { return *this; }
+    storage::RosterStore& rosters() override { return rosters_; }
+    storage::OfflineStore& offline() override { return offline_; }
+    storage::CallStore& calls() override { return *this; }
+
+  private:
+    awaitable<bool> exists(xmpp::Jid bare) override {
+        const std::lock_guard lock{mutex_};
+        if (fail_loads) throw storage::StorageError{"asked to fail"};
+        co_return users_.contains(bare);
+    }
+    awaitable<bool> create(xmpp::Jid bare, std::vector<storage::ScramKeys> keys) override {
+        const std::lock_guard lock{mutex_};
+        co_return users_.try_emplace(bare, std::move(keys)).second;
+    }
+    awaitable<bool> set_keys(xmpp::Jid bare, std::vector<storage::ScramKeys> keys) override {
+        const std::lock_guard lock{mutex_};
+        const auto at = users_.find(bare);
+        if (at == users_.end()) co_return false;
+        at->second = std::move(keys);
+        co_return true;
+    }
+    awaitable<std::optional<storage::ScramKeys>> keys(xmpp::Jid bare, std::string mechanism) override {
+        const std::lock_guard lock{mutex_};
+        const auto at = users_.find(bare);
+        if (at == users_.end()) co_return std::nullopt;
+        for (const auto& key : at->second) {
+            if (key.mechanism == mechanism) co_return key;
+        }
+        co_return std::nullopt;
+    }
+    awaitable<bool> remove(xmpp::Jid bare) override {
+        const std::lock_guard lock{mutex_};
+        co_return users_.erase(bare) > 0;
+    }
+    awaitable<std::vector<xmpp::Jid>> list(std::string domain) override {
+        const std::lock_guard lock{mutex_};
+        std::vector<xmpp::Jid> found;
+        for (const auto& [jid, keys] : users_) {
+            if (jid.domain() == domain) found.push_back(jid);
+        }
+        co_return found;
+    }
+
+    awaitable<void> put(storage::CallRecord record) override {
+        const std::lock_guard lock{mutex_};
+        calls_[record.id] = std::move(record);
+        co_return;
+    }
+    awaitable<std::optional<storage::CallRecord>> get(std::string id) override {
+        const std::lock_guard lock{mutex_};
+        const auto at = calls_.find(id);
+        if (at == calls_.end()) co_return std::nullopt;
+        co_return at->second;
+    }
+    awaitable<std::vector<storage::CallRecord>> list(xmpp::Jid, std::size_t limit) override {
+        const std::lock_guard lock{mutex_};
+        std::vector<storage::CallRecord> found;
+        for (const auto& [id, record] : calls_) {
+            if (found.size() < limit) found.push_back(record);
+        }
+        co_return found;
+    }
+
+    std::mutex mutex_;
+    std::map<xmpp::Jid, std::vector<storage::ScramKeys>> users_;
+    std::map<std::string, storage::CallRecord> calls_;
+    MemoryRosters rosters_;
+    MemoryOffline offline_;
+};
+
+}  // namespace carillon::scenarios
