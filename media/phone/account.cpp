@@ -259,6 +259,7 @@ Account::Account(AccountOptions options) : native_{std::make_unique<Native>()} {
     n.context = xmpp_ctx_new(nullptr, &n.log);
     n.connection = xmpp_conn_new(n.context);
     xmpp_conn_set_flags(n.connection, n.flags());
+    xmpp_conn_set_sockopt_callback(n.connection, &xmpp_sockopt_cb_keepalive);
     xmpp_conn_set_certfail_handler(n.connection, &on_untrusted);
     if (!n.options.trust.empty()) xmpp_conn_set_cafile(n.connection, n.options.trust.c_str());
 }

@@ -173,11 +173,13 @@ void Call::on_jingle_message(const JingleMessage& message) {
             peer_ = message.from;  // the device that took the call
             return offer();
         case Kind::reject:
-            if (phase_ == Phase::proposing) finish("decline", true);
+            if (phase_ == Phase::proposing) finish(message.reason.empty() ? "decline" : message.reason, true);
             return;
         case Kind::retract:
         case Kind::finish:
-            if (phase_ == Phase::ringing || phase_ == Phase::proceeding) finish("cancel", true);
+            if (phase_ == Phase::ringing || phase_ == Phase::proceeding) {
+                finish(message.reason.empty() ? "cancel" : message.reason, true);
+            }
             return;
         case Kind::accept:
             return;  // another device of ours or of the peer's; proceed says the rest
@@ -216,6 +218,7 @@ void Call::on_agreed(const Agreement& agreement) {
         .codec = codec, .payload_type = agreement.codec.id, .loop = options_.loop, .record = options_.record};
     if (options_.play) media.play = options_.play->at(format.sample_rate);
     media.rtcp_mux = transport_->muxes_rtcp();
+    media.rtcp = !media.rtcp_mux || agreement.rtcp_mux;
     media.cname = sid_;  // RFC 7022: nothing that names the user
     media.jitter.target = options_.playout;
     media_ = std::make_unique<MediaSession>(

@@ -151,7 +151,7 @@ void Endpoint::on_message(const Element& message) {
     }
     if (news->kind != JingleMessage::Kind::propose || !news->audio || !answering_) return;
     if (bare(from) == bare(account_.jid())) return;  // a copy of what another device of ours sent
-    if (busy()) return account_.send(jingle_message(JingleMessage::Kind::reject, news->id, from));
+    if (busy()) return account_.send(jingle_message(JingleMessage::Kind::reject, news->id, from, "busy"));
     call_ = std::make_unique<Call>(account_, events_, options_, false, news->id, from);
     call_->on_jingle_message(*news);
 }

@@ -19,8 +19,14 @@ std::optional<JingleMessage> parse_jingle_message(const Element& message) {
         if (child.ns() != ns::kJingleMessage) continue;
         const auto kind = std::ranges::find(kNames, child.name());
         if (kind == kNames.end() || child.attribute("id").empty()) continue;
-        JingleMessage out{static_cast<JingleMessage::Kind>(kind - kNames.begin()), child.attribute("id"),
-                          message.attribute("from")};
+        JingleMessage out{.kind = static_cast<JingleMessage::Kind>(kind - kNames.begin()),
+                          .id = child.attribute("id"),
+                          .from = message.attribute("from")};
+        if (const auto* reason = child.child("reason", ns::kJingle)) {
+            for (const auto& condition : reason->children()) {
+                if (condition.name() != "text" && out.reason.empty()) out.reason = condition.name();
+            }
+        }
         if (out.kind == JingleMessage::Kind::propose) {
             out.audio = std::ranges::any_of(child.children(), [](const Element& description) {
                 return description.is("description", ns::kRtp) && description.attribute("media") == "audio";
@@ -31,10 +37,12 @@ std::optional<JingleMessage> parse_jingle_message(const Element& message) {
     return std::nullopt;
 }
 
-Element jingle_message(JingleMessage::Kind kind, const std::string& id, const std::string& to) {
+Element jingle_message(JingleMessage::Kind kind, const std::string& id, const std::string& to,
+                       const std::string& reason) {
     Element payload{kNames[static_cast<std::size_t>(kind)], ns::kJingleMessage};
     payload.set("id", id);
     if (kind == JingleMessage::Kind::propose) payload.add(Element{"description", ns::kRtp}.set("media", "audio"));
+    if (!reason.empty()) payload.add(Element{"reason", ns::kJingle}.add(Element{reason}));
     Element message{"message", ns::kClient};
     message.set("to", to).set("type", "chat").set("id", "jm-" + std::string{payload.name()} + "-" + id);
     message.add(std::move(payload)).add(Element{"store", ns::kHints});

@@ -247,6 +247,7 @@ void MediaSession::send_frame() {
 }
 
 void MediaSession::send_rtcp(bool bye) {
+    if (!options_.rtcp) return;
     std::optional<ReportBlock> about;
     if (receiver_.started()) about = receiver_.report(steady_clock::now());
     transmit(options_.rtcp_mux ? kRtpComponent : kRtcpComponent, compose_rtcp(sender_, about, options_.cname, bye),

@@ -23,8 +23,9 @@ struct MediaOptions {
     std::uint8_t payload_type = 111;
     std::vector<std::int16_t> play;  ///< at the codec's rate; silence after its end unless `loop`
     bool loop = false;
-    std::string record;  ///< file name; empty records nothing
-    bool rtcp_mux = true;
+    std::string record;    ///< file name; empty records nothing
+    bool rtcp = true;      ///< send reports at all: not when the peer multiplexes none and there is one port
+    bool rtcp_mux = true;  ///< on the RTP component
     std::string cname;
     jitter::Limits jitter;
 };

@@ -25,6 +25,12 @@ TEST(Xep0353, EveryMessageIsReadAsItWasWritten) {
     EXPECT_FALSE(parse_jingle_message(jingle_message(Kind::propose, "", "x@y")));
 }
 
+TEST(Xep0353, ARejectionMaySayWhy) {
+    const auto parsed = parse_jingle_message(jingle_message(JingleMessage::Kind::reject, "1", "x@y", "busy"));
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->reason, "busy");
+}
+
 TEST(Xep0353, AProposalOfVideoAloneIsNotAudio) {
     Element message{"message", ns::kClient};
     message.add(Element{"propose", ns::kJingleMessage}.set("id", "1").add(
