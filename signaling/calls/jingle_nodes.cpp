@@ -50,6 +50,7 @@ JingleNodes::JingleNodes(runtime::ModuleContext& context)
       shard_{shard_calls(context)},
       channels_{shard_->relay.get(), context.clock(), read_limits(context.settings())} {
     using runtime::Target;
+    shard_->nodes[context.host().str()] = this;
     hooks_ += context.feature(jingle::ns::kNodes);
     hooks_ += context.feature(jingle::ns::kChannel);
     hooks_ += context.identity("proxy", "relay", "Jingle relay");
@@ -57,6 +58,11 @@ JingleNodes::JingleNodes(runtime::ModuleContext& context)
                          [this](const xmpp::Stanza& iq) { return services(iq); });
     hooks_ += context.iq_async(Target::host, "get", jingle::ns::kChannel, "channel",
                                [this](const xmpp::Stanza& iq) { return channel(iq); });
+}
+
+JingleNodes::~JingleNodes() {
+    shard_->nodes.erase(context_.host().str());
+    for (const auto& channel : channels_.list()) channels_.close(channel.id);
 }
 
 runtime::IqReply JingleNodes::services(const xmpp::Stanza&) const {

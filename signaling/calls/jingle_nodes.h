@@ -14,6 +14,7 @@ namespace carillon::calls {
 class JingleNodes final : public runtime::Module {
   public:
     explicit JingleNodes(runtime::ModuleContext& context);
+    ~JingleNodes() override;
 
     Channels& channels() { return channels_; }
     /// Keeps expiry running; after every channel opened.

@@ -18,6 +18,7 @@ class ModuleContext;
 namespace carillon::calls {
 
 class CallsModule;
+class JingleNodes;
 
 /// Threading: of one shard.  Owns: the shard's calls and its access to relays.
 struct ShardCalls {
@@ -27,6 +28,7 @@ struct ShardCalls {
     std::unique_ptr<MediaRelay> relay;  // null: no relays
     Controller controller;
     std::map<std::string, CallsModule*, std::less<>> modules;  // by virtual host
+    std::map<std::string, JingleNodes*, std::less<>> nodes;    // by virtual host
 };
 
 /// A service of the process (runtime::ModuleContext::service). Threading: each slot belongs to its shard.

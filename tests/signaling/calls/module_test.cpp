@@ -6,10 +6,13 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/json.hpp>
 #include <condition_variable>
 #include <future>
 #include <mutex>
 
+#include "signaling/calls/call_json.h"
+#include "signaling/calls/desk.h"
 #include "signaling/calls/jingle_nodes.h"
 #include "signaling/host/host.h"
 #include "tests/signaling/calls/fakes.h"
@@ -320,6 +323,41 @@ TEST_F(InHost, Xep0278ChannelHasTwoPorts) {
     juliet.ask("montague.example", "get",
                "<channel xmlns='http://jabber.org/protocol/jinglenodes#channel' protocol='udp'/>");
     EXPECT_NE(juliet.hear().child("error"), nullptr) << "not for users of other domains";
+}
+
+TEST_F(InHost, OperatorSeesAndEndsCalls) {
+    Client romeo{host_, test::kRomeo};
+    Client juliet{host_, test::kJuliet};
+    CallDesk desk{switchboard_, host_.environment()};
+    EXPECT_TRUE(desk.running().empty());
+    romeo.ask(test::kJuliet, "set", test::browser_initiate("s"));
+    juliet.hear();
+    juliet.ask(test::kRomeo, "set", test::browser_accept("s"));
+    romeo.hear();
+    const auto running = desk.running();
+    ASSERT_EQ(running.size(), 1u);
+    const auto json = to_json(running[0]);
+    EXPECT_EQ(json.at("state").as_string(), "active");
+    EXPECT_EQ(json.at("caller").as_string(), test::kRomeo);
+    EXPECT_EQ(json.at("streams").as_array().at(0).at("a").as_array().at(0).at("ip").as_string(), "203.0.113.200");
+    EXPECT_TRUE(json.at("ended").is_null());
+    EXPECT_FALSE(desk.hang_up("nonsense", ""));
+    EXPECT_TRUE(desk.hang_up(running[0].record.id, "maintenance"));
+    EXPECT_EQ(romeo.hear_jingle().reason.text, "maintenance");
+    EXPECT_EQ(juliet.hear_jingle().reason.text, "maintenance");
+    EXPECT_EQ(memory_.calls_.wait_for_end().reason, "operator");
+    EXPECT_FALSE(desk.find(running[0].record.id));
+}
+
+TEST_F(InHost, OperatorOpensAndClosesChannels) {
+    CallDesk desk{switchboard_, host_.environment()};
+    const auto opened = desk.open_channels(9, 30s);
+    ASSERT_EQ(opened.size(), 9u) << "the users' limit does not bind operators";
+    EXPECT_EQ(desk.channels().size(), 9u);
+    std::vector<std::string> ids{"nonsense"};
+    for (const auto& channel : opened) ids.push_back(channel.id);
+    EXPECT_EQ(desk.close_channels(ids), 9u);
+    EXPECT_TRUE(desk.channels().empty());
 }
 
 }  // namespace
