@@ -131,9 +131,9 @@ struct IceTransport::Native {
     static void on_gathered(NiceAgent*, guint, gpointer data) noexcept {
         static_cast<Native*>(data)->callbacks.gathered();
     }
-    static void on_state(NiceAgent*, guint, guint, guint state, gpointer data) noexcept {
+    static void on_state(NiceAgent*, guint, guint, guint state, gpointer) noexcept {
         log::debug("ICE state", {{"state", nice_component_state_to_string(static_cast<NiceComponentState>(state))}});
-        if (state == NICE_COMPONENT_STATE_FAILED) static_cast<Native*>(data)->callbacks.failed("no ICE path works");
+        // "failed" is no end: a candidate may still be trickled, a restart may follow. The call has its own deadlines.
     }
     static void on_selected(NiceAgent*, guint, guint, NiceCandidate* local, NiceCandidate* remote,
                             gpointer data) noexcept {
