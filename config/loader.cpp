@@ -1,0 +1,154 @@
+#include "config/loader.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <set>
+
+#include "config/settings_schema.h"
+#include "config/toml_reader.h"
+
+namespace carillon::config {
+namespace {
+
+constexpr std::uintmax_t kLargestFile = 4 * 1024 * 1024;
+
+/// `above` laid over `below`, table by table.
+Value merged(const Value& below, const Value& above) {
+    const auto* base = below.get_if<Value::Table>();
+    const auto* over = above.get_if<Value::Table>();
+    if (!base || !over) return above;
+    auto out = *base;
+    for (const auto& [key, value] : *over) {
+        auto& slot = out[key];
+        slot = slot.is_null() ? value : merged(slot, value);
+    }
+    return {std::move(out), above.line()};
+}
+
+int line_of(const Value& tree, std::string_view section, std::string_view key) {
+    const auto line = tree[section][key].line();
+    return line > 0 ? line : tree[section].line();
+}
+
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return text;
+}
+
+/// What no key alone can tell.
+void check_together(const Settings& settings, const Value& tree, Problems& problems) {
+    const auto* listed = tree["host"].get_if<Value::Array>();
+    std::set<std::string> domains;
+    for (std::size_t i = 0; i < settings.hosts.size(); ++i) {
+        const auto& host = settings.hosts[i];
+        const auto line = listed && i < listed->size() ? (*listed)[i].line() : 0;
+        if (!host.domain.empty() && !domains.insert(lower(host.domain)).second)
+            problems.push_back({line, "host.domain", host.domain + " is there twice", "Put both tables into one"});
+        if (host.certificate.empty() != host.key.empty())
+            problems.push_back({line, "host", "has only one of certificate and key", "Give both, or neither"});
+        for (const auto& name : host.modules_disabled)
+            if (std::ranges::find(host.modules_enabled, name) != host.modules_enabled.end())
+                problems.push_back({line, "host", name + " is both enabled and disabled", "Take it out of one list"});
+    }
+
+    const auto& network = settings.network;
+    std::map<unsigned, std::string> ports;
+    for (const auto& [key, port] : {std::pair{"c2s_port", network.c2s_port},
+                                    {"c2s_tls_port", network.c2s_tls_port},
+                                    {"http_port", network.http_port},
+                                    {"https_port", network.https_port}}) {
+        if (port == 0) continue;
+        const auto [at, fresh] = ports.emplace(port, key);
+        if (!fresh)
+            problems.push_back({line_of(tree, "network", key), std::string{"network."} + key,
+                                "has the same port as " + at->second, "Give each listener a port of its own"});
+    }
+
+    const auto& relay = settings.relay;
+    const auto relay_line = line_of(tree, "relay", "port_max");
+    if (relay.port_max < relay.port_min + 3) {
+        problems.push_back({relay_line, "relay.port_max", "leaves fewer than four ports",
+                            "A session takes up to four: make it at least relay.port_min + 3"});
+    } else if (relay.enabled && (relay.port_max - relay.port_min + 1U) / 4 < relay.workers) {
+        problems.push_back({relay_line, "relay.port_max", "leaves fewer than four ports a worker",
+                            "Widen the range or lower relay.workers"});
+    } else if (relay.enabled && network.stun_port >= relay.port_min && network.stun_port <= relay.port_max) {
+        problems.push_back({line_of(tree, "network", "stun_port"), "network.stun_port", "lies among the relay's ports",
+                            "Move it out of relay.port_min to relay.port_max"});
+    }
+}
+
+/// Fills what depends on other keys.
+void finish(Settings& settings) {
+    if (settings.hosts.empty()) settings.hosts.emplace_back();
+    for (auto& host : settings.hosts) {
+        auto own = std::move(host.modules);
+        host.modules = settings.modules;
+        for (auto& [name, table] : own) {
+            auto& slot = host.modules[name];
+            slot = slot.is_null() ? table : merged(slot, table);
+        }
+    }
+    const auto only_localhost =
+        std::ranges::all_of(settings.hosts, [](const auto& host) { return lower(host.domain) == "localhost"; });
+    if (settings.network.bind.empty())
+        settings.network.bind =
+            only_localhost ? std::vector<std::string>{"127.0.0.1", "::1"} : std::vector<std::string>{"0.0.0.0", "::"};
+    if (settings.relay.bind.empty()) settings.relay.bind = settings.network.bind;
+}
+
+}  // namespace
+
+Settings defaults(std::string_view domain) {
+    Settings settings;
+    settings.hosts.push_back({.domain = std::string{domain}});
+    finish(settings);
+    return settings;
+}
+
+std::expected<Settings, Problems> load_text(std::string_view text) {
+    const auto tree = read_toml(text);
+    if (!tree) return std::unexpected{tree.error()};
+    Settings settings;
+    Problems problems;
+    settings_schema(settings).read(*tree, {}, problems);
+    check_together(settings, *tree, problems);
+    if (!problems.empty()) {
+        std::ranges::stable_sort(problems, {}, &Problem::line);
+        return std::unexpected{std::move(problems)};
+    }
+    finish(settings);
+    return settings;
+}
+
+std::expected<Settings, Problems> load_file(const std::filesystem::path& path) {
+    const auto refuse = [](std::string what, std::string remedy) {
+        return std::unexpected{Problems{{0, {}, std::move(what), std::move(remedy)}}};
+    };
+    std::error_code error;
+    if (const auto size = std::filesystem::file_size(path, error); !error && size > kLargestFile)
+        return refuse("is larger than 4 MiB", "A configuration is not that long: check the path");
+    std::ifstream file{path, std::ios::binary};
+    if (!file)
+        return refuse(std::string{"cannot be read: "} + std::strerror(errno),
+                      "Check the path, or write one with carillond --print-reference-config");
+    std::string text(kLargestFile + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (file.bad()) return refuse("cannot be read", "It must be a plain file");
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (text.size() > kLargestFile) return refuse("is larger than 4 MiB", "It must be a plain file");
+    return load_text(text);
+}
+
+std::string reference_text() {
+    Settings settings;
+    return "# Carillon's configuration: every key at its default, with what it takes. Copy what you change.\n"
+           "# Times have units: \"500 ms\", \"30 s\", \"5 min\", \"2 h\", \"7 d\". Sizes too: \"64 KiB\", \"2 "
+           "MiB\".\n\n" +
+           settings_schema(settings).reference();
+}
+
+}  // namespace carillon::config

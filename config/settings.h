@@ -1,0 +1,114 @@
+/// Everything an operator can set, typed. The member initialisers are the defaults; bounds and help stand once, in
+/// settings_schema.cpp; config/carillon.reference.toml is written from both.
+/// Not here: the settings inside a module's own table (each module declares its own), reading TOML (loader.h).
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/value.h"
+
+namespace carillon::config {
+
+using Duration = std::chrono::milliseconds;
+
+/// Ports: 0 switches the listener off.
+struct NetworkSettings {
+    std::vector<std::string> bind;  ///< addresses; never empty after loading
+    std::uint16_t c2s_port = 5222;
+    std::uint16_t c2s_tls_port = 5223;
+    std::uint16_t http_port = 5280;
+    std::uint16_t https_port = 5281;
+    std::uint16_t stun_port = 3478;
+};
+
+struct TlsSettings {
+    std::string min_version = "1.2";  ///< "1.2" or "1.3"
+};
+
+/// A module's own tables, by module name.
+using ModuleTables = std::map<std::string, Value, std::less<>>;
+
+/// One virtual host.
+struct HostSettings {
+    std::string domain = "localhost";
+    std::string certificate;                   ///< PEM file; empty: a self-signed one is made in the data folder
+    std::string key;                           ///< PEM file
+    std::vector<std::string> modules_enabled;  ///< on top of those that are on by default
+    std::vector<std::string> modules_disabled;
+    ModuleTables modules;  ///< after loading: the tables of [module.NAME] with those of this host laid over them
+};
+
+struct DataSettings {
+    std::string dir = "./var";
+};
+
+struct StorageSettings {
+    std::string database;  ///< SQLite file; empty: carillon.sqlite in the data folder
+    unsigned threads = 2;  ///< blocking pool
+    std::size_t queue = 10'000;
+};
+
+struct LimitSettings {
+    std::size_t stanza_size = 256 * 1024;
+    std::size_t unauthenticated_stanza_size = 10 * 1024;
+    unsigned xml_depth = 64;
+    unsigned xml_attributes = 64;
+    std::size_t connections = 20'000;
+    std::size_t connections_per_address = 100;
+    Duration auth_timeout{60'000};
+    unsigned auth_attempts = 5;
+    unsigned sessions_per_user = 20;
+    std::size_t send_queue = 2 * 1024 * 1024;
+    Duration idle_timeout{0};  ///< 0: only TCP's own
+};
+
+struct LogSettings {
+    std::string level = "info";
+};
+
+struct RelaySettings {
+    bool enabled = true;
+    unsigned workers = 1;
+    unsigned shards = 0;  ///< per worker; 0: as many as the machine has cores
+    std::uint16_t port_min = 30'000;
+    std::uint16_t port_max = 39'999;
+    std::vector<std::string> bind;        ///< never empty after loading
+    std::vector<std::string> advertised;  ///< empty: the bind addresses, or this machine's when they are wildcards
+    Duration media_timeout{60'000};
+    Duration stats_interval{5'000};
+    std::size_t max_sessions = 4'000;
+    std::vector<std::string> external;  ///< control sockets of workers that somebody else runs
+};
+
+struct AdminSettings {
+    std::string socket;  ///< empty: carillond.sock in the data folder
+};
+
+struct DeploymentSettings {
+    unsigned threads = 0;              ///< 0: as many as the machine has cores
+    std::vector<std::string> plugins;  ///< shared objects with modules
+};
+
+struct Settings {
+    NetworkSettings network;
+    TlsSettings tls;
+    std::vector<HostSettings> hosts;  ///< never empty after loading
+    ModuleTables modules;             ///< [module.NAME]: what holds on every host
+    DataSettings data;
+    StorageSettings storage;
+    LimitSettings limits;
+    LogSettings log;
+    RelaySettings relay;
+    AdminSettings admin;
+    DeploymentSettings deployment;
+
+    std::string admin_socket() const { return admin.socket.empty() ? data.dir + "/carillond.sock" : admin.socket; }
+    std::string database_file() const {
+        return storage.database.empty() ? data.dir + "/carillon.sqlite" : storage.database;
+    }
+};
+
+}  // namespace carillon::config

@@ -1,0 +1,165 @@
+#include "config/settings_schema.h"
+
+namespace carillon::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kKiB = 1024;
+constexpr std::size_t kMiB = 1024 * kKiB;
+
+std::string check_address(std::string_view text) { return is_address(text) ? "" : "is no IPv4 or IPv6 address"; }
+
+std::string check_domain(std::string_view text) { return is_domain(text) ? "" : "is no domain"; }
+
+std::string check_not_empty(std::string_view text) { return text.empty() ? "is empty" : ""; }
+
+/// sockaddr_un holds 107 octets of path.
+std::string check_socket(std::string_view text) {
+    return text.size() <= 107 ? check_not_empty(text) : "is longer than a socket's path may be (107 octets)";
+}
+
+Schema network(NetworkSettings& s) {
+    Schema out;
+    out.texts("bind", s.bind, R"(["0.0.0.0", "::"])",
+              "Addresses to listen on. Without it: loopback while localhost is the only domain, else every address.",
+              check_address)
+        .integer("c2s_port", s.c2s_port, 0, 65535, "XMPP clients, with STARTTLS. 0 switches a listener off.")
+        .integer("c2s_tls_port", s.c2s_tls_port, 0, 65535, "XMPP clients, TLS from the first octet.")
+        .integer("http_port", s.http_port, 0, 65535, "HTTP: status, health and metrics.")
+        .integer("https_port", s.https_port, 0, 65535, "The same over TLS.")
+        .integer("stun_port", s.stun_port, 0, 65535, "STUN binding requests over UDP.");
+    return out;
+}
+
+Schema tls(TlsSettings& s) {
+    Schema out;
+    out.choice("min_version", s.min_version, {"1.2", "1.3"}, "Oldest TLS version that clients may use.");
+    return out;
+}
+
+Schema data(DataSettings& s) {
+    Schema out;
+    out.text("dir", s.dir, "Folder for the database, made certificates and the admin socket; created when missing.",
+             check_not_empty);
+    return out;
+}
+
+Schema storage(StorageSettings& s) {
+    Schema out;
+    out.text("database", s.database, "SQLite file. Without it: carillon.sqlite in the data folder.", check_not_empty)
+        .integer("threads", s.threads, 1, 64, "Threads that wait for the database.")
+        .integer("queue", s.queue, 100, 1'000'000, "Database jobs that may wait; more are refused.");
+    return out;
+}
+
+Schema limits(LimitSettings& s) {
+    Schema out;
+    out.size("stanza_size", s.stanza_size, 10'000, 16 * kMiB, "Largest stanza of a client that has logged in.")
+        .size("unauthenticated_stanza_size", s.unauthenticated_stanza_size, 4 * kKiB, 1 * kMiB,
+              "Largest element before log-in.")
+        .integer("xml_depth", s.xml_depth, 8, 1024, "Deepest nesting of elements in a stanza.")
+        .integer("xml_attributes", s.xml_attributes, 16, 1024, "Attributes of one element.")
+        .integer("connections", s.connections, 1, 1'000'000, "Client connections at once, all in all.")
+        .integer("connections_per_address", s.connections_per_address, 1, 1'000'000,
+                 "Client connections at once from one address (IPv6: one /64).")
+        .duration("auth_timeout", s.auth_timeout, 1s, 10min, "Time from connecting to being logged in.")
+        .integer("auth_attempts", s.auth_attempts, 1, 100, "Failed log-ins before a connection is closed.")
+        .integer("sessions_per_user", s.sessions_per_user, 1, 1000, "Resources that one user may have online.")
+        .size("send_queue", s.send_queue, 64 * kKiB, 1024 * kMiB,
+              "Octets that wait for a slow client before its connection is closed.")
+        .duration("idle_timeout", s.idle_timeout, 0s, 24h,
+                  "Silence after which a logged-in client's connection is closed; \"0 s\": never.");
+    return out;
+}
+
+Schema log(LogSettings& s) {
+    Schema out;
+    out.choice("level", s.level, {"trace", "debug", "info", "warning", "error", "off"},
+               "What is written to standard error; read again on SIGHUP.");
+    return out;
+}
+
+Schema relay(RelaySettings& s) {
+    Schema out;
+    out.boolean("enabled", s.enabled, "Relay media at all; without, calls go directly or not at all.")
+        .integer("workers", s.workers, 0, 64, "Relay workers that this server starts and looks after.")
+        .integer("shards", s.shards, 0, 256, "Media threads of a worker; 0: one a processor core.")
+        .integer("port_min", s.port_min, 1024, 65535, "First UDP port for media.")
+        .integer("port_max", s.port_max, 1024, 65535,
+                 "Last UDP port for media; the range is shared out to the workers.")
+        .texts("bind", s.bind, R"(["0.0.0.0", "::"])",
+               "Addresses media ports are opened on. Without it: as network.bind.", check_address)
+        .texts(
+            "advertised", s.advertised, R"(["203.0.113.7", "2001:db8::7"])",
+            "Addresses told to clients, when they differ from the bound ones (NAT). The first of each family counts.",
+            check_address)
+        .duration("media_timeout", s.media_timeout, 5s, 1h, "Silence after which a media session is closed.")
+        .duration("stats_interval", s.stats_interval, 1s, 5min, "How often a worker reports its counters.")
+        .integer("max_sessions", s.max_sessions, 1, 30'000, "Media sessions of one worker; more are refused.")
+        .texts("external", s.external, R"(["/run/carillon/relay-1.sock"])",
+               "Control sockets of workers that are started by somebody else, systemd for example.", check_socket);
+    return out;
+}
+
+Schema admin(AdminSettings& s) {
+    Schema out;
+    out.text("socket", s.socket, "Socket for carillonctl. Without it: carillond.sock in the data folder.",
+             check_socket);
+    return out;
+}
+
+Schema deployment(DeploymentSettings& s) {
+    Schema out;
+    out.integer("threads", s.threads, 0, 256, "Threads for XMPP; 0: one a processor core.")
+        .texts("plugins", s.plugins, R"(["/usr/lib/carillon/example.so"])", "Shared objects that bring more modules.",
+               check_not_empty);
+    return out;
+}
+
+}  // namespace
+
+Schema host_schema(HostSettings& host) {
+    Schema out;
+    out.text("domain", host.domain, "What stands after the @ in its users' addresses.", check_domain)
+        .text(
+            "certificate", host.certificate,
+            "PEM file, chain included; read again on SIGHUP. Without it a self-signed one is made in the data folder.",
+            check_not_empty)
+        .text("key", host.key, "PEM file with the certificate's private key.", check_not_empty)
+        .texts("modules_enabled", host.modules_enabled, R"(["example"])", "Modules on top of the usual ones.",
+               check_not_empty)
+        .texts("modules_disabled", host.modules_disabled, R"(["version"])",
+               "Usual modules that this host does without.", check_not_empty)
+        .open_tables("module", host.modules, "A module's settings on this host alone, over those of [module.NAME].");
+    return out;
+}
+
+Schema settings_schema(Settings& settings) {
+    Schema out;
+    out.table("network", network(settings.network), "Where the server listens.")
+        .table("tls", tls(settings.tls), "Encryption of client connections.");
+    static HostSettings sample;  // only its defaults are looked at
+    out.tables(
+        "host", host_schema(sample), "Virtual hosts, one table each. Without any: localhost alone.",
+        [&settings](const Value& table, const std::string& path, Problems& problems) {
+            HostSettings host;
+            host.domain.clear();
+            const auto before = problems.size();
+            host_schema(host).read(table, path, problems);
+            if (host.domain.empty() && problems.size() == before)
+                problems.push_back({table.line(), path, "has no domain", R"(Write domain = "example.org" in it)"});
+            settings.hosts.push_back(std::move(host));
+        });
+    out.open_tables("module", settings.modules, "A module's settings on every host; docs/configuration.md lists them.")
+        .table("data", data(settings.data), "Files that the server keeps.")
+        .table("storage", storage(settings.storage), "The database.")
+        .table("limits", limits(settings.limits), "What a client may ask for.")
+        .table("log", log(settings.log), "Logs.")
+        .table("relay", relay(settings.relay), "Media relay workers.")
+        .table("admin", admin(settings.admin), "The operator's door.")
+        .table("deployment", deployment(settings.deployment), "How the work is laid out.");
+    return out;
+}
+
+}  // namespace carillon::config
