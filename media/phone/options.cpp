@@ -16,10 +16,11 @@ constexpr const char* kAbout =
     "It plays a recording into a call, records what it hears, and says how good the call was.\n"
     "\n"
     "Two of them, one calling the other through a server on this machine:\n"
-    "  carillon-phone answer --jid bob@localhost --password B --host 127.0.0.1 --trust var/tls/server.crt \\\n"
+    "  carillon-phone answer --jid bob@localhost --password B --host 127.0.0.1 --trust var/certificates/localhost.crt "
+    "\\\n"
     "                 --count 1 --record heard.wav\n"
     "  carillon-phone call bob@localhost --jid alice@localhost --password A --host 127.0.0.1 \\\n"
-    "                 --trust var/tls/server.crt --play hello.wav --seconds 10 --raw-udp --json\n"
+    "                 --trust var/certificates/localhost.crt --play hello.wav --seconds 10 --raw-udp --json\n"
     "  carillon-phone compare hello.wav heard.wav\n"
     "\n"
     "Exit status: 0 it worked (a call: sound arrived and the call ended as it should), 1 it did not, 2 a wrong option.";
