@@ -2,9 +2,13 @@
 
 #include <stdexcept>
 
-// toml++ 3.3 asserts on some malformed keys and tables instead of reporting them: report them, in every build.
-#define TOML_ASSERT(condition) \
-    if (!(condition)) throw std::runtime_error{"malformed"}
+// toml++ 3.3 asserts on some malformed keys instead of reporting them: report them, in every build.
+namespace carillon::config {
+static constexpr void require(bool condition) {
+    if (!condition) throw std::runtime_error{"malformed"};
+}
+}  // namespace carillon::config
+#define TOML_ASSERT(condition) ::carillon::config::require(!!(condition))
 #include <toml++/toml.h>
 
 namespace carillon::config {
