@@ -1,0 +1,117 @@
+/// Signaling's side of the control contract with one worker.
+/// Spec: docs/relay-control.md, control.proto.
+/// Not here: starting workers and choosing one (signaling/relays).
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+namespace carillon::relay::api {
+
+enum class Mode : std::uint8_t { ice = 1, plain = 2, open = 3 };
+enum class Leg : std::uint8_t { a = 0, b = 1 };
+
+struct IceCredentials {
+    std::string ufrag;
+    std::string pwd;
+};
+struct Address {
+    unsigned component = 1;
+    std::string ip;
+    std::uint16_t port = 0;
+    friend bool operator==(const Address&, const Address&) = default;
+};
+struct LegSetup {
+    std::vector<IceCredentials> ice;  ///< every generation still in use; at most 4
+    std::vector<Address> remotes;     ///< plain mode: as signalled
+};
+struct StreamSetup {
+    std::string stream;
+    Mode mode = Mode::ice;
+    bool rtcp = false;
+    LegSetup a;
+    LegSetup b;
+    std::chrono::seconds expire{0};  ///< 0: none
+};
+struct Ports {
+    std::vector<Address> a;  ///< advertised addresses of leg A, best first
+    std::vector<Address> b;
+};
+struct LegCounters {
+    std::uint64_t packets = 0, bytes = 0, expected = 0, lost = 0, late = 0, duplicates = 0, stun = 0, silent_ms = 0;
+    double jitter_ms = 0, round_trip_ms = 0;
+    std::map<std::string, std::uint64_t> drops;
+    std::string learned;
+};
+struct StreamCounters {
+    std::string session, stream;
+    LegCounters a, b;
+    Mode mode = Mode::ice;
+    Ports ports;
+    std::uint64_t age_ms = 0;
+};
+struct SessionId {
+    std::string session;
+    std::vector<std::string> streams;
+};
+struct WorkerStatus {
+    std::string program;
+    std::uint64_t sessions = 0, streams = 0, ports_free = 0, packets = 0, uptime_s = 0, binding_requests = 0;
+    double cpu_s = 0;
+    bool draining = false;
+    std::map<std::string, std::uint64_t> drops;
+};
+
+enum class Failure : std::uint8_t { disconnected, timed_out, bad_request, no_ports, draining, limit, not_found, conflict, version };
+struct Error {
+    Failure failure = Failure::disconnected;
+    std::string reason;
+};
+template <class T>
+using Callback = std::function<void(std::expected<T, Error>)>;
+
+struct Event {
+    enum class Kind : std::uint8_t { silent, expired, report } kind = Kind::report;
+    std::string session, stream;
+    Leg leg = Leg::a;
+    StreamCounters counters;  ///< with report and expired
+};
+
+/// Threading: the io_context's thread; callbacks come there, never from within the call that asked.
+/// Owns: the connection. A request ends in its callback in any case: answered, past its deadline, or disconnected.
+class Client {
+  public:
+    static constexpr std::chrono::milliseconds kDeadline{3000};
+
+    /// Connects to a worker's Unix socket and agrees on the version. `done(error)` once; later `on_lost` once.
+    Client(boost::asio::io_context& io, std::string socket_path);
+    ~Client();
+    void connect(std::function<void(std::expected<void, Error>)> done);
+    void on_event(std::function<void(Event)> handler);
+    void on_lost(std::function<void()> handler);
+    bool connected() const;
+    void close();
+
+    void open_stream(const std::string& session, const StreamSetup& setup, Callback<Ports> done);
+    void update_leg(const std::string& session, const std::string& stream, Leg leg, const LegSetup& setup, Callback<bool> done);
+    /// An empty stream closes all of the session's. Answers the last counters.
+    void close_stream(const std::string& session, const std::string& stream, Callback<std::vector<StreamCounters>> done);
+    /// An empty session counts all.
+    void count(const std::string& session, Callback<std::vector<StreamCounters>> done);
+    void list_sessions(Callback<std::vector<SessionId>> done);
+    void drain(bool on, Callback<bool> done);
+    void status(Callback<WorkerStatus> done);
+
+  private:
+    struct Impl;
+    std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace carillon::relay::api
