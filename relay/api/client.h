@@ -69,7 +69,17 @@ struct WorkerStatus {
     std::map<std::string, std::uint64_t> drops;
 };
 
-enum class Failure : std::uint8_t { disconnected, timed_out, bad_request, no_ports, draining, limit, not_found, conflict, version };
+enum class Failure : std::uint8_t {
+    disconnected,
+    timed_out,
+    bad_request,
+    no_ports,
+    draining,
+    limit,
+    not_found,
+    conflict,
+    version
+};
 struct Error {
     Failure failure = Failure::disconnected;
     std::string reason;
@@ -100,9 +110,11 @@ class Client {
     void close();
 
     void open_stream(const std::string& session, const StreamSetup& setup, Callback<Ports> done);
-    void update_leg(const std::string& session, const std::string& stream, Leg leg, const LegSetup& setup, Callback<bool> done);
+    void update_leg(const std::string& session, const std::string& stream, Leg leg, const LegSetup& setup,
+                    Callback<bool> done);
     /// An empty stream closes all of the session's. Answers the last counters.
-    void close_stream(const std::string& session, const std::string& stream, Callback<std::vector<StreamCounters>> done);
+    void close_stream(const std::string& session, const std::string& stream,
+                      Callback<std::vector<StreamCounters>> done);
     /// An empty session counts all.
     void count(const std::string& session, Callback<std::vector<StreamCounters>> done);
     void list_sessions(Callback<std::vector<SessionId>> done);

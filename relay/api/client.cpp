@@ -1,0 +1,272 @@
+#include "relay/api/client.h"
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <deque>
+
+#include "relay/api/convert.h"
+#include "relay/api/frame.h"
+
+namespace carillon::relay::api {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Local = asio::local::stream_protocol;
+using Answer = std::expected<proto::Reply, Error>;
+
+namespace {
+
+Failure failure_of(proto::Refusal refusal) {
+    switch (refusal) {
+        case proto::REFUSAL_NO_PORTS:
+            return Failure::no_ports;
+        case proto::REFUSAL_DRAINING:
+            return Failure::draining;
+        case proto::REFUSAL_LIMIT:
+            return Failure::limit;
+        case proto::REFUSAL_NOT_FOUND:
+            return Failure::not_found;
+        case proto::REFUSAL_CONFLICT:
+            return Failure::conflict;
+        case proto::REFUSAL_VERSION:
+            return Failure::version;
+        default:
+            return Failure::bad_request;
+    }
+}
+
+template <class T, class Read>
+std::function<void(Answer)> answering(Callback<T> done, Read read) {
+    return [done = std::move(done), read = std::move(read)](Answer answer) {
+        if (!answer) return done(std::unexpected{answer.error()});
+        done(read(*answer));
+    };
+}
+
+}  // namespace
+
+struct Client::Impl : std::enable_shared_from_this<Impl> {
+    Impl(asio::io_context& context, std::string socket_path)
+        : io{context}, socket{context}, sweep{context}, path{std::move(socket_path)} {}
+
+    struct Waiting {
+        std::chrono::steady_clock::time_point until;
+        std::function<void(Answer)> done;
+    };
+
+    void ask(proto::Request request, std::function<void(Answer)> done) {
+        if (!open || waiting.size() >= kMaxWaiting) {
+            return asio::post(io, [done = std::move(done), open = open] {
+                done(std::unexpected{Error{open ? Failure::limit : Failure::disconnected,
+                                           open ? "too many requests wait for the relay worker" : "no relay worker"}});
+            });
+        }
+        request.set_id(++last_id);
+        waiting.emplace(last_id, Waiting{std::chrono::steady_clock::now() + kDeadline, std::move(done)});
+        outgoing.push_back(frame(request.SerializeAsString()));
+        if (outgoing.size() == 1) write();
+    }
+
+    void write() {
+        asio::async_write(socket, asio::buffer(outgoing.front()),
+                          [self = shared_from_this()](error_code ec, std::size_t) {
+                              if (ec) return self->lose();
+                              self->outgoing.pop_front();
+                              if (!self->outgoing.empty()) self->write();
+                          });
+    }
+
+    void read_head() {
+        asio::async_read(socket, asio::buffer(head), [self = shared_from_this()](error_code ec, std::size_t) {
+            const auto length = frame_length(self->head.data());
+            if (ec || length > kMaxFrame) return self->lose();
+            self->body.resize(length);
+            asio::async_read(self->socket, asio::buffer(self->body), [self](error_code failed, std::size_t) {
+                if (failed || !self->take()) return self->lose();
+                self->read_head();
+            });
+        });
+    }
+
+    bool take() {
+        proto::FromWorker message;
+        if (!message.ParseFromString(body)) return false;
+        if (message.has_event()) {
+            if (events) {
+                const auto& event = message.event();
+                const auto kind = event.kind() == proto::Event::KIND_SILENT    ? Event::Kind::silent
+                                  : event.kind() == proto::Event::KIND_EXPIRED ? Event::Kind::expired
+                                                                               : Event::Kind::report;
+                events({.kind = kind,
+                        .session = event.session(),
+                        .stream = event.stream(),
+                        .leg = static_cast<Leg>(event.leg()),
+                        .counters = from_proto(event.counters())});
+            }
+            return true;
+        }
+        const auto found = waiting.find(message.reply().id());
+        if (found == waiting.end()) return true;  // past its deadline
+        auto done = std::move(found->second.done);
+        waiting.erase(found);
+        if (message.reply().refusal() != proto::REFUSAL_NONE) {
+            done(std::unexpected{Error{failure_of(message.reply().refusal()), message.reply().reason()}});
+        } else {
+            done(message.reply());
+        }
+        return true;
+    }
+
+    void tick() {
+        sweep.expires_after(std::chrono::milliseconds{100});
+        sweep.async_wait([self = shared_from_this()](error_code ec) {
+            if (ec || !self->open) return;
+            const auto now = std::chrono::steady_clock::now();
+            while (!self->waiting.empty() && self->waiting.begin()->second.until <= now) {  // ids grow with deadlines
+                auto done = std::move(self->waiting.begin()->second.done);
+                self->waiting.erase(self->waiting.begin());
+                done(std::unexpected{Error{Failure::timed_out, "the relay worker does not answer"}});
+            }
+            self->tick();
+        });
+    }
+
+    void lose() {
+        if (!open) return;
+        open = false;
+        error_code ignored;
+        socket.close(ignored);
+        sweep.cancel();
+        for (auto& [id, request] : std::exchange(waiting, {})) {
+            request.done(std::unexpected{Error{Failure::disconnected, "the relay worker is gone"}});
+        }
+        if (lost) lost();
+    }
+
+    static constexpr std::size_t kMaxWaiting = 100'000;
+    asio::io_context& io;
+    Local::socket socket;
+    asio::steady_timer sweep;
+    std::string path;
+    bool open = false;
+    std::uint64_t last_id = 0;
+    std::map<std::uint64_t, Waiting> waiting;
+    std::deque<std::string> outgoing;
+    std::array<char, 4> head{};
+    std::string body;
+    std::function<void(Event)> events;
+    std::function<void()> lost;
+};
+
+Client::Client(asio::io_context& io, std::string socket_path)
+    : impl_{std::make_shared<Impl>(io, std::move(socket_path))} {}
+
+Client::~Client() {
+    impl_->events = nullptr;
+    impl_->lost = nullptr;
+    close();
+}
+
+void Client::connect(std::function<void(std::expected<void, Error>)> done) {
+    impl_->socket.async_connect(Local::endpoint{impl_->path}, [impl = impl_, done = std::move(done)](error_code ec) {
+        if (ec) return done(std::unexpected{Error{Failure::disconnected, impl->path + ": " + ec.message()}});
+        impl->open = true;
+        impl->read_head();
+        impl->tick();
+        proto::Request request;
+        request.mutable_hello()->set_version(kVersion);
+        request.mutable_hello()->set_program("carillond");
+        impl->ask(std::move(request), [done](Answer answer) {
+            if (!answer) return done(std::unexpected{answer.error()});
+            done({});
+        });
+    });
+}
+
+void Client::on_event(std::function<void(Event)> handler) { impl_->events = std::move(handler); }
+void Client::on_lost(std::function<void()> handler) { impl_->lost = std::move(handler); }
+bool Client::connected() const { return impl_->open; }
+void Client::close() { impl_->lose(); }
+
+void Client::open_stream(const std::string& session, const StreamSetup& setup, Callback<Ports> done) {
+    proto::Request request;
+    request.mutable_open_stream()->set_session(session);
+    to_proto(setup, *request.mutable_open_stream()->mutable_setup());
+    impl_->ask(std::move(request),
+               answering(std::move(done), [](const proto::Reply& reply) { return from_proto(reply.ports()); }));
+}
+
+void Client::update_leg(const std::string& session, const std::string& stream, Leg leg, const LegSetup& setup,
+                        Callback<bool> done) {
+    proto::Request request;
+    auto* update = request.mutable_update_leg();
+    update->set_session(session);
+    update->set_stream(stream);
+    update->set_leg(static_cast<proto::Leg>(leg));
+    to_proto(setup, *update->mutable_setup());
+    impl_->ask(std::move(request), answering(std::move(done), [](const proto::Reply&) { return true; }));
+}
+
+namespace {
+std::vector<StreamCounters> read_counters(const proto::Reply& reply) {
+    std::vector<StreamCounters> counters;
+    for (const auto& stream : reply.counters()) counters.push_back(from_proto(stream));
+    return counters;
+}
+}  // namespace
+
+void Client::close_stream(const std::string& session, const std::string& stream,
+                          Callback<std::vector<StreamCounters>> done) {
+    proto::Request request;
+    request.mutable_close_stream()->set_session(session);
+    request.mutable_close_stream()->set_stream(stream);
+    impl_->ask(std::move(request), answering(std::move(done), read_counters));
+}
+
+void Client::count(const std::string& session, Callback<std::vector<StreamCounters>> done) {
+    proto::Request request;
+    request.mutable_count()->set_session(session);
+    impl_->ask(std::move(request), answering(std::move(done), read_counters));
+}
+
+void Client::list_sessions(Callback<std::vector<SessionId>> done) {
+    proto::Request request;
+    request.mutable_list_sessions();
+    impl_->ask(std::move(request), answering(std::move(done), [](const proto::Reply& reply) {
+                   std::vector<SessionId> sessions;
+                   for (const auto& session : reply.sessions()) {
+                       sessions.push_back({session.session(), {session.streams().begin(), session.streams().end()}});
+                   }
+                   return sessions;
+               }));
+}
+
+void Client::drain(bool on, Callback<bool> done) {
+    proto::Request request;
+    request.mutable_drain()->set_on(on);
+    impl_->ask(std::move(request), answering(std::move(done), [](const proto::Reply&) { return true; }));
+}
+
+void Client::status(Callback<WorkerStatus> done) {
+    proto::Request request;
+    request.mutable_status();
+    impl_->ask(std::move(request), answering(std::move(done), [](const proto::Reply& reply) {
+                   const auto& status = reply.status();
+                   WorkerStatus out{.program = status.program(),
+                                    .sessions = status.sessions(),
+                                    .streams = status.streams(),
+                                    .ports_free = status.ports_free(),
+                                    .packets = status.packets(),
+                                    .uptime_s = status.uptime_s(),
+                                    .binding_requests = status.binding_requests(),
+                                    .cpu_s = status.cpu_s(),
+                                    .draining = status.draining()};
+                   for (const auto& [reason, count] : status.drops()) out.drops[reason] = count;
+                   return out;
+               }));
+}
+
+}  // namespace carillon::relay::api

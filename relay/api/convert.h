@@ -1,0 +1,17 @@
+/// Plain structs to protobuf and back. Internal to relay/api and the worker's control server.
+#pragma once
+#include "control.pb.h"
+#include "relay/api/client.h"
+
+namespace carillon::relay::api {
+
+StreamSetup from_proto(const proto::StreamSetup& setup);
+LegSetup from_proto(const proto::LegSetup& setup);
+void to_proto(const StreamSetup& setup, proto::StreamSetup& out);
+void to_proto(const LegSetup& setup, proto::LegSetup& out);
+Ports from_proto(const proto::Ports& ports);
+void to_proto(const Ports& ports, proto::Ports& out);
+StreamCounters from_proto(const proto::StreamCounters& counters);
+void to_proto(const StreamCounters& counters, proto::StreamCounters& out);
+
+}  // namespace carillon::relay::api
