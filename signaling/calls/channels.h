@@ -20,7 +20,7 @@ namespace carillon::calls {
 struct ChannelLimits {
     std::size_t per_owner = 4;
     std::size_t total = 10'000;
-    std::chrono::seconds expire{60};  ///< without packets
+    std::chrono::milliseconds expire{60'000};  ///< without packets
 };
 
 struct Channel {

@@ -2,31 +2,20 @@
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <stdexcept>
 
+#include "signaling/calls/settings.h"
 #include "signaling/jingle/namespaces.h"
 
 namespace carillon::calls {
 namespace {
 
 constexpr std::chrono::milliseconds kPollInterval{1000};
-constexpr std::chrono::seconds kLongestExpire{600};
 using Answer = std::expected<Channel, ChannelError>;
 
-ChannelLimits read_limits(const config::Value& table) {
-    ChannelLimits limits;
-    const auto number = [&](std::string_view key, std::int64_t fallback, std::int64_t low, std::int64_t high) {
-        const auto& value = table[key];
-        if (value.is_null()) return fallback;
-        const auto* held = value.get_if<std::int64_t>();
-        if (!held || *held < low || *held > high) {
-            throw std::invalid_argument{"jingle_nodes." + std::string{key} + ": a whole number from " +
-                                        std::to_string(low) + " to " + std::to_string(high)};
-        }
-        return *held;
-    };
-    limits.per_owner = static_cast<std::size_t>(number("channels_per_user", 4, 1, 1000));
-    limits.expire = std::chrono::seconds{number("expire", 60, 5, kLongestExpire.count())};
+ChannelLimits limits_of(const runtime::ModuleContext& context) {
+    config::Problems problems;
+    auto limits = read_channel_limits(context.settings(), problems);
+    throw_on(problems);
     return limits;
 }
 
@@ -48,7 +37,7 @@ runtime::awaitable<Answer> open_channel(Channels& channels, const std::string& o
 JingleNodes::JingleNodes(runtime::ModuleContext& context)
     : context_{context},
       shard_{shard_calls(context)},
-      channels_{shard_->relay.get(), context.clock(), read_limits(context.settings())} {
+      channels_{shard_->relay.get(), context.clock(), limits_of(context)} {
     using runtime::Target;
     shard_->nodes[context.host().str()] = this;
     hooks_ += context.feature(jingle::ns::kNodes);
@@ -80,7 +69,8 @@ runtime::awaitable<runtime::IqReply> JingleNodes::channel(const xmpp::Stanza& iq
     if (!protocol.empty() && protocol != "udp")
         co_return std::unexpected{xmpp::StanzaError::feature_not_implemented().with_text("udp only")};
     const auto owner = from.bare().str();
-    const auto answer = co_await open_channel(channels_, owner, channels_.limits().expire);
+    const auto expire = std::chrono::duration_cast<std::chrono::seconds>(channels_.limits().expire);
+    const auto answer = co_await open_channel(channels_, owner, expire);
     if (!answer) {
         if (answer.error() == ChannelError::too_many)
             co_return std::unexpected{xmpp::StanzaError::resource_constraint().with_text("too many channels")};

@@ -13,10 +13,17 @@ constexpr int kPriority = 50;  // after what may forbid a stanza (blocking), bef
 constexpr std::size_t kWaitingRecords = 10'000;
 constexpr std::chrono::milliseconds kPollInterval{500};
 
+CallSettings settings_of(const runtime::ModuleContext& context) {
+    config::Problems problems;
+    auto settings = read_call_settings(context.settings(), problems);
+    throw_on(problems);
+    return settings;
+}
+
 }  // namespace
 
 CallsModule::CallsModule(runtime::ModuleContext& context)
-    : context_{context}, settings_{read_settings(context.settings())}, shard_{shard_calls(context)} {
+    : context_{context}, settings_{settings_of(context)}, shard_{shard_calls(context)} {
     if (auto* policy = context.service<CallPolicy>()) policy_ = policy;
     const std::string host{context.host().str()};
     shard_->modules[host] = this;

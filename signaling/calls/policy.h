@@ -25,11 +25,11 @@ std::optional<RelayMode> relay_mode(std::string_view text);
 /// Of one virtual host.
 struct CallSettings {
     RelayMode relay = RelayMode::fallback;
-    std::chrono::seconds ring_timeout{30};   ///< from the call to its answer
-    std::chrono::seconds max_duration{0};    ///< from the answer; 0: no bound
-    std::chrono::seconds tick{10};           ///< permission, metering, statistics
-    std::chrono::seconds gone_grace{5};      ///< how long a side may lose its stream
-    std::chrono::seconds restart_grace{15};  ///< how long ICE may take to restart after its relay died
+    std::chrono::milliseconds ring_timeout{30'000};   ///< from the call to its answer
+    std::chrono::milliseconds max_duration{0};        ///< from the answer; 0: no bound
+    std::chrono::milliseconds tick{10'000};           ///< permission, metering, statistics
+    std::chrono::milliseconds gone_grace{5'000};      ///< how long a side may lose its stream
+    std::chrono::milliseconds restart_grace{15'000};  ///< how long ICE may take to restart after its relay died
     std::chrono::milliseconds relay_wait{3000};
     std::size_t calls_per_user = 8;
     std::size_t queued_stanzas = 64;  ///< of one call, while the relay is asked

@@ -5,56 +5,61 @@
 namespace carillon::calls {
 namespace {
 
-[[noreturn]] void fail(const std::string& key, const config::Value& value, const std::string& wanted) {
-    auto text = "calls." + key + ": " + wanted;
-    if (value.line() > 0) text += " (line " + std::to_string(value.line()) + ")";
-    throw std::invalid_argument{text};
+using namespace std::chrono_literals;
+
+/// Where the text of a choice goes on its way to the enumeration.
+struct CallFields {
+    CallSettings settings;
+    std::string relay{to_string(settings.relay)};
+};
+
+config::Schema schema(CallFields& fields) {
+    auto& s = fields.settings;
+    config::Schema out;
+    out.choice("relay", fields.relay, {"always", "fallback", "never"},
+               "Path of media. always: through the relay, so that the ends never learn one another's address; "
+               "fallback: when no direct way is found; never: direct.")
+        .duration("ring_timeout", s.ring_timeout, 1s, 10min, "From the call to its answer.")
+        .duration("max_duration", s.max_duration, 0s, 168h, "Longest call; 0 s: no bound.")
+        .duration("tick", s.tick, 1s, 1h, "How often permission and counters of a running call are looked at.")
+        .duration("gone_grace", s.gone_grace, 0s, 10min, "How long a side may lose its stream before the call ends.")
+        .duration("restart_grace", s.restart_grace, 0s, 2min, "How long ICE may look for a new way when a relay died.")
+        .integer("calls_per_user", s.calls_per_user, 1, 1000, "Calls of one user at a time, coming and going.")
+        .integer("contents_per_call", s.limits.contents, 1, 64, "Contents of one stanza.")
+        .integer("candidates_per_content", s.limits.candidates, 1, 256, "Candidates of one content in one stanza.");
+    return out;
 }
 
-std::int64_t number(const std::string& key, const config::Value& value, std::int64_t low, std::int64_t high) {
-    const auto* held = value.get_if<std::int64_t>();
-    if (!held || *held < low || *held > high)
-        fail(key, value, "a whole number from " + std::to_string(low) + " to " + std::to_string(high));
-    return *held;
+config::Schema schema(ChannelLimits& limits) {
+    config::Schema out;
+    out.integer("channels_per_user", limits.per_owner, 1, 1000, "Relay channels (XEP-0278) of one user at a time.")
+        .duration("expire", limits.expire, 5s, 10min, "How long a channel lives without packets.");
+    return out;
 }
 
 }  // namespace
 
-CallSettings read_settings(const config::Value& table) {
-    CallSettings settings;
-    const auto* entries = table.get_if<config::Value::Table>();
-    if (!entries) return settings;
-    for (const auto& [key, value] : *entries) {
-        const auto seconds = [&](std::int64_t low, std::int64_t high) {
-            return std::chrono::seconds{number(key, value, low, high)};
-        };
-        const auto count = [&](std::int64_t high) { return static_cast<std::size_t>(number(key, value, 1, high)); };
-        if (key == "relay") {
-            const auto* text = value.get_if<std::string>();
-            const auto mode = text ? relay_mode(*text) : std::nullopt;
-            if (!mode) fail(key, value, R"("always", "fallback" or "never")");
-            settings.relay = *mode;
-        } else if (key == "ring_timeout") {
-            settings.ring_timeout = seconds(1, 600);
-        } else if (key == "max_duration") {
-            settings.max_duration = seconds(0, 7 * 86400);
-        } else if (key == "tick") {
-            settings.tick = seconds(1, 3600);
-        } else if (key == "gone_grace") {
-            settings.gone_grace = seconds(0, 600);
-        } else if (key == "restart_grace") {
-            settings.restart_grace = seconds(0, 120);
-        } else if (key == "calls_per_user") {
-            settings.calls_per_user = count(1000);
-        } else if (key == "contents_per_call") {
-            settings.limits.contents = count(64);
-        } else if (key == "candidates_per_content") {
-            settings.limits.candidates = count(256);
-        } else if (key != "enabled") {
-            fail(key, value, "no such setting");
-        }
-    }
-    return settings;
+CallSettings read_call_settings(const config::Value& table, config::Problems& problems) {
+    CallFields fields;
+    if (!table.is_null()) schema(fields).read(table, "module.calls", problems);
+    fields.settings.relay = relay_mode(fields.relay).value_or(RelayMode::fallback);
+    return fields.settings;
+}
+
+ChannelLimits read_channel_limits(const config::Value& table, config::Problems& problems) {
+    ChannelLimits limits;
+    if (!table.is_null()) schema(limits).read(table, "module.jingle_nodes", problems);
+    return limits;
+}
+
+void throw_on(const config::Problems& problems) {
+    if (!problems.empty()) throw std::invalid_argument{config::to_text(problems, {})};
+}
+
+std::string settings_reference() {
+    CallFields fields;
+    ChannelLimits limits;
+    return schema(fields).reference("module.calls") + "\n" + schema(limits).reference("module.jingle_nodes");
 }
 
 }  // namespace carillon::calls

@@ -187,7 +187,7 @@ class InHost : public testing::Test {
     static host::HostConfig config() {
         runtime::ModuleSelection quick;
         config::Value::Table table;
-        table.emplace("gone_grace", config::Value{std::int64_t{0}});
+        table.emplace("gone_grace", config::Value{std::string{"0 s"}});
         table.emplace("calls_per_user", config::Value{std::int64_t{2}});
         quick.settings.emplace("calls", config::Value{table});
         return {.shards = 2,
