@@ -155,6 +155,7 @@ void Connection::tick(SteadyTime now) {
     const auto& options = stage_->options;
     if (options.keepalive.count() > 0 && now - last_output_ >= options.keepalive && output_.empty()) {
         output_.push_text(" ");  // §4.6.1
+        stage_->keepalives.add();
         schedule_flush();
     }
     if (options.idle_ping.count() == 0) return;

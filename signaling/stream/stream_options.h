@@ -18,6 +18,8 @@ struct StreamOptions {
     std::chrono::seconds ping_timeout{60};
     std::size_t unauthenticated_stanza_bytes = 16 * 1024;
     std::size_t stanza_bytes = 256 * 1024;
+    unsigned xml_depth = 64;
+    unsigned xml_attributes = 64;
     std::size_t send_queue_bytes = 4 * 1024 * 1024;  ///< more waiting for one client ends its session
     unsigned auth_attempts = 5;
     std::uint32_t scram_iterations = 10'000;  ///< what users who do not exist seem to have

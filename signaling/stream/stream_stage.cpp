@@ -25,6 +25,7 @@ StreamStage::StreamStage(host::Host& process, std::size_t index, const StreamOpt
       timeouts{counter("negotiation_timeouts")},
       lost{counter("lost")},
       too_slow{counter("too_slow")},
+      keepalives{counter("keepalives")},
       of_shard_{std::move(other)},
       clock_{shard.io()} {}
 

@@ -27,22 +27,21 @@ class ParseServer final : public runtime::Server {
           faults{counter("faults")},
           options_{options} {}
 
-    xml::ParserLimits before_login() const {
-        xml::ParserLimits limits;
-        limits.stanza_bytes = options_.unauthenticated_stanza_bytes;
-        return limits;
-    }
-    xml::ParserLimits after_login() const {
-        xml::ParserLimits limits;
-        limits.stanza_bytes = options_.stanza_bytes;
-        return limits;
-    }
+    xml::ParserLimits before_login() const { return limits(options_.unauthenticated_stanza_bytes); }
+    xml::ParserLimits after_login() const { return limits(options_.stanza_bytes); }
 
     runtime::Counter& stanzas;
     runtime::Counter& octets;
     runtime::Counter& faults;
 
   private:
+    xml::ParserLimits limits(std::size_t stanza_bytes) const {
+        xml::ParserLimits made;
+        made.stanza_bytes = stanza_bytes;
+        made.depth = options_.xml_depth;
+        made.attributes = options_.xml_attributes;
+        return made;
+    }
     const StreamOptions& options_;
 };
 
@@ -73,6 +72,7 @@ class StreamStage final : public runtime::Server {
     runtime::Counter& timeouts;
     runtime::Counter& lost;
     runtime::Counter& too_slow;
+    runtime::Counter& keepalives;
 
   private:
     void tick();

@@ -1,0 +1,146 @@
+#include "signaling/daemon/daemon.h"
+
+#include "config/base/log.h"
+#include "signaling/calls/module.h"
+#include "signaling/daemon/data_folder.h"
+#include "signaling/storage/sql_storage.h"
+
+namespace carillon::daemon {
+
+namespace {
+
+constexpr std::chrono::seconds kPatience{5};  ///< for clients to take their leave at the end
+
+std::vector<runtime::ModuleDescriptor> modules() {
+    std::vector<runtime::ModuleDescriptor> all;
+    all.push_back(calls::calls_module());
+    return all;
+}
+
+runtime::ModuleSelection selection_of(const config::HostSettings& host) {
+    runtime::ModuleSelection selection;
+    selection.settings = host.modules;
+    for (const auto& name : host.modules_enabled) {
+        selection.settings.try_emplace(name, config::Value{config::Value::Table{}});
+    }
+    selection.off.insert(host.modules_disabled.begin(), host.modules_disabled.end());
+    return selection;
+}
+
+host::HostConfig host_config(const config::Settings& settings) {
+    host::HostConfig config;
+    config.shards = settings.deployment.threads;
+    config.plugins = settings.deployment.plugins;
+    for (const auto& host : settings.hosts) config.domains.push_back({host.domain, selection_of(host)});
+    config.sessions.sessions_per_user = settings.limits.sessions_per_user;
+    return config;
+}
+
+stream::StreamOptions stream_options(const config::Settings& settings, Secret secret) {
+    stream::StreamOptions options;
+    options.auth_timeout = settings.limits.auth_timeout;
+    options.auth_attempts = settings.limits.auth_attempts;
+    options.stanza_bytes = settings.limits.stanza_size;
+    options.unauthenticated_stanza_bytes = settings.limits.unauthenticated_stanza_size;
+    options.xml_depth = settings.limits.xml_depth;
+    options.xml_attributes = settings.limits.xml_attributes;
+    options.send_queue_bytes = settings.limits.send_queue;
+    options.idle_ping = std::chrono::duration_cast<std::chrono::seconds>(settings.limits.idle_timeout);
+    options.decoy_secret = std::move(secret);
+    return options;
+}
+
+}  // namespace
+
+Daemon::Daemon(config::Settings settings)
+    : settings_{std::move(settings)}, tls_{{{"xmpp-client"}, settings_.tls.min_version != "1.3"}} {}
+
+Daemon::~Daemon() { stop(); }
+
+Result Daemon::load_certificates() {
+    const auto files = certificate_files(settings_);
+    if (!files) return std::unexpected{files.error()};
+    return tls_.load(*files);
+}
+
+Result Daemon::start() {
+    log::set_level_by_name(settings_.log.level);
+    if (auto made = make_data_folder(settings_.data.dir); !made) return made;
+    if (auto loaded = load_certificates(); !loaded) return loaded;
+    auto secret = server_secret(settings_.data.dir);
+    if (!secret) return std::unexpected{secret.error()};
+    try {
+        storage_ = storage::open_sqlite(settings_.database_file(), settings_.storage.threads);
+    } catch (const std::exception& error) {
+        return std::unexpected{std::string{error.what()}};
+    }
+    host_ = std::make_unique<host::Host>(host_config(settings_), *storage_);
+    streams_ = std::make_unique<stream::StreamServer>(
+        *host_, stream_options(settings_, std::move(*secret)), tls_,
+        stream::ConnectionLimits{settings_.limits.connections_per_address, settings_.limits.connections});
+    running_ = true;
+    if (auto started = host_->start(modules()); !started) return started;
+    return open_listeners();
+}
+
+Result Daemon::open_listeners() {
+    for (const auto& address : settings_.network.bind) {
+        for (const auto& [port, direct_tls] :
+             {std::pair{settings_.network.c2s_port, false}, std::pair{settings_.network.c2s_tls_port, true}}) {
+            if (port == 0) continue;
+            if (auto open = streams_->listen(address, port, direct_tls); !open) return open;
+        }
+    }
+    return {};
+}
+
+std::string Daemon::welcome() const {
+    const auto& host = settings_.hosts.front();
+    const auto& network = settings_.network;
+    std::string text = "Carillon serves " + host.domain;
+    for (std::size_t i = 1; i < settings_.hosts.size(); ++i) text += ", " + settings_.hosts[i].domain;
+    text += "\n\n  XMPP clients   ";
+    for (const auto& address : network.bind) {
+        text += address + " port " + std::to_string(network.c2s_port) + " (STARTTLS), " +
+                std::to_string(network.c2s_tls_port) + " (TLS)\n                 ";
+    }
+    text += "\n  Data folder    " + settings_.data.dir;
+    text += "\n  Add a user     carillonctl --data " + settings_.data.dir + " user add alice@" + host.domain + "\n";
+    if (host.certificate.empty()) {
+        text +=
+            "\n  The certificate is self-signed: clients ask whether to trust it. See [[host]] in the configuration.\n";
+    }
+    return text;
+}
+
+Result Daemon::reload(config::Settings settings) {
+    log::set_level_by_name(settings.log.level);
+    Result result;
+    const auto note = [&](Result step) {
+        if (step) return;
+        log::error("reload", {{"why", step.error()}});
+        result = std::move(step);
+    };
+    settings_.log = settings.log;
+    for (auto& host : settings_.hosts) {
+        for (const auto& next : settings.hosts) {
+            if (next.domain != host.domain) continue;
+            host = next;
+            note(host_->repository().apply(host.domain, selection_of(host)));
+        }
+    }
+    note(load_certificates());
+    log::info("reloaded", {{"complete", result.has_value()}});
+    return result;
+}
+
+void Daemon::stop() {
+    if (!std::exchange(running_, false)) return;
+    streams_->shutdown("system-shutdown", kPatience);
+    host_->stop();
+    streams_.reset();
+    storage_.reset();  // waits for writes in hand
+    host_.reset();
+}
+
+}  // namespace carillon::daemon

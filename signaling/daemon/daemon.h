@@ -1,0 +1,52 @@
+/// carillond put together from its settings: storage, certificates, host, streams, relays, operator's commands.
+/// Not here: the command line (main.cpp), any business of its own.
+#pragma once
+#include <expected>
+#include <memory>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+
+#include "config/settings.h"
+#include "signaling/host/host.h"
+#include "signaling/net/tls_context.h"
+#include "signaling/storage/storage.h"
+#include "signaling/stream/stream_server.h"
+
+namespace carillon::daemon {
+
+using Result = std::expected<void, std::string>;  ///< the error is for people
+
+/// Threading: the main thread, which runs io().
+/// Owns: everything of the process.
+class Daemon {
+  public:
+    explicit Daemon(config::Settings settings);
+    ~Daemon();
+
+    Result start();
+    /// What a person who started it wants to know.
+    std::string welcome() const;
+    /// Takes over what may change while running: certificates, log level, modules of each host. The rest is told to
+    /// need a restart.
+    Result reload(config::Settings settings);
+    /// Streams get system-shutdown, then modules and storage end. A second call does nothing.
+    void stop();
+
+    boost::asio::io_context& io() { return io_; }
+
+  private:
+    Result prepare_data_folder();
+    Result load_certificates();
+    Result open_listeners();
+
+    config::Settings settings_;
+    boost::asio::io_context io_;
+    std::unique_ptr<storage::Storage> storage_;
+    net::TlsContext tls_;
+    std::unique_ptr<host::Host> host_;
+    std::unique_ptr<stream::StreamServer> streams_;
+    bool running_ = false;
+};
+
+}  // namespace carillon::daemon

@@ -1,0 +1,23 @@
+/// What carillond keeps in its data folder besides the database: certificates of its own making and a secret.
+#pragma once
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/base/secret.h"
+#include "config/settings.h"
+#include "signaling/net/tls_context.h"
+
+namespace carillon::daemon {
+
+/// Makes the folder, readable by its owner alone, when it is missing.
+std::expected<void, std::string> make_data_folder(const std::filesystem::path& folder);
+
+/// The certificate files of every host; self-signed ones are made where none are configured and none exist yet.
+std::expected<std::vector<net::CertificateFiles>, std::string> certificate_files(const config::Settings& settings);
+
+/// Random octets made at first start and the same ever after.
+std::expected<Secret, std::string> server_secret(const std::filesystem::path& folder);
+
+}  // namespace carillon::daemon
