@@ -1,0 +1,196 @@
+#include "signaling/ctl/commands.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+
+namespace carillon::ctl {
+namespace {
+
+constexpr auto kFooter = R"(
+Examples:
+  carillonctl user add ann@localhost               asks for the password
+  carillonctl user add bob@localhost --password x  in scripts better: --password-stdin
+  carillonctl call list --json
+  carillonctl relay channel open --count 10 --expire 300 --json
+
+Exit status: 0 done; 1 the server refused; 2 wrong usage; 3 no server answers.)";
+
+/// What the command line was filled into; each subcommand names the arguments it sends.
+struct Line {
+    std::string jid, password, domain, host, name, id;
+    bool password_stdin = false;
+    std::int64_t count = 1, expire = 60, limit = 100;
+    std::vector<std::string> ids;
+};
+
+class Builder {
+  public:
+    explicit Builder(Line& line) : line_{line} {}
+
+    CLI::App* group(CLI::App& parent, const std::string& name, const std::string& help) {
+        auto* app = parent.add_subcommand(name, help);
+        app->require_subcommand(1);
+        return app;
+    }
+    /// `fill` puts the arguments together once the line is parsed.
+    CLI::App* leaf(CLI::App& parent, const std::string& name, const std::string& help, const std::string& command,
+                   std::function<void(boost::json::object&)> fill = {}) {
+        auto* app = parent.add_subcommand(name, help);
+        app->callback([this, command, fill = std::move(fill)] {
+            command_ = command;
+            if (fill) fill(arguments_);
+        });
+        return app;
+    }
+    void put(boost::json::object& into, const char* key, const std::string& text) const {
+        if (!text.empty()) into[key] = text;
+    }
+
+    void users(CLI::App& root);
+    void sessions(CLI::App& root);
+    void calls(CLI::App& root);
+    void relays(CLI::App& root);
+    void modules(CLI::App& root);
+
+    const std::string& command() const { return command_; }
+    boost::json::object& arguments() { return arguments_; }
+
+  private:
+    Line& line_;
+    std::string command_;
+    boost::json::object arguments_;
+};
+
+void Builder::users(CLI::App& root) {
+    auto* user = group(root, "user", "The users of this server");
+    const auto jid = [this](auto& into) { put(into, "jid", line_.jid); };
+    for (auto* app : {leaf(*user, "add", "Make a user", "user.add", jid),
+                      leaf(*user, "passwd", "Give a user a new password", "user.passwd", jid)}) {
+        app->add_option("jid", line_.jid, "address, e.g. ann@localhost")->required();
+        auto* given = app->add_option("--password", line_.password, "the password; others can see it while this runs");
+        app->add_flag("--password-stdin", line_.password_stdin, "read the password from standard input")
+            ->excludes(given);
+    }
+    auto* list =
+        leaf(*user, "list", "List users", "user.list", [this](auto& into) { put(into, "domain", line_.domain); });
+    list->add_option("domain", line_.domain, "of this domain only");
+    auto* remove = leaf(*user, "delete", "Remove a user, sessions and data with it", "user.delete", jid);
+    remove->add_option("jid", line_.jid, "address, e.g. ann@localhost")->required();
+}
+
+void Builder::sessions(CLI::App& root) {
+    auto* session = group(root, "session", "Who is connected");
+    const auto jid = [this](auto& into) { put(into, "jid", line_.jid); };
+    leaf(*session, "list", "List sessions", "session.list", jid)->add_option("jid", line_.jid, "of this user only");
+    leaf(*session, "kick", "End sessions", "session.kick", jid)
+        ->add_option("jid", line_.jid, "ann@localhost: all of hers; ann@localhost/phone: this one")
+        ->required();
+}
+
+void Builder::calls(CLI::App& root) {
+    auto* call = group(root, "call", "Calls, running and past");
+    const auto id = [this](auto& into) { put(into, "id", line_.id); };
+    leaf(*call, "list", "List calls, running ones first", "call.list",
+         [this](auto& into) { into["limit"] = line_.limit; })
+        ->add_option("--limit", line_.limit, "records of past calls at most")
+        ->check(CLI::Range(0, 10000))
+        ->capture_default_str();
+    leaf(*call, "show", "Everything about one call", "call.show", id)
+        ->add_option("id", line_.id, "from call list")
+        ->required();
+    leaf(*call, "hangup", "End a call; both ends are told", "call.hangup", id)
+        ->add_option("id", line_.id, "from call list")
+        ->required();
+}
+
+void Builder::relays(CLI::App& root) {
+    auto* relay = group(root, "relay", "Media relay workers");
+    const auto name = [this](auto& into) { put(into, "name", line_.name); };
+    leaf(*relay, "list", "List workers and their load", "relay.list");
+    leaf(*relay, "drain", "Give a worker no new sessions", "relay.drain", name)
+        ->add_option("name", line_.name, "from relay list")
+        ->required();
+    leaf(*relay, "resume", "Give a drained worker sessions again", "relay.resume", name)
+        ->add_option("name", line_.name, "from relay list")
+        ->required();
+    auto* channel = group(*relay, "channel", "Relay channels (XEP-0278), for tests and for other systems");
+    auto* open = leaf(*channel, "open", "Open port pairs", "relay.channel.open", [this](auto& into) {
+        into["count"] = line_.count;
+        into["expire"] = line_.expire;
+    });
+    open->add_option("--count", line_.count, "how many")->check(CLI::Range(1, 1000))->capture_default_str();
+    open->add_option("--expire", line_.expire, "seconds of silence after which one closes")
+        ->check(CLI::Range(1, 86400))
+        ->capture_default_str();
+    leaf(*channel, "close", "Close channels", "relay.channel.close",
+         [this](auto& into) {
+             boost::json::array ids;
+             for (const auto& one : line_.ids) ids.emplace_back(one);
+             into["ids"] = std::move(ids);
+         })
+        ->add_option("id", line_.ids, "from relay channel open")
+        ->required();
+}
+
+void Builder::modules(CLI::App& root) {
+    auto* module = group(root, "module", "Modules (XEPs), while users stay online");
+    const auto fill = [this](auto& into) {
+        put(into, "name", line_.name);
+        put(into, "host", line_.host);
+    };
+    leaf(*module, "list", "List modules", "module.list", fill)->add_option("--host", line_.host, "on this domain only");
+    for (const auto& [word, help] : {std::pair{"load", "Load a module"},
+                                     {"unload", "Unload a module"},
+                                     {"reload", "Unload and load a module, with its settings read again"}}) {
+        auto* app = leaf(*module, word, help, std::string{"module."} + word, fill);
+        app->add_option("name", line_.name, "from module list")->required();
+        app->add_option("--host", line_.host, "on this domain only");
+    }
+}
+
+}  // namespace
+
+std::expected<Invocation, Failure> parse(const std::vector<std::string>& words, const PasswordSources& passwords) {
+    CLI::App app{"Operates a running carillond through its admin socket.", "carillonctl"};
+    app.footer(kFooter);
+    app.require_subcommand(1);
+    app.fallthrough();
+    Invocation out;
+    std::string data = "./var";
+    Line line;
+    app.add_option("--data", data, "the server's data folder")->capture_default_str();
+    app.add_option("--socket", out.socket, "the admin socket, when it is not carillond.sock in the data folder");
+    app.add_flag("--json", out.json, "answer in JSON, as docs/admin-protocol.md tells");
+    Builder builder{line};
+    builder.users(app);
+    builder.sessions(app);
+    builder.calls(app);
+    builder.relays(app);
+    builder.modules(app);
+    builder.leaf(app, "status", "How the server is", "status");
+    try {
+        std::vector<std::string> reversed{words.rbegin(), words.rend()};  // as CLI11 wants them
+        app.parse(std::move(reversed));
+    } catch (const CLI::ParseError& error) {
+        std::ostringstream text;
+        std::ostringstream problem;
+        const auto code = app.exit(error, text, problem);
+        return std::unexpected{Failure{code == 0 ? Exit::ok : Exit::usage, "usage", text.str() + problem.str()}};
+    }
+    if (out.socket.empty()) out.socket = data + "/carillond.sock";
+    out.command = builder.command();
+    out.arguments = std::move(builder.arguments());
+    if (out.command == "user.add" || out.command == "user.passwd") {
+        auto secret = !line.password.empty() ? std::expected<Secret, std::string>{Secret{line.password}}
+                      : line.password_stdin  ? passwords.from_stdin()
+                                             : passwords.from_prompt(line.jid);
+        if (!secret) return std::unexpected{Failure{Exit::usage, "usage", secret.error() + '\n'}};
+        out.arguments["password"] = secret->reveal();
+    }
+    return out;
+}
+
+}  // namespace carillon::ctl
