@@ -88,7 +88,7 @@ class Answerer(slixmpp.ClientXMPP):
         self.finished = asyncio.get_event_loop().create_future()
         self.ca_certs = options.trust
         self.add_event_handler("session_start", self.on_start)
-        self.add_event_handler("failed_auth", lambda _: self.finish("authentication failed"))
+        self.add_event_handler("failed_all_auth", lambda _: self.finish("authentication failed"))
         self.register_handler(Callback("jingle", MatchXPath(f"{{jabber:client}}iq/{{{JINGLE}}}jingle"), self.on_iq))
 
     def finish(self, why):
