@@ -72,10 +72,10 @@ class Relay:
 
 
 class Floor(Relay):
-    mode = []
+    program, mode = "relay_floor", []
 
     def command(self):
-        return [self.options.bin / "relay_floor", str(self.calls), *self.mode]
+        return [self.options.bin / self.program, str(self.calls), *self.mode]
 
     def ready(self):
         return "ready" in (self.folder / "relay.log").read_text()
@@ -86,6 +86,14 @@ class Floor(Relay):
 
 class FloorGso(Floor):
     mode = ["gso"]
+
+
+class FloorCoalesce(Floor):
+    mode = ["coalesce"]
+
+
+class FloorUring(Floor):
+    program = "relay_floor_uring"
 
 
 class Rtpengine(Relay):
@@ -130,7 +138,8 @@ class Coturn(Relay):
         return "turn", self.port
 
 
-RELAYS = {"rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso}
+RELAYS = {"rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso,
+          "floor-coalesce": FloorCoalesce, "floor-uring": FloorUring}
 
 
 def install(relays):
@@ -273,7 +282,7 @@ def parse_arguments():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--loads", type=words(LOADS), default=["g711", "video", "max"], metavar="A,B",
                         help=f"among {','.join(LOADS)}")
-    parser.add_argument("--relays", type=words(RELAYS), default=list(RELAYS), metavar="A,B",
+    parser.add_argument("--relays", type=words(RELAYS), default=["rtpengine", "coturn", "floor", "floor-gso"], metavar="A,B",
                         help=f"among {','.join(RELAYS)}")
     parser.add_argument("--relay-core", type=int, default=1)
     parser.add_argument("--load-core", type=int, default=0)

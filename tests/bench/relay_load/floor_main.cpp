@@ -1,6 +1,8 @@
-/// relay_floor PAIRS [gso]: the least a userspace relay can do, as the floor to compare with. Opens port pairs on
-/// 127.0.0.1, prints them as "portA portB" lines and then "ready"; whatever arrives at one port of a pair leaves
+/// relay_floor PAIRS [gso|coalesce]: the least a userspace relay can do, as the floor to compare with. Opens port pairs
+/// on 127.0.0.1, prints them as "portA portB" lines and then "ready"; whatever arrives at one port of a pair leaves
 /// from the other, to where that one last heard from. `gso`: packets of equal size leave as one UDP_SEGMENT send.
+/// `coalesce`: as `gso`, and while more than one port has something each time, it sleeps 300 µs before it
+/// looks again, so that more packets share each awakening.
 /// Not here: any check of who sends what. This must never run outside a benchmark.
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -25,6 +27,7 @@ using carillon::bench::loopback;
 constexpr std::size_t kBatch = 32;
 constexpr std::size_t kPacket = 1500;
 constexpr std::size_t kMaxGso = 60'000;
+constexpr useconds_t kCoalesceUs = 300;
 
 struct Port {
     int fd = -1;
@@ -40,10 +43,17 @@ struct Forwarder {
     bool gso = false;
 
     void forward(Port& from);
+    int forward_batch(Port& from);
     bool send_segments(const Port& out, int count);
 };
 
+// Edge-triggered: a batch that is not full has emptied the socket.
 void Forwarder::forward(Port& from) {
+    while (forward_batch(from) == static_cast<int>(kBatch)) {
+    }
+}
+
+int Forwarder::forward_batch(Port& from) {
     for (std::size_t i = 0; i < kBatch; ++i) {
         vectors[i] = {buffers[i].data(), kPacket};
         messages[i].msg_hdr = {.msg_name = &sources[i],
@@ -55,16 +65,17 @@ void Forwarder::forward(Port& from) {
                                .msg_flags = 0};
     }
     const int count = ::recvmmsg(from.fd, messages.data(), kBatch, MSG_DONTWAIT, nullptr);
-    if (count <= 0) return;
+    if (count <= 0) return 0;
     from.remote = sources[static_cast<std::size_t>(count) - 1];
     auto& out = *from.partner;
-    if (out.remote.sin_port == 0) return;
+    if (out.remote.sin_port == 0) return count;
     for (int i = 0; i < count; ++i) {
         vectors[i].iov_len = messages[i].msg_len;
         messages[i].msg_hdr.msg_name = &out.remote;
     }
-    if (gso && count > 1 && send_segments(out, count)) return;
+    if (gso && count > 1 && send_segments(out, count)) return count;
     ::sendmmsg(out.fd, messages.data(), static_cast<unsigned>(count), 0);
+    return count;
 }
 
 bool Forwarder::send_segments(const Port& out, int count) {
@@ -104,7 +115,7 @@ int open_port(std::uint16_t& port) {
 int main(int argc, char** argv) {
     const int pairs = argc > 1 ? std::atoi(argv[1]) : 0;
     if (pairs < 1) {
-        std::fputs("usage: relay_floor PAIRS [gso]\n", stderr);
+        std::fputs("usage: relay_floor PAIRS [gso|coalesce]\n", stderr);
         return 2;
     }
     rlimit files{};
@@ -122,7 +133,7 @@ int main(int argc, char** argv) {
             return 1;
         }
         ports[i].partner = &ports[i ^ 1];
-        epoll_event event{.events = EPOLLIN, .data = {.ptr = &ports[i]}};
+        epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = &ports[i]}};
         ::epoll_ctl(epoll, EPOLL_CTL_ADD, ports[i].fd, &event);
         std::printf("%u%c", number, i % 2 ? '\n' : ' ');
     }
@@ -130,10 +141,12 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
 
     static Forwarder forwarder;
-    forwarder.gso = argc > 2 && std::string_view{argv[2]} == "gso";
+    const bool coalesce = argc > 2 && std::string_view{argv[2]} == "coalesce";
+    forwarder.gso = coalesce || (argc > 2 && std::string_view{argv[2]} == "gso");
     std::array<epoll_event, 256> events;
-    for (;;) {
-        const int ready = ::epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
+    for (int ready = 0;;) {
+        if (coalesce && ready > 1) ::usleep(kCoalesceUs);
+        ready = ::epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
         for (int i = 0; i < ready; ++i)
             forwarder.forward(*static_cast<Port*>(events[static_cast<std::size_t>(i)].data.ptr));
     }

@@ -22,7 +22,8 @@ using namespace std::chrono_literals;
 using Seconds = std::chrono::duration<double>;
 
 constexpr auto kUsage =
-    "usage: relay_load --peer ports|rtpengine|turn --at FILE_OR_PORT --load g711|video|max --calls N\n"
+    "usage: relay_load --peer carillon|ports|rtpengine|turn --at SOCKET_OR_FILE_OR_PORT --load g711|video|max --calls "
+    "N\n"
     "                  [--pid PID] [--core N] [--seconds S] [--warm-up S] [--spin 0|1]\n";
 
 constexpr Shape kG711{.packet_bytes = 172, .burst = 1, .period = 20ms, .payload_type = 8, .clock_step = 160};
@@ -48,6 +49,7 @@ class Options {
 };
 
 std::unique_ptr<Peer> make_peer(const std::string& kind, const std::string& at) {
+    if (kind == "carillon") return make_carillon_peer(at);
     if (kind == "ports") return make_ports_peer(at);
     const auto port = [&] { return static_cast<std::uint16_t>(std::stoul(at)); };
     if (kind == "rtpengine") return make_rtpengine_peer(port());

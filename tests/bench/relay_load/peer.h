@@ -16,6 +16,8 @@ class Peer {
     virtual void open(Call& call) = 0;
 };
 
+/// A carillon-relay worker at its control socket.
+std::unique_ptr<Peer> make_carillon_peer(const std::string& socket);
 /// A forwarder that printed its port pairs into a file, one "portA portB" a line.
 std::unique_ptr<Peer> make_ports_peer(const std::string& file);
 /// rtpengine's NG protocol at a UDP port: offer and answer with one audio or video stream.
