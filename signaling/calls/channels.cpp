@@ -26,7 +26,7 @@ void Channels::open(const std::string& owner, bool limited, std::chrono::seconds
         // Silence is judged by poll(): the worker's time-out is not the channel's.
         if (const auto alive = self.lock(); alive && event == RelayEvent::lost) (*alive)->open_.erase(id);
     };
-    relay_->open(id, {.stream = kStream, .ice = false, .rtcp = true, .legs = {}}, ended,
+    relay_->open(id, {.stream = kStream, .ice = false, .open = true, .rtcp = true, .legs = {}}, ended,
                  [self = std::weak_ptr{self_}, id, done](std::expected<StreamPorts, std::string> ports) {
                      const auto alive = self.lock();
                      if (!alive) return;

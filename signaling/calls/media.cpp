@@ -11,6 +11,8 @@ using jingle::Action;
 using jingle::Content;
 using jingle::TransportKind;
 
+constexpr std::size_t kGenerations = 3;  // of ICE credentials that may still be in use; the worker takes four
+
 bool offers_transport(Action action) {
     return action == Action::session_initiate || action == Action::content_add || action == Action::transport_replace;
 }
@@ -37,7 +39,8 @@ std::vector<RemoteAddress> remotes_of(const std::vector<jingle::Candidate>& cand
 /// A later content with the credentials of a running stream rides on that stream's transport (BUNDLE).
 bool rides_along(const Call& call, Side side, const Content& content) {
     return content.transport.ice.complete() && std::ranges::any_of(call.streams, [&](const Stream& stream) {
-               return stream.open && stream.name != content.name && stream.leg(side).said.ice == content.transport.ice;
+               return stream.open && stream.name != content.name &&
+                      stream.leg(side).said.current() == content.transport.ice;
            });
 }
 
@@ -50,10 +53,11 @@ Change take_signalled(Stream& stream, Side side, const Content& content) {
     auto& leg = stream.leg(side);
     if (stream.ice) {
         const auto& ice = content.transport.ice;
-        if (!ice.complete() || ice == leg.said.ice) return {};
-        const bool restarted = leg.said.ice.complete();
+        if (!ice.complete() || ice == leg.said.current()) return {};
+        const bool restarted = !leg.said.ice.empty();
         if (restarted) ++leg.restarts;
-        leg.said.ice = ice;
+        leg.said.ice.push_back(ice);
+        if (leg.said.ice.size() > kGenerations) leg.said.ice.erase(leg.said.ice.begin());
         return {true, restarted};
     }
     auto remotes = remotes_of(content.transport.candidates);
@@ -83,7 +87,7 @@ unsigned components(const Stream& stream, const Content& content) {
 void offer_ice(Stream& stream, Side side, const Content& content, xml::Element& transport) {
     auto& leg = stream.leg(side);
     if (!content.transport.ice.complete()) return;  // XEP-0176 §5.3: candidates only along with ufrag and pwd
-    if (leg.offered_ufrag != leg.said.ice.ufrag) leg.offered = 0;
+    if (leg.offered_ufrag != leg.said.current().ufrag) leg.offered = 0;
     const auto missing = components(stream, content) & ~leg.offered;
     std::vector<jingle::RelayAddress> addresses;
     for (const auto& address : stream.ports.told[index(other(side))])
@@ -92,7 +96,7 @@ void offer_ice(Stream& stream, Side side, const Content& content, xml::Element& 
     const auto generation = candidates.empty() ? std::to_string(leg.restarts) : candidates.front().generation;
     jingle::add_relay_candidates(transport, addresses, generation);
     leg.offered |= missing;
-    leg.offered_ufrag = leg.said.ice.ufrag;
+    leg.offered_ufrag = leg.said.current().ufrag;
 }
 
 void close_ports(Stream& stream, std::vector<std::string>& closed) {
@@ -121,11 +125,11 @@ void settle_bundle(Call& call, const jingle::Jingle& jingle, std::vector<std::st
 void settle_shared_credentials(Call& call, std::vector<std::string>& closed) {
     for (std::size_t i = 1; i < call.streams.size(); ++i) {
         auto& stream = call.streams[i];
-        if (stream.bundled || stream.replacement || !stream.leg(Side::callee).said.ice.complete()) continue;
+        if (stream.bundled || stream.replacement || stream.leg(Side::callee).said.ice.empty()) continue;
         for (std::size_t k = 0; k < i; ++k) {
             const auto& earlier = call.streams[k];
-            if (earlier.bundled || !earlier.open || earlier.legs[0].said.ice != stream.legs[0].said.ice ||
-                earlier.legs[1].said.ice != stream.legs[1].said.ice)
+            if (earlier.bundled || !earlier.open || earlier.legs[0].said.current() != stream.legs[0].said.current() ||
+                earlier.legs[1].said.current() != stream.legs[1].said.current())
                 continue;
             stream.bundled = true;
             close_ports(stream, closed);
@@ -158,7 +162,8 @@ void settle_removed(Call& call, const Content& content, std::vector<std::string>
     if (gone->open) {
         // RFC 8843 §7.5.3: when the first of a bundle goes, the next one keeps the transport.
         for (auto& heir : call.streams) {
-            if (!heir.bundled || heir.leg(Side::caller).said.ice != gone->leg(Side::caller).said.ice) continue;
+            if (!heir.bundled || heir.leg(Side::caller).said.current() != gone->leg(Side::caller).said.current())
+                continue;
             std::swap(heir.name, gone->name);
             std::swap(heir.creator, gone->creator);
             gone = &heir;

@@ -1,5 +1,6 @@
 /// What the controller asks of relay workers: a pair of ports A (caller's side) and B (callee's side) for each stream.
-/// Not here: the workers' own protocol and which worker it will be (pool_relay.h), what is told to the ends (media.h).
+/// Not here: the workers' own protocol and which worker it will be (worker_relay.h), what is told to the ends
+/// (media.h).
 #pragma once
 #include <array>
 #include <cstdint>
@@ -26,13 +27,19 @@ struct RemoteAddress {
 
 /// How the worker may come to know an endpoint's address.
 struct LegSetup {
-    jingle::IceCredentials ice;          ///< the endpoint's own, of its Jingle transport; empty for plain RTP
+    /// The endpoint's own, of its Jingle transport, newest last: after an ICE restart the generation before it stays in
+    /// use until the new one has found its way. Empty for plain RTP.
+    std::vector<jingle::IceCredentials> ice;
     std::vector<RemoteAddress> remotes;  ///< plain RTP: as signalled by the endpoint
+
+    /// The newest credentials; incomplete when there are none.
+    jingle::IceCredentials current() const { return ice.empty() ? jingle::IceCredentials{} : ice.back(); }
 };
 
 struct StreamSetup {
     std::string stream;            ///< unique within the call
     bool ice = false;              ///< ICE legs; else plain RTP
+    bool open = false;             ///< plain RTP whose addresses nobody signals (XEP-0278)
     bool rtcp = false;             ///< a second port on each side for RTCP
     std::array<LegSetup, 2> legs;  ///< by Side; empty where nothing is known yet
 };
@@ -56,7 +63,7 @@ struct StreamCounters {
 };
 
 enum class RelayEvent : std::uint8_t {
-    silent,  ///< no media for the worker's media time-out; the stream stays open
+    silent,  ///< no media from either side for the worker's media time-out; the stream stays open
     lost,    ///< the worker died or gave the stream up: its ports are gone
 };
 

@@ -42,7 +42,7 @@ TEST_F(Xep0278Channels, LocalportIsAAndRemoteportIsB) {
     ASSERT_TRUE(channel);
     EXPECT_EQ(channel->local_port, 30000);
     EXPECT_EQ(channel->remote_port, 30002);
-    EXPECT_FALSE(relay_.streams.at(0).setup.ice);
+    EXPECT_TRUE(relay_.streams.at(0).setup.open);
     EXPECT_TRUE(relay_.streams.at(0).setup.rtcp);
 }
 

@@ -49,14 +49,14 @@ TEST(RelayFallback, WorkerKnowsCredentialsBeforeThePeerDoes) {
     scene.settle();
     ASSERT_EQ(scene.relay.streams.size(), 2u);
     EXPECT_TRUE(scene.relay.streams[0].setup.ice);
-    EXPECT_EQ(scene.relay.streams[0].setup.legs[0].ice.ufrag, "n0Fb");
-    EXPECT_EQ(scene.relay.streams[0].setup.legs[0].ice.pwd, test::kBrowserPwd);
+    EXPECT_EQ(scene.relay.streams[0].setup.legs[0].current().ufrag, "n0Fb");
+    EXPECT_EQ(scene.relay.streams[0].setup.legs[0].current().pwd, test::kBrowserPwd);
     scene.post(kJuliet, kRomeo, test::browser_accept("s"));
     EXPECT_TRUE(scene.to(kRomeo).empty());
     scene.settle();
     ASSERT_FALSE(scene.relay.updates.empty());
     EXPECT_EQ(scene.relay.updates[0].side, Side::callee);
-    EXPECT_EQ(scene.relay.updates[0].leg.ice.ufrag, "cAll");
+    EXPECT_EQ(scene.relay.updates[0].leg.current().ufrag, "cAll");
     EXPECT_EQ(scene.to(kRomeo).size(), 1u);
 }
 
@@ -171,7 +171,8 @@ TEST(IceRestart, WorkerLearnsAndTheRelayIsOfferedAgain) {
     scene.send(kRomeo, kJuliet, test::transport_info("s", "0", "new1", "brandNewPasswordOf24Char", ""));
     ASSERT_EQ(scene.relay.updates.size(), 1u);
     EXPECT_EQ(scene.relay.updates[0].side, Side::caller);
-    EXPECT_EQ(scene.relay.updates[0].leg.ice.ufrag, "new1");
+    EXPECT_EQ(scene.relay.updates[0].leg.current().ufrag, "new1");
+    EXPECT_EQ(scene.relay.updates[0].leg.ice.size(), 2u) << "checks of the old generation may still be under way";
     const auto ours = of_type(scene.last(kJuliet).contents[0], CandidateType::relay);
     ASSERT_EQ(ours.size(), 1u);
     EXPECT_EQ(ours[0].generation, "1");
@@ -205,7 +206,7 @@ TEST(Contents, AddedAndRemovedOnTheWay) {
                                                                   test::browser_candidate(1, "192.0.2.44", 1, "host")),
                                           "responder")));
     ASSERT_EQ(scene.relay.streams.size(), 2u);
-    EXPECT_EQ(scene.relay.streams[1].setup.legs[1].ice.ufrag, "vid1") << "it is the callee's leg";
+    EXPECT_EQ(scene.relay.streams[1].setup.legs[1].current().ufrag, "vid1") << "it is the callee's leg";
     EXPECT_EQ(of_type(scene.last(kRomeo).contents[0], CandidateType::relay).at(0).port, 30004);
     scene.send(kRomeo, kJuliet,
                test::jingle("content-accept", "s",

@@ -1,0 +1,70 @@
+/// A shard's own access to the relay workers: one connection to each, choice of a worker, and what became of streams
+/// when a worker dies.
+/// Spec: docs/relay-control.md.
+/// Not here: starting workers (relays/), the wire (relay/api/).
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "relay/api/client.h"
+#include "signaling/calls/media_relay.h"
+
+namespace carillon::calls {
+
+/// Threading: the shard's.  Owns: its connections; they come back by themselves when a worker does.
+/// On a worker, sessions of shard N have names that begin with "N-": what an earlier life of this process has left
+/// there is closed at the first connection.
+class WorkerRelay final : public MediaRelay {
+  public:
+    WorkerRelay(boost::asio::io_context& io, std::vector<std::string> sockets, std::size_t shard, std::size_t shards);
+    ~WorkerRelay() override;
+
+    void open(const std::string& call, StreamSetup setup, Watcher watch, Opened done) override;
+    void update(const std::string& call, const std::string& stream, Side side, LegSetup leg, Updated done) override;
+    void count(const std::string& call, Counted done) override;
+    void close(const std::string& call, const std::string& stream, Counted done) override;
+
+  private:
+    struct Worker {
+        std::string socket;
+        std::unique_ptr<relay::api::Client> client;
+        bool ready = false;
+        bool swept = false;
+        std::size_t sessions = 0;  // of this shard
+        std::unique_ptr<boost::asio::steady_timer> retry;
+        std::chrono::milliseconds pause{200};
+    };
+    struct Session {
+        Worker* worker = nullptr;
+        std::map<std::string, Watcher> streams;
+    };
+
+    void connect(Worker& worker);
+    void reconnect_later(Worker& worker);
+    void lost(Worker& worker);
+    void sweep(Worker& worker);
+    Worker* choose();
+    void forget(const std::string& call, const std::string& stream);
+    void event(const relay::api::Event& event);
+    void check_silence(const std::string& call, const std::string& stream, relay::api::Leg leg);
+    std::string session_name(const std::string& call) const { return prefix_ + call; }
+    void later(std::function<void()> work);
+
+    boost::asio::io_context& io_;
+    std::size_t shard_;
+    std::size_t shards_;
+    std::string prefix_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::map<std::string, Session> sessions_;  // by call
+    std::shared_ptr<WorkerRelay*> self_ = std::make_shared<WorkerRelay*>(this);
+};
+
+}  // namespace carillon::calls
