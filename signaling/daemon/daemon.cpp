@@ -80,7 +80,20 @@ Result Daemon::start() {
         stream::ConnectionLimits{settings_.limits.connections_per_address, settings_.limits.connections});
     running_ = true;
     if (auto started = host_->start(modules()); !started) return started;
-    return open_listeners();
+    if (auto open = open_listeners(); !open) return open;
+    return open_admin();
+}
+
+Result Daemon::open_admin() {
+    command_context_ = std::make_unique<CommandContext>(*host_, *storage_, blocking_, nullptr);
+    add_user_commands(commands_, *command_context_);
+    add_session_commands(commands_, *command_context_);
+    add_module_commands(commands_, *command_context_);
+    add_status_command(commands_, *command_context_);
+    auto server = admin::Server::open(io_, settings_.admin_socket(), commands_);
+    if (!server) return std::unexpected{server.error()};
+    admin_ = std::move(*server);
+    return {};
 }
 
 Result Daemon::open_listeners() {
@@ -136,6 +149,8 @@ Result Daemon::reload(config::Settings settings) {
 
 void Daemon::stop() {
     if (!std::exchange(running_, false)) return;
+    admin_.reset();
+    blocking_.join();
     streams_->shutdown("system-shutdown", kPatience);
     host_->stop();
     streams_.reset();

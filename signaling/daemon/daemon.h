@@ -8,6 +8,8 @@
 #include <boost/asio/io_context.hpp>
 
 #include "config/settings.h"
+#include "signaling/admin/server.h"
+#include "signaling/daemon/commands.h"
 #include "signaling/host/host.h"
 #include "signaling/net/tls_context.h"
 #include "signaling/storage/storage.h"
@@ -39,6 +41,7 @@ class Daemon {
     Result prepare_data_folder();
     Result load_certificates();
     Result open_listeners();
+    Result open_admin();
 
     config::Settings settings_;
     boost::asio::io_context io_;
@@ -46,6 +49,10 @@ class Daemon {
     net::TlsContext tls_;
     std::unique_ptr<host::Host> host_;
     std::unique_ptr<stream::StreamServer> streams_;
+    boost::asio::thread_pool blocking_{1};  ///< operator's commands that wait on shards
+    admin::Registry commands_;
+    std::unique_ptr<CommandContext> command_context_;
+    std::unique_ptr<admin::Server> admin_;
     bool running_ = false;
 };
 

@@ -1,12 +1,7 @@
 #include "signaling/stream/auth_server.h"
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include "config/base/log.h"
+#include "signaling/runtime/on_pool.h"
 #include "signaling/storage/storage.h"
 #include "signaling/stream/stream_text.h"
 #include "signaling/xml/writer.h"
@@ -68,18 +63,6 @@ std::string AuthServer::failure_text(std::string_view condition, std::string_vie
     return xml::to_string(failure);
 }
 
-awaitable<bool> AuthServer::check(std::function<bool()> work) {
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(
-        [this](auto handler, std::function<bool()> job) {
-            asio::post(blocking_, [handler = std::move(handler), job = std::move(job)]() mutable {
-                const bool answer = job();
-                const auto executor = asio::get_associated_executor(handler);
-                asio::post(executor, [handler = std::move(handler), answer]() mutable { std::move(handler)(answer); });
-            });
-        },
-        asio::use_awaitable, std::move(work));
-}
-
 awaitable<std::expected<xmpp::Jid, AuthServer::Refusal>> AuthServer::negotiate(SaslPeer& peer, std::string domain,
                                                                                auth::Security security,
                                                                                xml::Element request) {
@@ -125,7 +108,7 @@ awaitable<std::expected<xmpp::Jid, AuthServer::Refusal>> AuthServer::negotiate(S
             }
         } else if (auto* work = std::get_if<auth::NeedCheck>(&step)) {
             auto job = std::move(work->work);
-            const bool matches = co_await check(std::move(job));
+            const bool matches = co_await runtime::on_pool(blocking_, std::move(job));
             step = sasl.checked(matches);
         } else if (auto* success = std::get_if<auth::Success>(&step)) {
             succeeded_.add();

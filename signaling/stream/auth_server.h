@@ -46,8 +46,6 @@ class AuthServer final : public runtime::Server {
     static std::string failure_text(std::string_view condition, std::string_view text = {});
 
   private:
-    awaitable<bool> check(std::function<bool()> work);
-
     const runtime::Environment& environment_;
     boost::asio::thread_pool& blocking_;
     const StreamOptions& options_;
