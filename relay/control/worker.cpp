@@ -1,0 +1,346 @@
+#include "relay/control/worker.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <stdexcept>
+
+#include "relay/api/frame.h"
+
+namespace carillon::relay {
+
+namespace proto = api::proto;
+
+namespace {
+
+constexpr std::size_t kMaxName = 256;
+constexpr int kMaxCredentials = 4;
+constexpr int kMaxRemotes = 8;
+
+proto::Reply refuse(proto::Refusal refusal, std::string reason) {
+    proto::Reply reply;
+    reply.set_refusal(refusal);
+    reply.set_reason(std::move(reason));
+    return reply;
+}
+
+/// Empty when the setup can be used; else what is wrong with it.
+std::string fault_in(const proto::LegSetup& setup) {
+    if (setup.ice_size() > kMaxCredentials) return "a leg has at most 4 generations of ICE credentials";
+    if (setup.remotes_size() > kMaxRemotes) return "a leg has at most 8 remote addresses";
+    for (const auto& ice : setup.ice()) {
+        // RFC 8445 §5.3: at least 4 and 22 characters, at most 256 each. Short ones could be guessed.
+        if (ice.ufrag().size() < 4 || ice.ufrag().size() > 256) return "an ICE ufrag has 4 to 256 characters";
+        if (ice.pwd().size() < 22 || ice.pwd().size() > 256) return "an ICE password has 22 to 256 characters";
+    }
+    for (const auto& remote : setup.remotes()) {
+        if (remote.component() < 1 || remote.component() > 2) return "a component is 1 or 2";
+        if (remote.port() > 65535 || !Address::parse(remote.ip(), static_cast<std::uint16_t>(remote.port()))) {
+            return "a remote needs a numeric address and a port";
+        }
+    }
+    return {};
+}
+
+std::string fault_in(const proto::OpenStream& request) {
+    const auto& setup = request.setup();
+    if (request.session().empty() || request.session().size() > kMaxName)
+        return "a session has a name of 1 to 256 octets";
+    if (setup.stream().empty() || setup.stream().size() > kMaxName) return "a stream has a name of 1 to 256 octets";
+    if (request.session().contains('\n')) return "a session's name has no line feed";
+    if (setup.mode() < proto::MODE_ICE || setup.mode() > proto::MODE_OPEN) return "the mode is not one of this version";
+    if (auto fault = fault_in(setup.a()); !fault.empty()) return fault;
+    return fault_in(setup.b());
+}
+
+}  // namespace
+
+Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
+    : io_{io}, options_{std::move(options)}, ports_{options_.ports} {
+    for (const auto& ip : options_.ports.bind) {
+        const auto address = Address::parse(ip, 1);
+        if (!address) throw std::runtime_error{"relay bind address '" + ip + "' is not a numeric IP address"};
+        auto probe = *address;
+        probe.port = 0;
+        if (const auto tried = UdpSocket::bind(probe); !tried) {
+            throw std::runtime_error{"relay bind address " + ip +
+                                     " is not an address of this host: " + std::strerror(tried.error())};
+        }
+    }
+    const auto processors = std::max(1u, std::thread::hardware_concurrency());
+    for (std::size_t i = 0; i < std::max<std::size_t>(options_.shards, 1); ++i) {
+        const ShardOptions shard{.media_timeout = options_.media_timeout,
+                                 .report_interval = options_.report_interval,
+                                 .cpu = options_.pin ? static_cast<int>(i % processors) : -1};
+        shards_.push_back(std::make_unique<Shard>(shard, [this, alive = std::weak_ptr{alive_}](api::Event event) {
+            boost::asio::post(io_, [this, alive, event = std::move(event)]() mutable {
+                if (alive.lock()) take_event(std::move(event));
+            });
+        }));
+    }
+    shard_load_.resize(shards_.size());
+    open_binding_server();
+}
+
+Worker::~Worker() { shards_.clear(); }
+
+void Worker::open_binding_server() {
+    std::vector<UdpSocket> sockets;
+    for (const auto& ip : options_.stun_bind) {
+        const auto address = Address::parse(ip, options_.stun_port);
+        auto socket = address ? UdpSocket::bind(*address) : std::unexpected{EINVAL};
+        if (!socket) {
+            throw std::runtime_error{"STUN cannot use " + ip + " port " + std::to_string(options_.stun_port) + ": " +
+                                     std::strerror(socket.error()) +
+                                     "; choose another stun port, or stop the other server"};
+        }
+        sockets.push_back(std::move(*socket));
+    }
+    if (!sockets.empty()) shards_.front()->serve_binding(std::move(sockets));
+}
+
+void Worker::handle(const proto::Request& request, Respond respond) {
+    auto answer = [id = request.id(), respond = std::move(respond)](proto::Reply reply) {
+        reply.set_id(id);
+        respond(std::move(reply));
+    };
+    switch (request.what_case()) {
+        case proto::Request::kHello: {
+            if (request.hello().version() != api::kVersion) {
+                return answer(
+                    refuse(proto::REFUSAL_VERSION, "this worker speaks version " + std::to_string(api::kVersion)));
+            }
+            proto::Reply reply;
+            reply.set_version(api::kVersion);
+            return answer(std::move(reply));
+        }
+        case proto::Request::kOpenStream:
+            return open_stream(request.open_stream(), std::move(answer));
+        case proto::Request::kUpdateLeg:
+            return update_leg(request.update_leg(), std::move(answer));
+        case proto::Request::kCloseStream:
+            return close_stream(request.close_stream(), std::move(answer));
+        case proto::Request::kCount:
+            return count(request.count(), std::move(answer));
+        case proto::Request::kListSessions:
+            return list(std::move(answer));
+        case proto::Request::kDrain:
+            draining_ = request.drain().on();
+            return answer({});
+        case proto::Request::kStatus:
+            return status(std::move(answer));
+        case proto::Request::WHAT_NOT_SET:
+            break;
+    }
+    answer(refuse(proto::REFUSAL_BAD_REQUEST, "not a request of this version"));
+}
+
+std::vector<api::Address> Worker::told(const std::vector<BoundPort>& ports) const {
+    std::vector<api::Address> addresses;
+    for (std::size_t component = 0; component < ports.size(); ++component) {
+        for (std::size_t i = 0; i < options_.ports.bind.size(); ++i) {
+            const bool own = i >= options_.advertise.size() || options_.advertise[i].empty();
+            addresses.push_back({.component = static_cast<unsigned>(component + 1),
+                                 .ip = own ? options_.ports.bind[i] : options_.advertise[i],
+                                 .port = ports[component].port});
+        }
+    }
+    return addresses;
+}
+
+std::size_t Worker::lightest_shard() const {
+    return static_cast<std::size_t>(std::ranges::min_element(shard_load_) - shard_load_.begin());
+}
+
+void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
+    if (auto fault = fault_in(request); !fault.empty())
+        return respond(refuse(proto::REFUSAL_BAD_REQUEST, std::move(fault)));
+    const auto setup = api::from_proto(request.setup());
+    const auto& name = request.session();
+    auto known = sessions_.find(name);
+    if (known != sessions_.end()) {
+        if (const auto stream = known->second.streams.find(setup.stream); stream != known->second.streams.end()) {
+            if (stream->second.mode != setup.mode || stream->second.rtcp != setup.rtcp) {
+                return respond(refuse(proto::REFUSAL_CONFLICT, "such a stream is open with another mode"));
+            }
+            // A repeated request: what it signals is taken again, the ports are the same.
+            const auto key = Shard::key(name, setup.stream);
+            shards_[known->second.shard]->update(key, 0, setup.a);
+            shards_[known->second.shard]->update(key, 1, setup.b);
+            proto::Reply reply;
+            api::to_proto(stream->second.told, *reply.mutable_ports());
+            return respond(std::move(reply));
+        }
+        if (known->second.streams.size() >= options_.max_streams_per_session) {
+            return respond(refuse(proto::REFUSAL_LIMIT, "the session has as many streams as it may have"));
+        }
+    } else {
+        if (draining_) return respond(refuse(proto::REFUSAL_DRAINING, "the worker is being drained"));
+        if (sessions_.size() >= options_.max_sessions) {
+            return respond(refuse(proto::REFUSAL_LIMIT, "the worker has as many sessions as it may have"));
+        }
+    }
+    Stream::Ports bound{ports_.allocate(setup.rtcp), ports_.allocate(setup.rtcp)};
+    if (bound[0].empty() || bound[1].empty()) {
+        for (const auto& leg : bound) {
+            for (const auto& port : leg) ports_.release(port.port);
+        }
+        return respond(
+            refuse(proto::REFUSAL_NO_PORTS, "no free relay port is left: widen the port range or add a worker"));
+    }
+    if (known == sessions_.end())
+        known = sessions_.emplace(name, Session{.shard = lightest_shard(), .streams = {}}).first;
+    OpenedStream opened{.mode = setup.mode, .rtcp = setup.rtcp, .told = {told(bound[0]), told(bound[1])}, .ports = {}};
+    for (const auto& leg : bound) {
+        for (const auto& port : leg) opened.ports.push_back(port.port);
+    }
+    proto::Reply reply;
+    api::to_proto(opened.told, *reply.mutable_ports());
+    known->second.streams.emplace(setup.stream, std::move(opened));
+    ++shard_load_[known->second.shard];
+    shards_[known->second.shard]->add(
+        std::make_unique<Stream>(name, setup, std::move(bound), std::chrono::steady_clock::now()));
+    respond(std::move(reply));
+}
+
+void Worker::update_leg(const proto::UpdateLeg& request, Respond respond) {
+    if (auto fault = fault_in(request.setup()); !fault.empty()) {
+        return respond(refuse(proto::REFUSAL_BAD_REQUEST, std::move(fault)));
+    }
+    const auto session = sessions_.find(request.session());
+    if (session == sessions_.end() || !session->second.streams.contains(request.stream())) {
+        return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));
+    }
+    const std::size_t leg = request.leg() == proto::LEG_B ? 1 : 0;
+    shards_[session->second.shard]->update(Shard::key(request.session(), request.stream()), leg,
+                                           api::from_proto(request.setup()));
+    respond({});
+}
+
+namespace {
+
+/// Collects what several shards answer, each on its own thread, and goes on once on the control thread.
+struct Gathering {
+    std::vector<api::StreamCounters> counters;
+    std::size_t waiting = 0;
+};
+
+}  // namespace
+
+void Worker::close_stream(const proto::CloseStream& request, Respond respond) {
+    const auto session = sessions_.find(request.session());
+    if (session == sessions_.end()) return respond({});  // idempotent: it is closed
+    std::vector<std::string> names;
+    for (const auto& [name, stream] : session->second.streams) {
+        if (request.stream().empty() || request.stream() == name) names.push_back(name);
+    }
+    std::vector<std::string> keys;
+    for (const auto& name : names) keys.push_back(Shard::key(request.session(), name));
+    shards_[session->second.shard]->remove(
+        keys, [this, alive = std::weak_ptr{alive_}, session_name = request.session(), names,
+               respond = std::move(respond)](std::vector<api::StreamCounters> counters) {
+            boost::asio::post(io_, [this, alive, session_name, names, respond, counters = std::move(counters)] {
+                if (!alive.lock()) return;
+                // The sockets are closed by now: only here may the ports be given out again.
+                for (const auto& name : names) forget(session_name, name);
+                proto::Reply reply;
+                for (const auto& stream : counters) api::to_proto(stream, *reply.add_counters());
+                respond(std::move(reply));
+            });
+        });
+}
+
+void Worker::forget(const std::string& session, const std::string& stream) {
+    const auto known = sessions_.find(session);
+    if (known == sessions_.end()) return;
+    const auto opened = known->second.streams.find(stream);
+    if (opened == known->second.streams.end()) return;
+    for (const auto port : opened->second.ports) ports_.release(port);
+    --shard_load_[known->second.shard];
+    known->second.streams.erase(opened);
+    if (known->second.streams.empty()) sessions_.erase(known);
+}
+
+void Worker::count(const proto::Count& request, Respond respond) {
+    std::vector<std::vector<std::string>> keys(shards_.size());
+    for (const auto& [name, session] : sessions_) {
+        if (!request.session().empty() && request.session() != name) continue;
+        for (const auto& [stream, opened] : session.streams) keys[session.shard].push_back(Shard::key(name, stream));
+    }
+    auto gathering = std::make_shared<Gathering>();
+    gathering->waiting = shards_.size();
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        shards_[i]->count(std::move(keys[i]), [this, alive = std::weak_ptr{alive_}, gathering,
+                                               respond](std::vector<api::StreamCounters> counters) {
+            boost::asio::post(io_, [this, alive, gathering, respond, counters = std::move(counters)]() mutable {
+                if (!alive.lock()) return;
+                std::ranges::move(counters, std::back_inserter(gathering->counters));
+                if (--gathering->waiting > 0) return;
+                proto::Reply reply;
+                for (auto& stream : gathering->counters) {
+                    const auto session = sessions_.find(stream.session);
+                    if (session != sessions_.end() && session->second.streams.contains(stream.stream)) {
+                        stream.ports = session->second.streams.at(stream.stream).told;
+                    }
+                    api::to_proto(stream, *reply.add_counters());
+                }
+                respond(std::move(reply));
+            });
+        });
+    }
+}
+
+void Worker::list(Respond respond) {
+    proto::Reply reply;
+    for (const auto& [name, session] : sessions_) {
+        auto* out = reply.add_sessions();
+        out->set_session(name);
+        for (const auto& [stream, opened] : session.streams) out->add_streams(stream);
+    }
+    respond(std::move(reply));
+}
+
+void Worker::status(Respond respond) {
+    proto::Reply reply;
+    auto& status = *reply.mutable_status();
+    status.set_program("carillon-relay");
+    status.set_sessions(sessions_.size());
+    std::uint64_t streams = 0;
+    for (const auto load : shard_load_) streams += load;
+    status.set_streams(streams);
+    status.set_ports_free(ports_.free());
+    status.set_draining(draining_);
+    std::uint64_t packets = 0;
+    std::uint64_t bindings = 0;
+    for (const auto& shard : shards_) {
+        packets += shard->forwarded();
+        bindings += shard->binding_requests();
+    }
+    status.set_packets(packets);
+    status.set_binding_requests(bindings);
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    status.set_cpu_s(seconds(usage.ru_utime) + seconds(usage.ru_stime));
+    status.set_uptime_s(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count()));
+    respond(std::move(reply));
+}
+
+void Worker::take_event(api::Event event) {
+    proto::Event out;
+    out.set_kind(event.kind == api::Event::Kind::silent    ? proto::Event::KIND_SILENT
+                 : event.kind == api::Event::Kind::expired ? proto::Event::KIND_EXPIRED
+                                                           : proto::Event::KIND_REPORT);
+    out.set_session(event.session);
+    out.set_stream(event.stream);
+    out.set_leg(static_cast<proto::Leg>(event.leg));
+    if (event.kind != api::Event::Kind::silent) api::to_proto(event.counters, *out.mutable_counters());
+    if (event.kind == api::Event::Kind::expired) forget(event.session, event.stream);
+    if (event_) event_(out);
+}
+
+}  // namespace carillon::relay

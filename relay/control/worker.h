@@ -1,0 +1,84 @@
+/// The worker's control thread: sessions and their streams by name, ports, shards, and the requests on them.
+/// Spec: relay/api/control.proto, docs/relay-control.md.  Not here: framing and connections (server.h).
+#pragma once
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "relay/api/convert.h"
+#include "relay/engine/shard.h"
+#include "relay/ports/port_allocator.h"
+
+namespace carillon::relay {
+
+struct WorkerOptions {
+    PortOptions ports;
+    /// What endpoints are told instead of the bind address at the same place; an empty text: the bind address itself.
+    std::vector<std::string> advertise;
+    std::size_t shards = 1;
+    bool pin = false;  ///< shard n to processor n
+    std::size_t max_sessions = 100'000;
+    std::size_t max_streams_per_session = 32;
+    std::chrono::milliseconds media_timeout{60'000};
+    std::chrono::milliseconds report_interval{5'000};
+    std::vector<std::string> stun_bind;  ///< addresses of the binding server; empty: none
+    std::uint16_t stun_port = 3478;
+};
+
+/// Threading: the io_context's thread (the control thread).  Owns: the shards.
+class Worker {
+  public:
+    using Respond = std::function<void(api::proto::Reply)>;
+
+    /// Throws std::runtime_error with the remedy when an address cannot be used.
+    Worker(boost::asio::io_context& io, WorkerOptions options);
+    ~Worker();
+
+    /// Answers once, on the control thread, now or later.
+    void handle(const api::proto::Request& request, Respond respond);
+    void on_event(std::function<void(const api::proto::Event&)> handler) { event_ = std::move(handler); }
+    std::size_t sessions() const { return sessions_.size(); }
+    bool draining() const { return draining_; }
+
+  private:
+    struct OpenedStream {
+        api::Mode mode;
+        bool rtcp;
+        api::Ports told;
+        std::vector<std::uint16_t> ports;
+    };
+    struct Session {
+        std::size_t shard = 0;
+        std::map<std::string, OpenedStream> streams;
+    };
+
+    void open_stream(const api::proto::OpenStream& request, Respond respond);
+    void update_leg(const api::proto::UpdateLeg& request, Respond respond);
+    void close_stream(const api::proto::CloseStream& request, Respond respond);
+    void count(const api::proto::Count& request, Respond respond);
+    void list(Respond respond);
+    void status(Respond respond);
+    void take_event(api::Event event);
+    void forget(const std::string& session, const std::string& stream);
+    std::vector<api::Address> told(const std::vector<BoundPort>& ports) const;
+    std::size_t lightest_shard() const;
+    void open_binding_server();
+
+    boost::asio::io_context& io_;
+    WorkerOptions options_;
+    PortAllocator ports_;
+    std::map<std::string, Session> sessions_;
+    std::vector<std::size_t> shard_load_;  // streams by shard
+    std::function<void(const api::proto::Event&)> event_;
+    bool draining_ = false;
+    std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    std::vector<std::unique_ptr<Shard>> shards_;  // last: their threads end before what they report to
+};
+
+}  // namespace carillon::relay

@@ -1,0 +1,63 @@
+/// What one endpoint has sent, measured as it passes.
+/// Spec: RFC 3550 §6.4.1, §A.3, §A.8; round trips from SR and RR as in §6.4.1.
+#pragma once
+#include <array>
+#include <cstdint>
+
+#include "config/base/bytes.h"
+#include "config/base/clock.h"
+#include "media/rtp/reception.h"
+#include "relay/learning/drop.h"
+
+namespace carillon::relay {
+
+/// The clock rate of a payload type: by RFC 3551 for static ones, else judged by how fast its timestamps run.
+class ClockRate {
+  public:
+    /// In Hz; 0 while not known.
+    std::uint32_t on_packet(const rtp::Header& header, std::chrono::nanoseconds arrival);
+
+  private:
+    std::uint32_t rate_ = 0;
+    std::uint32_t first_timestamp_ = 0;
+    std::chrono::nanoseconds first_arrival_{};
+    std::uint8_t payload_type_ = 255;
+};
+
+/// Threading: its shard. Allocates nothing.
+struct LegStatistics {
+    std::uint64_t packets = 0;  ///< media: RTP, RTCP, DTLS
+    std::uint64_t bytes = 0;
+    std::uint64_t stun = 0;
+    DropCounters drops{};
+    SteadyTime last_media{};
+
+    void on_media(Bytes datagram, SteadyTime now);
+    /// A report of this endpoint about what `other` sent: measures the way there and back.
+    void on_rtcp(Bytes datagram, SteadyTime now, LegStatistics& other);
+
+    std::uint64_t expected() const;
+    std::uint64_t lost() const;
+    std::uint64_t late() const;
+    std::uint64_t duplicates() const;
+    double jitter_ms() const;  ///< of the stream with the most packets
+    double round_trip_ms = 0;  ///< relay to this endpoint and back; 0: not known
+
+  private:
+    struct Stream {
+        std::uint32_t ssrc = 0;
+        bool used = false;
+        rtp::Reception reception;
+        ClockRate clock;
+    };
+    struct SenderReport {
+        std::uint32_t mid_ntp = 0;
+        SteadyTime passed{};
+    };
+    static constexpr std::size_t kMaxStreams = 4;  // audio, video, retransmissions; further ones are only counted
+    std::array<Stream, kMaxStreams> streams_{};
+    std::array<SenderReport, 4> reports_{};
+    std::size_t next_report_ = 0;
+};
+
+}  // namespace carillon::relay

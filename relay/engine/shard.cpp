@@ -1,0 +1,285 @@
+#include "relay/engine/shard.h"
+
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <future>
+#include <system_error>
+
+#include "stun/binding_server.h"
+
+namespace carillon::relay {
+
+/// The buffers of one read; the thread's own, used over and over.
+struct Shard::Batch {
+    std::array<std::array<std::byte, kMaxDatagram>, kBatch> data;
+    std::array<sockaddr_storage, kBatch> from;
+    std::array<iovec, kBatch> in;
+    std::array<mmsghdr, kBatch> received;
+    std::array<sockaddr_storage, kBatch> to;
+    std::array<iovec, kBatch> out;
+    std::array<mmsghdr, kBatch> sending;
+    std::array<std::byte, 512> answer;
+
+    Batch() {
+        for (std::size_t i = 0; i < kBatch; ++i) {
+            in[i] = {data[i].data(), kMaxDatagram};
+            received[i] = {};
+            received[i].msg_hdr.msg_name = &from[i];
+            received[i].msg_hdr.msg_iov = &in[i];
+            received[i].msg_hdr.msg_iovlen = 1;
+            sending[i] = {};
+            sending[i].msg_hdr.msg_name = &to[i];
+            sending[i].msg_hdr.msg_iov = &out[i];
+            sending[i].msg_hdr.msg_iovlen = 1;
+        }
+    }
+};
+
+Shard::Shard(ShardOptions options, Events events)
+    : options_{options}, events_{std::move(events)}, batch_{std::make_unique<Batch>()} {
+    epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+    wake_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (epoll_ < 0 || wake_ < 0) throw std::system_error{errno, std::system_category(), "epoll"};
+    epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};
+    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event);
+    thread_ = std::thread{[this] { run(); }};
+    if (options_.cpu >= 0) {
+        cpu_set_t cpus;
+        CPU_ZERO(&cpus);
+        CPU_SET(options_.cpu, &cpus);
+        ::pthread_setaffinity_np(thread_.native_handle(), sizeof cpus, &cpus);  // a wish: a refusal changes nothing
+    }
+}
+
+Shard::~Shard() {
+    stopping_ = true;
+    post([] {});
+    thread_.join();
+    ::close(epoll_);
+    ::close(wake_);
+}
+
+void Shard::post(std::function<void()> command) {
+    {
+        const std::lock_guard lock{mutex_};
+        commands_.push_back(std::move(command));
+    }
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
+}
+
+void Shard::run_commands() {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto read = ::read(wake_, &count, sizeof count);
+    std::vector<std::function<void()>> work;
+    {
+        const std::lock_guard lock{mutex_};
+        work.swap(commands_);
+    }
+    for (auto& command : work) command();
+}
+
+void Shard::watch(Port& port) {
+    epoll_event event{.events = EPOLLIN, .data = {.ptr = &port}};
+    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, port.fd, &event);
+}
+
+void Shard::add(std::unique_ptr<Stream> stream) {
+    // std::function wants copies; the command runs once.
+    auto shared = std::make_shared<std::unique_ptr<Stream>>(std::move(stream));
+    post([this, shared] {
+        auto& kept = streams_[key((*shared)->session(), (*shared)->id())];
+        kept = std::move(*shared);
+        for (auto& port : kept->ports()) watch(port);
+    });
+}
+
+void Shard::update(std::string key, std::size_t leg, api::LegSetup setup) {
+    post([this, key = std::move(key), leg, setup = std::move(setup)] {
+        const auto found = streams_.find(key);
+        if (found == streams_.end()) return;
+        found->second->update(leg, setup, std::chrono::steady_clock::now());
+        found->second->told_silent = {};
+    });
+}
+
+void Shard::remove(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done) {
+    post([this, keys = std::move(keys), done = std::move(done)] {
+        std::vector<api::StreamCounters> counters;
+        for (const auto& key : keys) {
+            const auto found = streams_.find(key);
+            if (found == streams_.end()) continue;
+            counters.push_back(found->second->counters(std::chrono::steady_clock::now()));
+            streams_.erase(found);  // closing a descriptor takes it out of the epoll set
+        }
+        done(std::move(counters));
+    });
+}
+
+void Shard::count(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done) {
+    post([this, keys = std::move(keys), done = std::move(done)] {
+        std::vector<api::StreamCounters> counters;
+        for (const auto& key : keys) {
+            const auto found = streams_.find(key);
+            if (found != streams_.end()) counters.push_back(found->second->counters(std::chrono::steady_clock::now()));
+        }
+        done(std::move(counters));
+    });
+}
+
+void Shard::serve_binding(std::vector<UdpSocket> sockets) {
+    auto shared = std::make_shared<std::vector<UdpSocket>>(std::move(sockets));
+    post([this, shared] {
+        for (auto& socket : *shared) {
+            binding_ports_.push_back(std::make_unique<Port>(Port{.fd = socket.fd()}));
+            watch(*binding_ports_.back());
+            binding_sockets_.push_back(std::move(socket));
+        }
+    });
+}
+
+void Shard::run() {
+    constexpr std::chrono::milliseconds kTick{250};
+    constexpr int kMaxEvents = 256;
+    std::array<epoll_event, kMaxEvents> events;
+    ::pthread_setname_np(::pthread_self(), "relay-shard");
+    next_tick_ = std::chrono::steady_clock::now() + kTick;
+    while (!stopping_) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(next_tick_ - std::chrono::steady_clock::now());
+        const int ready =
+            ::epoll_wait(epoll_, events.data(), kMaxEvents, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+        const auto now = std::chrono::steady_clock::now();
+        bool commanded = false;
+        for (int i = 0; i < ready; ++i) {
+            const auto* port = static_cast<const Port*>(events[static_cast<std::size_t>(i)].data.ptr);
+            if (!port) {
+                commanded = true;
+            } else if (port->stream) {
+                drain(*port, now);
+            } else {
+                answer_bindings(*port, now);
+            }
+        }
+        // After the events: a command may end a stream whose port was among them.
+        if (commanded) run_commands();
+        if (now >= next_tick_) {
+            next_tick_ = now + kTick;
+            tick(now);
+        }
+    }
+    streams_.clear();
+}
+
+std::size_t Shard::receive(int fd) {
+    auto& batch = *batch_;
+    for (auto& message : batch.received) message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+    const int count = ::recvmmsg(fd, batch.received.data(), kBatch, MSG_DONTWAIT, nullptr);
+    return count > 0 ? static_cast<std::size_t>(count) : 0;  // an ICMP error is taken with the read and is nobody's end
+}
+
+void Shard::drain(const Port& port, SteadyTime now) {
+    auto& batch = *batch_;
+    const std::size_t count = receive(port.fd);
+    std::size_t queued = 0;
+    int fd = -1;
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto& message = batch.received[i];
+        if ((message.msg_hdr.msg_flags & MSG_TRUNC) != 0) {
+            port.stream->count_drop(port.leg, Drop::oversize);
+            continue;
+        }
+        const Bytes datagram{batch.data[i].data(), message.msg_len};
+        const auto decision = port.stream->on_datagram(port, datagram, Address::from(batch.from[i]), now);
+        if (decision.drop != Drop::none) {
+            port.stream->count_drop(port.leg, decision.drop);
+            continue;
+        }
+        if (decision.fd != fd && queued > 0) {
+            send(fd, queued);
+            queued = 0;
+        }
+        fd = decision.fd;
+        batch.sending[queued].msg_hdr.msg_namelen = decision.to.fill(batch.to[queued]);
+        batch.out[queued] = {batch.data[i].data(), message.msg_len};
+        ++queued;
+    }
+    if (queued > 0) send(fd, queued);
+}
+
+void Shard::send(int fd, std::size_t count) {
+    auto& batch = *batch_;
+    std::size_t sent = 0;
+    while (sent < count) {
+        const int now = ::sendmmsg(fd, batch.sending.data() + sent, static_cast<unsigned>(count - sent),
+                                   MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (now > 0) {
+            sent += static_cast<std::size_t>(now);
+            forwarded_.fetch_add(static_cast<std::uint64_t>(now), std::memory_order_relaxed);
+        } else {
+            ++sent;  // this one cannot go (unreachable, full): the ones behind it are not its hostages
+        }
+    }
+}
+
+void Shard::answer_bindings(const Port& port, SteadyTime now) {
+    auto& batch = *batch_;
+    const std::size_t count = receive(port.fd);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto source = Address::from(batch.from[i]);
+        if (!binding_rate_.admit(source, now)) continue;
+        stun::TransportAddress told{.port = source.port, .v6 = source.v6};
+        std::memcpy(told.ip.data(), source.ip.data(), 16);
+        const auto reply = stun::answer_binding({batch.data[i].data(), batch.received[i].msg_len}, told, batch.answer);
+        if (reply.empty()) continue;
+        bindings_.fetch_add(1, std::memory_order_relaxed);
+        ::sendto(port.fd, reply.data(), reply.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                 static_cast<const sockaddr*>(batch.received[i].msg_hdr.msg_name),
+                 batch.received[i].msg_hdr.msg_namelen);
+    }
+}
+
+void Shard::tick(SteadyTime now) {
+    std::vector<std::string> ended;
+    for (auto& [key, stream] : streams_) {
+        if (stream->expired(now)) {
+            ended.push_back(key);
+            continue;
+        }
+        for (std::size_t leg = 0; leg < 2; ++leg) {
+            const bool silent = stream->silence(leg, now) > options_.media_timeout;
+            if (silent && !stream->told_silent[leg]) {
+                events_({.kind = api::Event::Kind::silent,
+                         .session = stream->session(),
+                         .stream = stream->id(),
+                         .leg = static_cast<api::Leg>(leg),
+                         .counters = {}});
+            }
+            stream->told_silent[leg] = silent;
+        }
+        if (now - stream->reported >= options_.report_interval) {
+            stream->reported = now;
+            events_({.kind = api::Event::Kind::report,
+                     .session = stream->session(),
+                     .stream = stream->id(),
+                     .leg = {},
+                     .counters = stream->counters(now)});
+        }
+    }
+    for (const auto& key : ended) {
+        const auto found = streams_.find(key);
+        events_({.kind = api::Event::Kind::expired,
+                 .session = found->second->session(),
+                 .stream = found->second->id(),
+                 .leg = {},
+                 .counters = found->second->counters(now)});
+        streams_.erase(found);
+    }
+}
+
+}  // namespace carillon::relay

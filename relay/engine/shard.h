@@ -1,0 +1,80 @@
+/// One data thread of the worker: its streams' sockets, read, decided and sent in batches.
+/// Spec: docs/relay.md.  Not here: what a datagram means (stream.h), who opens streams (control/).
+#pragma once
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "relay/engine/binding_port.h"
+#include "relay/engine/stream.h"
+
+namespace carillon::relay {
+
+struct ShardOptions {
+    std::chrono::milliseconds media_timeout{60'000};
+    std::chrono::milliseconds report_interval{5'000};
+    int cpu = -1;  ///< to pin the thread to; -1: leave it to the kernel
+};
+
+/// Threading: the constructor's thread calls the public functions; the work runs on the shard's own thread.
+/// Owns: the thread, its streams and their sockets.
+class Shard {
+  public:
+    /// Called on the shard's thread; must hand the event over and return.
+    using Events = std::function<void(api::Event)>;
+
+    Shard(ShardOptions options, Events events);
+    ~Shard();
+
+    void add(std::unique_ptr<Stream> stream);
+    /// `done` runs on the shard's thread, as all below.
+    void update(std::string key, std::size_t leg, api::LegSetup setup);
+    void remove(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done);
+    void count(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done);
+    /// Answers binding requests on these sockets as well.
+    void serve_binding(std::vector<UdpSocket> sockets);
+
+    std::uint64_t forwarded() const { return forwarded_.load(std::memory_order_relaxed); }
+    std::uint64_t binding_requests() const { return bindings_.load(std::memory_order_relaxed); }
+    static std::string key(const std::string& session, const std::string& stream) { return session + '\n' + stream; }
+
+  private:
+    void post(std::function<void()> command);
+    void run();
+    void run_commands();
+    void tick(SteadyTime now);
+    void drain(const Port& port, SteadyTime now);
+    void answer_bindings(const Port& port, SteadyTime now);
+    std::size_t receive(int fd);
+    void send(int fd, std::size_t count);
+    void watch(Port& port);
+
+    static constexpr std::size_t kBatch = 32;
+    static constexpr std::size_t kMaxDatagram = 2048;
+    struct Batch;
+
+    ShardOptions options_;
+    Events events_;
+    int epoll_ = -1;
+    int wake_ = -1;
+    std::mutex mutex_;  // guards commands_: never taken on the packet path
+    std::vector<std::function<void()>> commands_;
+    std::atomic<bool> stopping_{false};
+    std::unordered_map<std::string, std::unique_ptr<Stream>> streams_;
+    std::vector<UdpSocket> binding_sockets_;
+    std::vector<std::unique_ptr<Port>> binding_ports_;
+    BindingRate binding_rate_;
+    std::unique_ptr<Batch> batch_;
+    std::atomic<std::uint64_t> forwarded_{0};
+    std::atomic<std::uint64_t> bindings_{0};
+    SteadyTime next_tick_{};
+    std::thread thread_;
+};
+
+}  // namespace carillon::relay

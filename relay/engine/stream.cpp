@@ -1,0 +1,178 @@
+#include "relay/engine/stream.h"
+
+#include <algorithm>
+
+#include "media/rtp/packet.h"
+
+namespace carillon::relay {
+namespace {
+
+constexpr unsigned kProbation = 3;  // 60 ms of voice: a stranger must hit the port with a stream, not a packet
+
+bool is_dtls(Bytes datagram) {  // RFC 7983 §7
+    const auto first = std::to_integer<unsigned>(datagram[0]);
+    return first >= 20 && first <= 63;
+}
+
+std::vector<IceCredentials> credentials_of(const api::LegSetup& setup) {
+    std::vector<IceCredentials> all;
+    for (const auto& one : setup.ice) all.push_back({one.ufrag, one.pwd});
+    return all;
+}
+
+std::chrono::nanoseconds since(SteadyTime then, SteadyTime now) { return now - then; }
+
+}  // namespace
+
+Stream::Stream(std::string session, const api::StreamSetup& setup, Ports ports, SteadyTime now)
+    : session_{std::move(session)}, id_{setup.stream}, mode_{setup.mode} {
+    opened_ = reported = now;
+    if (setup.expire.count() > 0) expires_ = now + setup.expire;
+    for (std::size_t leg = 0; leg < 2; ++leg) {
+        for (auto& bound : ports[leg]) {
+            Component component;
+            for (auto& socket : bound.sockets) {
+                sockaddr_storage local{};
+                socklen_t length = sizeof local;
+                ::getsockname(socket.fd(), reinterpret_cast<sockaddr*>(&local), &length);
+                component.v6.push_back(local.ss_family == AF_INET6);
+                component.sockets.push_back(std::move(socket));
+            }
+            if (mode_ == api::Mode::ice) {
+                component.learner = IceLearner{};
+            } else {
+                component.learner = PlainLearner{mode_ == api::Mode::open ? 1u : kProbation};
+            }
+            legs_[leg].components.push_back(std::move(component));
+        }
+        for (std::size_t c = 0; c < legs_[leg].components.size(); ++c) {
+            for (std::size_t s = 0; s < legs_[leg].components[c].sockets.size(); ++s) {
+                ports_.push_back({this, legs_[leg].components[c].sockets[s].fd(), static_cast<std::uint8_t>(leg),
+                                  static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(s)});
+            }
+        }
+    }
+    update(0, setup.a, now);
+    update(1, setup.b, now);
+}
+
+void Stream::update(std::size_t leg, const api::LegSetup& setup, SteadyTime now) {
+    auto& target = legs_[leg];
+    target.ice = credentials_of(setup);
+    target.signalled = now;
+    for (const auto& remote : setup.remotes) {
+        const std::size_t index = remote.component - 1;
+        const auto address = Address::parse(remote.ip, remote.port);
+        if (!address || index >= target.components.size()) continue;
+        auto& component = target.components[index];
+        auto* plain = std::get_if<PlainLearner>(&component.learner);
+        const auto socket = std::ranges::find(component.v6, address->v6);
+        if (!plain || socket == component.v6.end()) continue;
+        plain->signalled({static_cast<std::uint8_t>(socket - component.v6.begin()), *address});
+    }
+}
+
+Decision Stream::on_datagram(const Port& port, Bytes datagram, const Address& from, SteadyTime now) noexcept {
+    auto& near = legs_[port.leg];
+    auto& far = legs_[1 - port.leg];
+    const Path source{port.socket, from};
+    Path to;
+    const Drop drop = mode_ == api::Mode::ice ? pass_ice(near, far, port.component, datagram, source, to, now)
+                                              : pass_plain(near, far, port.component, datagram, source, to);
+    if (drop != Drop::none) return {.drop = drop, .to = {}};
+    if (!stun::looks_like_stun(datagram)) {
+        near.statistics.on_media(datagram, now);
+        if (rtp::looks_like_rtp_or_rtcp(datagram) && rtp::is_rtcp(datagram))
+            near.statistics.on_rtcp(datagram, now, far.statistics);
+    } else {
+        ++near.statistics.stun;
+    }
+    if (to.empty()) return {.drop = Drop::no_far_side, .to = {}};
+    return {.fd = far.components[port.component].sockets[to.socket].fd(), .to = to.address};
+}
+
+Drop Stream::pass_ice(Leg& near, Leg& far, std::size_t component, Bytes datagram, const Path& from, Path& to,
+                      SteadyTime now) {
+    auto& learner = std::get<IceLearner>(near.components[component].learner);
+    auto& beyond = std::get<IceLearner>(far.components[component].learner);
+    if (!stun::looks_like_stun(datagram)) {
+        if (!learner.on_other(from, now)) return Drop::unproven;
+        const bool media = !datagram.empty() && (is_dtls(datagram) || rtp::looks_like_rtp_or_rtcp(datagram));
+        if (!media) return Drop::not_media;
+        to = beyond.in_use();
+        return Drop::none;
+    }
+    const auto message = stun::Message::parse(datagram);
+    if (!message || !message->is_binding()) return Drop::bad_check;
+    switch (message->message_class()) {
+        case stun::Class::request: {
+            const Drop verdict = learner.on_check(*message, from, near.ice, far.ice, now);
+            if (verdict != Drop::none) return verdict;
+            learner.remember(message->transaction_id(), from);
+            to = beyond.in_use();
+            return Drop::none;
+        }
+        case stun::Class::indication:
+            if (!learner.on_other(from, now)) return Drop::unproven;
+            to = beyond.in_use();
+            return Drop::none;
+        case stun::Class::success:
+        case stun::Class::error: {
+            // The answer to a check that we passed on: back to where that check came from.
+            if (!learner.on_other(from, now)) return Drop::unproven;
+            const auto asker = beyond.source_of(message->transaction_id());
+            if (!asker) return Drop::no_request;
+            to = *asker;
+            return Drop::none;
+        }
+    }
+    return Drop::bad_check;
+}
+
+Drop Stream::pass_plain(Leg& near, Leg& far, std::size_t component, Bytes datagram, const Path& from, Path& to) {
+    if (!rtp::looks_like_rtp_or_rtcp(datagram)) return Drop::not_media;
+    auto& learner = std::get<PlainLearner>(near.components[component].learner);
+    if (const Drop verdict = learner.on_media(datagram, from); verdict != Drop::none) return verdict;
+    to = std::get<PlainLearner>(far.components[component].learner).target();
+    return Drop::none;
+}
+
+std::chrono::nanoseconds Stream::silence(std::size_t leg, SteadyTime now) const {
+    return since(std::max({legs_[leg].statistics.last_media, legs_[leg].signalled, opened_}), now);
+}
+
+api::StreamCounters Stream::counters(SteadyTime now) const {
+    const auto count = [&](std::size_t index) {
+        const auto& leg = legs_[index];
+        const auto& held = leg.statistics;
+        api::LegCounters out{.packets = held.packets,
+                             .bytes = held.bytes,
+                             .expected = held.expected(),
+                             .lost = held.lost(),
+                             .late = held.late(),
+                             .duplicates = held.duplicates(),
+                             .stun = held.stun,
+                             .jitter_ms = held.jitter_ms(),
+                             .round_trip_ms = held.round_trip_ms};
+        const auto quiet = since(std::max(held.last_media, opened_), now);
+        out.silent_ms =
+            static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(quiet).count());
+        for (std::size_t reason = 1; reason < held.drops.size(); ++reason) {
+            if (held.drops[reason] > 0) out.drops.emplace(to_string(static_cast<Drop>(reason)), held.drops[reason]);
+        }
+        const auto& learner = leg.components.front().learner;
+        const auto* ice = std::get_if<IceLearner>(&learner);
+        out.learned = ice ? ice->in_use().address.str() : std::get<PlainLearner>(learner).learned().address.str();
+        return out;
+    };
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(since(opened_, now));
+    return {.session = session_,
+            .stream = id_,
+            .a = count(0),
+            .b = count(1),
+            .mode = mode_,
+            .ports = {},
+            .age_ms = static_cast<std::uint64_t>(age.count())};
+}
+
+}  // namespace carillon::relay

@@ -1,0 +1,92 @@
+/// Two legs and what passes between them: the decision about one datagram.
+/// Spec: docs/relay.md.  Not here: sockets' readiness and sending (shard.h).
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "relay/api/client.h"
+#include "relay/engine/leg_statistics.h"
+#include "relay/learning/ice_learner.h"
+#include "relay/learning/plain_learner.h"
+#include "relay/ports/port_allocator.h"
+
+namespace carillon::relay {
+
+class Stream;
+
+/// Where a socket belongs: what epoll hands back.
+struct Port {
+    Stream* stream = nullptr;
+    int fd = -1;
+    std::uint8_t leg = 0;
+    std::uint8_t component = 0;
+    std::uint8_t socket = 0;
+};
+
+/// What to do with a datagram.
+struct Decision {
+    Drop drop = Drop::none;
+    int fd = -1;  ///< the socket to send from
+    Address to;
+};
+
+/// Threading: its shard, from the moment it is handed over.  Owns: its sockets.
+class Stream {
+  public:
+    using Ports = std::array<std::vector<BoundPort>, 2>;  // by leg: RTP, and RTCP where asked for
+
+    Stream(std::string session, const api::StreamSetup& setup, Ports ports, SteadyTime now);
+    Stream(const Stream&) = delete;
+
+    /// The packet path: no lock, no allocation, no log, no exception.
+    Decision on_datagram(const Port& port, Bytes datagram, const Address& from, SteadyTime now) noexcept;
+    /// Replaces what signaling said of a leg; what was learned stays.
+    void update(std::size_t leg, const api::LegSetup& setup, SteadyTime now);
+
+    const std::string& session() const { return session_; }
+    const std::string& id() const { return id_; }
+    api::Mode mode() const { return mode_; }
+    std::vector<Port>& ports() { return ports_; }
+    api::StreamCounters counters(SteadyTime now) const;
+    void count_drop(std::size_t leg, Drop drop) { ++legs_[leg].statistics.drops[static_cast<std::size_t>(drop)]; }
+
+    /// How long the leg's endpoint has sent no media, since the stream was opened or last signalled at most.
+    std::chrono::nanoseconds silence(std::size_t leg, SteadyTime now) const;
+    bool expired(SteadyTime now) const { return expires_ != SteadyTime{} && now >= expires_; }
+
+    // The shard's book-keeping.
+    std::array<bool, 2> told_silent{};
+    SteadyTime reported{};
+
+  private:
+    using Learner = std::variant<IceLearner, PlainLearner>;
+    struct Component {
+        std::vector<UdpSocket> sockets;
+        std::vector<bool> v6;  // by socket
+        Learner learner{PlainLearner{1}};
+    };
+    struct Leg {
+        std::vector<Component> components;
+        std::vector<IceCredentials> ice;
+        LegStatistics statistics;
+        SteadyTime signalled{};
+    };
+
+    /// Checks the source and finds where the datagram goes; `to` stays empty when the far side is not known.
+    Drop pass_ice(Leg& near, Leg& far, std::size_t component, Bytes datagram, const Path& from, Path& to,
+                  SteadyTime now);
+    Drop pass_plain(Leg& near, Leg& far, std::size_t component, Bytes datagram, const Path& from, Path& to);
+
+    std::string session_;
+    std::string id_;
+    api::Mode mode_;
+    std::array<Leg, 2> legs_;
+    std::vector<Port> ports_;
+    SteadyTime opened_;
+    SteadyTime expires_{};
+};
+
+}  // namespace carillon::relay

@@ -1,0 +1,79 @@
+/// carillon-relay: one media relay worker.
+#include <csignal>
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include "config/base/log.h"
+#include "relay/control/binding_tcp.h"
+#include "relay/control/server.h"
+
+using namespace carillon;
+
+int main(int argc, char** argv) {
+    relay::WorkerOptions options;
+    std::string control;
+    std::string range = "30000-39999";
+    std::string level = "info";
+    unsigned media_timeout = 60;
+    unsigned report = 5;
+    CLI::App app{
+        "carillon-relay forwards the media of calls between pairs of UDP ports.\n\n"
+        "carillond starts it by itself; start one by hand to give a call server another worker:\n"
+        "  carillon-relay --control /run/carillon/relay2.sock --bind 192.0.2.10 --ports 40000-49999\n"
+        "and name its socket under [relay] in carillond's configuration. Behind a NAT that maps the ports one to one, "
+        "tell\n"
+        "endpoints the public address: --bind 10.0.0.5 --advertise 203.0.113.7\n"
+        "It holds no secrets on disk. SIGTERM ends it at once; `carillonctl relay drain` lets its calls end first."};
+    app.add_option("--control", control, "Unix socket on which carillond gives orders")->required();
+    app.add_option("--bind", options.ports.bind,
+                   "Numeric address to take ports on; repeat for IPv4 and IPv6 [127.0.0.1]");
+    app.add_option("--advertise", options.advertise, "What endpoints are told instead of the --bind at the same place");
+    app.add_option("--ports", range, "First and last UDP port [30000-39999]");
+    app.add_option("--receive-buffer", options.ports.receive_buffer,
+                   "Octets of kernel buffer per port [the kernel's default]");
+    app.add_option("--shards", options.shards, "Data threads [1]")->check(CLI::Range(1, 256));
+    app.add_flag("--pin", options.pin, "Pin data thread n to processor n");
+    app.add_option("--media-timeout", media_timeout, "Seconds without media after which signaling is told [60]")
+        ->check(CLI::Range(1, 86400));
+    app.add_option("--report-interval", report, "Seconds between reports on a running stream [5]")
+        ->check(CLI::Range(1, 3600));
+    app.add_option("--max-sessions", options.max_sessions, "Sessions at the same time [100000]");
+    app.add_option("--stun-bind", options.stun_bind, "Answer STUN binding requests on this address; repeatable [none]");
+    app.add_option("--stun-port", options.stun_port, "Port of the STUN binding server [3478]");
+    app.add_option("--log-level", level, "trace, debug, info, warning, error [info]");
+    CLI11_PARSE(app, argc, argv);
+
+    unsigned first = 0;
+    unsigned last = 0;
+    if (std::sscanf(range.c_str(), "%u-%u", &first, &last) != 2 || first < 1024 || last > 65535 || last < first + 1) {
+        std::fprintf(stderr, "carillon-relay: --ports %s: write FIRST-LAST, within 1024-65535, say 30000-39999\n",
+                     range.c_str());
+        return 2;
+    }
+    options.ports.first = static_cast<std::uint16_t>(first);
+    options.ports.last = static_cast<std::uint16_t>(last);
+    options.media_timeout = std::chrono::seconds{media_timeout};
+    options.report_interval = std::chrono::seconds{report};
+    log::set_level_by_name(level);
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        boost::asio::io_context io;
+        relay::Worker worker{io, options};
+        std::vector<std::unique_ptr<relay::BindingTcpServer>> binding;
+        for (const auto& address : options.stun_bind) {
+            binding.push_back(std::make_unique<relay::BindingTcpServer>(io, address, options.stun_port));
+        }
+        relay::ControlServer server{io, control, worker};
+        boost::asio::signal_set signals{io, SIGTERM, SIGINT};
+        signals.async_wait([&](boost::system::error_code, int) { io.stop(); });
+        log::info("relay worker ready", {{"control", control}, {"ports", range}, {"shards", options.shards}});
+        io.run();
+        log::info("relay worker ends", {{"sessions", worker.sessions()}});
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "carillon-relay: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}
