@@ -96,7 +96,7 @@ void MediaSession::receive(std::uint8_t component, Bytes datagram) {
         dtls_->receive(datagram);
         handshake();
     } else if (first >= 128 && first <= 191) {
-        const bool rtcp = component == kRtcpComponent || is_rtcp(datagram);
+        const bool rtcp = component == kRtcpComponent || (datagram.size() > 1 && rtp::is_rtcp(datagram));
         if (security_ && !inbound_) {
             if (early_.size() < kMaxEarly) early_.emplace_back(datagram.begin(), datagram.end());
         } else {
@@ -122,7 +122,7 @@ void MediaSession::use_keys() {
     }
     outbound_ = std::move(*outbound);
     inbound_ = std::move(*inbound);
-    for (const auto& packet : early_) on_media(packet, is_rtcp(packet));
+    for (const auto& packet : early_) on_media(packet, packet.size() > 1 && rtp::is_rtcp(packet));
     early_.clear();
 }
 
@@ -142,31 +142,32 @@ void MediaSession::on_media(Bytes packet, bool rtcp) {
 }
 
 void MediaSession::on_rtp(Bytes packet) {
-    const auto rtp = parse_rtp(packet);
-    if (!rtp || rtp->payload_type != options_.payload_type) {  // comfort noise and events are not played
-        rejected_ += !rtp;
+    const auto parsed = parse_rtp(packet);
+    if (!parsed || parsed->header.payload_type != options_.payload_type) {  // comfort noise and events are not played
+        rejected_ += !parsed;
         return;
     }
     const auto now = steady_clock::now();
     last_packet_ = now;
     if (!first_packet_ms_) first_packet_ms_ = ms(now - connected_at_);
-    receiver_.on_packet(*rtp, now);
-    buffer_.push(rtp->sequence, rtp->timestamp, rtp->payload_type, rtp->payload);
+    receiver_.on_packet(*parsed, now);
+    const auto& header = parsed->header;
+    buffer_.push(header.sequence.value, header.timestamp, header.payload_type, parsed->payload);
 }
 
 void MediaSession::on_rtcp(Bytes packet) {
-    const auto news = parse_rtcp(packet);
+    const auto news = rtp::RtcpSummary::parse(packet);
     if (!news) {
         ++rejected_;
         return;
     }
     const auto ntp = ntp_now();
     last_packet_ = steady_clock::now();
-    if (news->sender_ntp) receiver_.on_sender_report(*news->sender_ntp, last_packet_);
-    for (const auto& block : news->blocks) {
-        if (block.ssrc != sender_.ssrc()) continue;
-        remote_loss_ = block.fraction_lost;
-        if (const auto trip = round_trip(block, ntp)) round_trip_ms_ = static_cast<double>(trip->count()) / 1000;
+    if (news->sender_report_mid_ntp) receiver_.on_sender_report(*news->sender_report_mid_ntp, last_packet_);
+    if (!news->first_report || news->first_report->ssrc != sender_.ssrc()) return;
+    remote_loss_ = news->first_report->fraction_lost / 256.0;
+    if (const auto trip = round_trip(*news->first_report, ntp)) {
+        round_trip_ms_ = static_cast<double>(trip->count()) / 1000;
     }
 }
 
@@ -248,7 +249,7 @@ void MediaSession::send_frame() {
 
 void MediaSession::send_rtcp(bool bye) {
     if (!options_.rtcp) return;
-    std::optional<ReportBlock> about;
+    std::optional<rtp::ReportBlock> about;
     if (receiver_.started()) about = receiver_.report(steady_clock::now());
     transmit(options_.rtcp_mux ? kRtpComponent : kRtcpComponent, compose_rtcp(sender_, about, options_.cname, bye),
              true);
@@ -293,12 +294,12 @@ MediaReport MediaSession::report() const {
     MediaReport out;
     out.packets_sent = sender_.packets();
     out.octets_sent = sender_.octets();
-    out.packets_received = receiver_.packets();
+    out.packets_received = receiver_.reception().received();
     out.octets_received = receiver_.octets();
-    out.expected = receiver_.expected();
-    out.lost = receiver_.lost();
+    out.expected = receiver_.reception().expected();
+    out.lost = receiver_.reception().lost();
     out.playout = buffer_.counters();
-    if (out.expected > 0) out.loss = std::max(0.0, static_cast<double>(out.lost) / static_cast<double>(out.expected));
+    out.loss = receiver_.reception().loss();
     out.jitter_ms = receiver_.jitter_ms();
     out.round_trip_ms = round_trip_ms_;
     out.remote_loss = remote_loss_;

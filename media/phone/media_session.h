@@ -39,8 +39,7 @@ struct MediaSecurity {
 
 /// Everything measured. Times are milliseconds; loss is 0 to 1.
 struct MediaReport {
-    std::uint64_t packets_sent = 0, octets_sent = 0, packets_received = 0, octets_received = 0, expected = 0;
-    std::int64_t lost = 0;
+    std::uint64_t packets_sent = 0, octets_sent = 0, packets_received = 0, octets_received = 0, expected = 0, lost = 0;
     double loss = 0;
     double jitter_ms = 0;
     std::optional<double> round_trip_ms;

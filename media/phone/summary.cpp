@@ -67,7 +67,7 @@ std::string to_json(const CallSummary& s) {
     out.raw("local", endpoint(s.path.local)).raw("remote", endpoint(s.path.remote));
     out.number("packets_sent", r.packets_sent).number("bytes_sent", r.octets_sent);
     out.number("packets_received", r.packets_received).number("bytes_received", r.octets_received);
-    out.number("packets_expected", r.expected).signed_number("packets_lost", r.lost).real("loss", r.loss);
+    out.number("packets_expected", r.expected).number("packets_lost", r.lost).real("loss", r.loss);
     out.maybe("remote_loss", r.remote_loss).real("jitter_ms", r.jitter_ms).maybe("round_trip_ms", r.round_trip_ms);
     out.real("playout_delay_ms", r.playout_delay_ms).number("packets_late", r.playout.late);
     out.number("packets_concealed", r.playout.missing).number("packets_rejected", r.rejected).real("mos", r.mos);

@@ -21,6 +21,8 @@ class Reception {
     /// Not negative: duplicates do not make up for losses.
     std::uint64_t lost() const;
     double loss() const;  ///< 0..1
+    /// As a report block has it: cycles above the sequence number (§6.4.1).
+    std::uint32_t highest_sequence() const { return started_ ? static_cast<std::uint32_t>(highest_ - 0x10000) : 0; }
     std::uint64_t late() const { return late_; }
     std::uint64_t duplicates() const { return duplicates_; }
     std::chrono::nanoseconds jitter() const;

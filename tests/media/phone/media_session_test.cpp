@@ -90,7 +90,7 @@ TEST(MediaSession, PlainG711ArrivesAsItWas) {
     Joined call{codecs::AudioCodec::pcmu, false};
     EXPECT_GT(call.talk(std::chrono::milliseconds{2000}).correlation, 0.98);
     const auto report = call.b().report();
-    EXPECT_EQ(report.lost, 0);
+    EXPECT_EQ(report.lost, 0U);
     EXPECT_GT(report.packets_received, 60U);
     EXPECT_EQ(report.protection, "none");
     EXPECT_GT(report.mos, 4.0);
@@ -100,7 +100,7 @@ TEST(MediaSession, OpusOverDtlsSrtpArrives) {
     Joined call{codecs::AudioCodec::opus, true};
     EXPECT_GT(call.talk(std::chrono::milliseconds{2000}).correlation, 0.9);
     EXPECT_EQ(call.b().report().protection, "AEAD_AES_128_GCM");
-    EXPECT_EQ(call.b().report().lost, 0);
+    EXPECT_EQ(call.b().report().lost, 0U);
     EXPECT_TRUE(call.a().report().round_trip_ms.has_value());
 }
 
