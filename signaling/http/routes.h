@@ -1,0 +1,58 @@
+/// What the HTTP server answers: handlers by path and method.
+/// Spec: RFC 9110 §9.3.2 (HEAD), §15.5.6 (405).  Not here: connections (server.h).
+#pragma once
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+namespace carillon::metrics {
+class Registry;
+}
+
+namespace carillon::http {
+
+struct Request {
+    std::string method;
+    std::string path;   ///< as sent, without the query; starts with '/'
+    std::string query;  ///< after the '?'
+    std::string body;
+    std::string peer;  ///< address without port
+    bool encrypted = false;
+};
+
+struct Response {
+    unsigned status = 200;
+    std::string type = "text/plain; charset=utf-8";
+    std::string body;
+    std::vector<std::pair<std::string, std::string>> headers;  ///< further ones
+};
+
+/// A short plain answer. (In coroutines better than braces after co_return, which g++ 12 gets wrong.)
+Response plain(unsigned status, std::string_view text);
+
+/// The request lives until the coroutine ends.
+using Handler = std::function<boost::asio::awaitable<Response>(const Request& request)>;
+
+/// Threading: filled before the server starts; after that read by its thread alone.
+class Routes {
+  public:
+    /// Exact paths. GET answers HEAD too. Two owners of one path and method: std::logic_error.
+    void add(std::string_view method, std::string_view path, Handler handler);
+    /// 404, or 405 with Allow, when nobody owns it; 500 when the handler throws.
+    boost::asio::awaitable<Response> run(const Request& request) const;
+
+  private:
+    using Methods = std::map<std::string, Handler, std::less<>>;
+    std::map<std::string, Methods, std::less<>> paths_;
+};
+
+/// `/` a status page with `facts` (name and value, no secrets), `/health`, and `/metrics` for loopback alone.
+void add_builtin_routes(Routes& routes, const metrics::Registry& metrics,
+                        std::function<std::vector<std::pair<std::string, std::string>>()> facts);
+
+}  // namespace carillon::http
