@@ -1,4 +1,5 @@
-/// Calls and channels as JSON: what `carillonctl call` and `carillonctl relay channel` print with --json.
+/// Calls and channels as the admin socket shows them.
+/// Spec: docs/admin-protocol.md (call.list, call.show, relay.channel.open).
 #pragma once
 #include <boost/json/fwd.hpp>
 
@@ -7,10 +8,13 @@
 
 namespace carillon::calls {
 
-/// Times are RFC 3339 in UTC; what has not happened yet is null.
+/// A line of call.list. `state` is "ended", or "interrupted" when the server ended before the call did.
 boost::json::object to_json(const storage::CallRecord& record);
-/// The record's fields, and: state, sid, relay, duration (seconds), streams.
+/// The same of a running call, with its state and seconds so far.
 boost::json::object to_json(const CallInfo& call);
+/// call.show: the line, `contents` and `legs`.
+boost::json::object details(const CallInfo& call);
+boost::json::object details(const storage::CallRecord& record);
 boost::json::object to_json(const Channel& channel);
 
 }  // namespace carillon::calls

@@ -1,7 +1,10 @@
 #include "signaling/daemon/daemon.h"
 
 #include "config/base/log.h"
+#include "signaling/calls/commands.h"
+#include "signaling/calls/jingle_nodes.h"
 #include "signaling/calls/module.h"
+#include "signaling/calls/worker_relay.h"
 #include "signaling/daemon/data_folder.h"
 #include "signaling/storage/sql_storage.h"
 
@@ -14,6 +17,7 @@ constexpr std::chrono::seconds kPatience{5};  ///< for clients to take their lea
 std::vector<runtime::ModuleDescriptor> modules() {
     std::vector<runtime::ModuleDescriptor> all;
     all.push_back(calls::calls_module());
+    all.push_back(calls::jingle_nodes_module());
     return all;
 }
 
@@ -34,6 +38,16 @@ host::HostConfig host_config(const config::Settings& settings) {
     for (const auto& host : settings.hosts) config.domains.push_back({host.domain, selection_of(host)});
     config.sessions.sessions_per_user = settings.limits.sessions_per_user;
     return config;
+}
+
+/// Where the relay workers are spoken to: the server's own, then those that somebody else runs.
+std::vector<std::string> relay_sockets(const config::Settings& settings) {
+    std::vector<std::string> sockets;
+    if (!settings.relay.enabled) return sockets;
+    for (unsigned i = 1; i <= settings.relay.workers; ++i)
+        sockets.push_back(settings.data.dir + "/relay-" + std::to_string(i) + ".sock");
+    sockets.insert(sockets.end(), settings.relay.external.begin(), settings.relay.external.end());
+    return sockets;
 }
 
 stream::StreamOptions stream_options(const config::Settings& settings, Secret secret) {
@@ -78,6 +92,12 @@ Result Daemon::start() {
     streams_ = std::make_unique<stream::StreamServer>(
         *host_, stream_options(settings_, std::move(*secret)), tls_,
         stream::ConnectionLimits{settings_.limits.connections_per_address, settings_.limits.connections});
+    switchboard_ = std::make_unique<calls::Switchboard>(
+        host_->shard_count(),
+        [&shards = host_->environment().shards, sockets = relay_sockets(settings_)](std::size_t shard) {
+            return std::make_unique<calls::WorkerRelay>(shards[shard]->io(), sockets, shard, shards.size());
+        });
+    host_->provide(*switchboard_);
     running_ = true;
     if (auto started = host_->start(modules()); !started) return started;
     if (auto open = open_listeners(); !open) return open;
@@ -90,6 +110,8 @@ Result Daemon::open_admin() {
     add_session_commands(commands_, *command_context_);
     add_module_commands(commands_, *command_context_);
     add_status_command(commands_, *command_context_);
+    call_desk_ = std::make_unique<calls::CallDesk>(*switchboard_, host_->environment());
+    calls::add_call_commands(commands_, *call_desk_, storage_->calls(), blocking_);
     auto server = admin::Server::open(io_, settings_.admin_socket(), commands_);
     if (!server) return std::unexpected{server.error()};
     admin_ = std::move(*server);
@@ -153,6 +175,7 @@ void Daemon::stop() {
     blocking_.join();
     streams_->shutdown("system-shutdown", kPatience);
     host_->stop();
+    switchboard_.reset();  // the calls, before the loops that they run on
     streams_.reset();
     storage_.reset();  // waits for writes in hand
     host_.reset();

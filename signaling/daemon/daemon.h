@@ -9,6 +9,8 @@
 
 #include "config/settings.h"
 #include "signaling/admin/server.h"
+#include "signaling/calls/desk.h"
+#include "signaling/calls/switchboard.h"
 #include "signaling/daemon/commands.h"
 #include "signaling/host/host.h"
 #include "signaling/net/tls_context.h"
@@ -48,10 +50,12 @@ class Daemon {
     std::unique_ptr<storage::Storage> storage_;
     net::TlsContext tls_;
     std::unique_ptr<host::Host> host_;
+    std::unique_ptr<calls::Switchboard> switchboard_;
     std::unique_ptr<stream::StreamServer> streams_;
     boost::asio::thread_pool blocking_{1};  ///< operator's commands that wait on shards
     admin::Registry commands_;
     std::unique_ptr<CommandContext> command_context_;
+    std::unique_ptr<calls::CallDesk> call_desk_;
     std::unique_ptr<admin::Server> admin_;
     bool running_ = false;
 };

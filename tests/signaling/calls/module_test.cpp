@@ -336,11 +336,12 @@ TEST_F(InHost, OperatorSeesAndEndsCalls) {
     romeo.hear();
     const auto running = desk.running();
     ASSERT_EQ(running.size(), 1u);
-    const auto json = to_json(running[0]);
+    const auto json = details(running[0]);
     EXPECT_EQ(json.at("state").as_string(), "active");
     EXPECT_EQ(json.at("caller").as_string(), test::kRomeo);
-    EXPECT_EQ(json.at("streams").as_array().at(0).at("a").as_array().at(0).at("ip").as_string(), "203.0.113.200");
-    EXPECT_TRUE(json.at("ended").is_null());
+    EXPECT_EQ(json.at("contents").as_array().at(0).at("a").as_array().at(0).at("ip").as_string(), "203.0.113.200");
+    EXPECT_EQ(json.at("legs").as_array().size(), 2u);
+    EXPECT_FALSE(json.contains("ended")) << "what is not known is left out";
     EXPECT_FALSE(desk.hang_up("nonsense", ""));
     EXPECT_TRUE(desk.hang_up(running[0].record.id, "maintenance"));
     EXPECT_EQ(romeo.hear_jingle().reason.text, "maintenance");
