@@ -25,7 +25,7 @@ awaitable<Reply> list_sessions(CommandContext& context, const json::object& argu
                             {"available", session.available},
                             {"priority", session.priority}});
     }
-    co_return json::value{std::move(sessions)};
+    co_return json::value(std::move(sessions));
 }
 
 awaitable<Reply> kick(CommandContext& context, const json::object& arguments) {
@@ -37,7 +37,7 @@ awaitable<Reply> kick(CommandContext& context, const json::object& arguments) {
     const auto ended = co_await runtime::on_pool(context.blocking, std::move(work));
     if (ended == 0)
         co_return std::unexpected{Error{"not_found", jid->str() + " has no session; session list shows all."}};
-    co_return json::value{{"kicked", ended}};
+    co_return json::object{{"kicked", ended}};
 }
 
 awaitable<Reply> list_modules(CommandContext& context, const json::object& arguments) {
@@ -53,7 +53,7 @@ awaitable<Reply> list_modules(CommandContext& context, const json::object& argum
         module["summary"] = std::string{state.info.summary};
         modules.push_back(std::move(module));
     }
-    co_return json::value{std::move(modules)};
+    co_return json::value(std::move(modules));
 }
 
 using Change = runtime::Repository::Result (runtime::Repository::*)(const std::string&, const std::string&);
@@ -80,7 +80,7 @@ awaitable<Reply> change_module(CommandContext& context, const json::object& argu
         }
     }
     if (changed.empty()) co_return std::unexpected{Error{"failed", refused}};
-    co_return json::value{{"name", *name}, {"hosts", std::move(changed)}};
+    co_return json::object{{"name", *name}, {"hosts", std::move(changed)}};
 }
 
 awaitable<Reply> status(CommandContext& context, std::chrono::steady_clock::time_point started) {
@@ -105,7 +105,7 @@ awaitable<Reply> status(CommandContext& context, std::chrono::steady_clock::time
                         {"sessions", sessions.size()},
                         {"modules", modules}};
     if (context.more_status) context.more_status(result);
-    co_return json::value{std::move(result)};
+    co_return json::value(std::move(result));
 }
 
 }  // namespace

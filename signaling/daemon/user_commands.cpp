@@ -100,7 +100,7 @@ awaitable<Reply> list(CommandContext& context, const json::object& arguments) {
         const auto found = co_await context.storage.users().list(std::move(domain));
         for (const auto& jid : found) users.push_back({{"jid", jid.str()}, {"online", online.contains(jid.str())}});
     }
-    co_return json::value{std::move(users)};
+    co_return json::value(std::move(users));
 }
 
 }  // namespace
