@@ -72,7 +72,7 @@ class Bench:
         self.wait_until(listening, 30, "carillond listens")
         for user in ("alice", "bob"):
             subprocess.run([self.bin / "carillonctl", "--data", self.data, "user", "add", f"{user}@{DOMAIN}", "--password-stdin"],
-                           input=f"{user}-secret\n", text=True, check=True, timeout=30)
+                           input=f"{user}-secret\n", text=True, check=True, capture_output=True, timeout=30)
         self.certificate = next(self.data.glob("**/*.crt"))
 
     def phone(self, name, user, *command):
