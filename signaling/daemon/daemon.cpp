@@ -6,6 +6,8 @@
 #include "signaling/calls/module.h"
 #include "signaling/calls/worker_relay.h"
 #include "signaling/daemon/data_folder.h"
+#include "signaling/relays/command_lines.h"
+#include "signaling/relays/commands.h"
 #include "signaling/storage/sql_storage.h"
 
 namespace carillon::daemon {
@@ -38,16 +40,6 @@ host::HostConfig host_config(const config::Settings& settings) {
     for (const auto& host : settings.hosts) config.domains.push_back({host.domain, selection_of(host)});
     config.sessions.sessions_per_user = settings.limits.sessions_per_user;
     return config;
-}
-
-/// Where the relay workers are spoken to: the server's own, then those that somebody else runs.
-std::vector<std::string> relay_sockets(const config::Settings& settings) {
-    std::vector<std::string> sockets;
-    if (!settings.relay.enabled) return sockets;
-    for (unsigned i = 1; i <= settings.relay.workers; ++i)
-        sockets.push_back(settings.data.dir + "/relay-" + std::to_string(i) + ".sock");
-    sockets.insert(sockets.end(), settings.relay.external.begin(), settings.relay.external.end());
-    return sockets;
 }
 
 stream::StreamOptions stream_options(const config::Settings& settings, Secret secret) {
@@ -88,13 +80,16 @@ Result Daemon::start() {
     } catch (const std::exception& error) {
         return std::unexpected{std::string{error.what()}};
     }
+    relay_workers_ =
+        std::make_unique<relays::Supervisor>(io_, relays::command_lines(settings_, relays::worker_program()));
+    relay_workers_->start();
     host_ = std::make_unique<host::Host>(host_config(settings_), *storage_);
     streams_ = std::make_unique<stream::StreamServer>(
         *host_, stream_options(settings_, std::move(*secret)), tls_,
         stream::ConnectionLimits{settings_.limits.connections_per_address, settings_.limits.connections});
     switchboard_ = std::make_unique<calls::Switchboard>(
         host_->shard_count(),
-        [&shards = host_->environment().shards, sockets = relay_sockets(settings_)](std::size_t shard) {
+        [&shards = host_->environment().shards, sockets = relays::control_sockets(settings_)](std::size_t shard) {
             return std::make_unique<calls::WorkerRelay>(shards[shard]->io(), sockets, shard, shards.size());
         });
     host_->provide(*switchboard_);
@@ -110,6 +105,7 @@ Result Daemon::open_admin() {
     add_session_commands(commands_, *command_context_);
     add_module_commands(commands_, *command_context_);
     add_status_command(commands_, *command_context_);
+    relays::add_relay_commands(commands_, io_, relays::control_sockets(settings_));
     call_desk_ = std::make_unique<calls::CallDesk>(*switchboard_, host_->environment());
     calls::add_call_commands(commands_, *call_desk_, storage_->calls(), blocking_);
     auto server = admin::Server::open(io_, settings_.admin_socket(), commands_);
@@ -179,6 +175,7 @@ void Daemon::stop() {
     streams_.reset();
     storage_.reset();  // waits for writes in hand
     host_.reset();
+    relay_workers_.reset();
 }
 
 }  // namespace carillon::daemon

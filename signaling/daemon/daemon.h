@@ -14,6 +14,7 @@
 #include "signaling/daemon/commands.h"
 #include "signaling/host/host.h"
 #include "signaling/net/tls_context.h"
+#include "signaling/relays/supervisor.h"
 #include "signaling/storage/storage.h"
 #include "signaling/stream/stream_server.h"
 
@@ -48,6 +49,7 @@ class Daemon {
     config::Settings settings_;
     boost::asio::io_context io_;
     std::unique_ptr<storage::Storage> storage_;
+    std::unique_ptr<relays::Supervisor> relay_workers_;
     net::TlsContext tls_;
     std::unique_ptr<host::Host> host_;
     std::unique_ptr<calls::Switchboard> switchboard_;

@@ -1,0 +1,25 @@
+/// From the configuration to the workers' command lines: sockets, shares of the port range, addresses.
+/// Not here: what the options mean (relay/main.cpp).
+#pragma once
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "signaling/relays/supervisor.h"
+
+namespace carillon::relays {
+
+/// The server's own workers; none when relaying is off. `program` is carillon-relay's path.
+std::vector<WorkerCommand> command_lines(const config::Settings& settings, const std::string& program);
+
+/// Control sockets of all workers, the server's own first, then those that somebody else runs.
+std::vector<std::string> control_sockets(const config::Settings& settings);
+
+/// carillon-relay beside the running program.
+std::string worker_program();
+
+/// The address that endpoints are told for one that is bound: `bound` itself, or for a wildcard the machine's first
+/// address of that family (not loopback unless there is no other); empty when it has none.
+std::string address_to_tell(const std::string& bound);
+
+}  // namespace carillon::relays
