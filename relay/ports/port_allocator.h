@@ -5,6 +5,7 @@
 #include <expected>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "relay/learning/address.h"
