@@ -16,7 +16,7 @@ namespace carillon::relay {
 /// stay.
 class ControlServer {
   public:
-    static constexpr std::size_t kMaxClients = 16;
+    static constexpr std::size_t kMaxClients = 256;  ///< one for each thread of the server, and operators
 
     /// The socket file is the owner's alone; one that a dead worker left behind is replaced. Throws std::runtime_error.
     ControlServer(boost::asio::io_context& io, std::filesystem::path path, Worker& worker);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <charconv>
+#include <filesystem>
 
 #include "config/base/log.h"
 
@@ -13,7 +14,10 @@ namespace api = relay::api;
 
 constexpr std::chrono::milliseconds kFirstPause{200};
 constexpr std::chrono::milliseconds kLongestPause{5000};
+constexpr std::chrono::seconds kFullFor{5};
 constexpr std::uint64_t kSlackMs = 1000;  // two sides rarely fall silent within the same millisecond
+
+std::string name_of(const std::string& socket) { return std::filesystem::path{socket}.stem().string(); }
 
 api::Leg leg_of(Side side) { return side == Side::caller ? api::Leg::a : api::Leg::b; }
 
@@ -133,11 +137,18 @@ void WorkerRelay::sweep(Worker& worker) {
     });
 }
 
-WorkerRelay::Worker* WorkerRelay::choose() {
+/// The least busy of those that have not refused; one that refused another session lately only when there is no other.
+WorkerRelay::Worker* WorkerRelay::choose(const std::vector<const Worker*>& refused) {
+    const auto now = std::chrono::steady_clock::now();
     Worker* best = nullptr;
+    const auto better = [now](const Worker& a, const Worker& b) {
+        const bool a_full = now < a.full_until;
+        const bool b_full = now < b.full_until;
+        return a_full != b_full ? b_full : a.sessions < b.sessions;
+    };
     for (const auto& worker : workers_) {
-        if (!worker->ready) continue;
-        if (!best || worker->sessions < best->sessions) best = worker.get();
+        if (!worker->ready || std::ranges::find(refused, worker.get()) != refused.end()) continue;
+        if (!best || better(*worker, *best)) best = worker.get();
     }
     return best;
 }
@@ -149,28 +160,44 @@ void WorkerRelay::later(std::function<void()> work) {
 }
 
 void WorkerRelay::open(const std::string& call, StreamSetup setup, Watcher watch, Opened done) {
-    auto known = sessions_.find(call);
-    auto* worker = known == sessions_.end() ? choose() : known->second.worker;
+    const auto known = sessions_.find(call);
+    auto* worker = known == sessions_.end() ? choose({}) : known->second.worker;
     if (!worker || !worker->ready) {
         return later([done] { done(std::unexpected{std::string{"no relay worker"}}); });
     }
+    open_at(*worker, call, std::move(setup), std::move(watch), std::move(done), {});
+}
+
+void WorkerRelay::open_at(Worker& worker, const std::string& call, StreamSetup setup, Watcher watch, Opened done,
+                          std::vector<const Worker*> refused) {
+    auto known = sessions_.find(call);
     if (known == sessions_.end()) {
-        known = sessions_.emplace(call, Session{worker, {}}).first;
-        ++worker->sessions;
+        known = sessions_.emplace(call, Session{&worker, {}}).first;
+        ++worker.sessions;
     }
     const auto stream = setup.stream;
-    known->second.streams[stream] = std::move(watch);
-    worker->client->open_stream(
-        session_name(call), to_api(setup),
-        [this, alive = std::weak_ptr{self_}, call, stream, worker, done](const auto& ports) {
-            if (alive.expired()) return;
-            if (ports) return done(StreamPorts{worker->socket, {from_api(ports->a), from_api(ports->b)}});
-            // Past its deadline it may have been opened all the same.
-            if (ports.error().failure == api::Failure::timed_out && worker->ready)
-                worker->client->close_stream(session_name(call), stream, [](const auto&) {});
-            forget(call, stream);
-            done(std::unexpected{ports.error().reason});
-        });
+    known->second.streams[stream] = watch;
+    const auto asked = to_api(setup);
+    auto answered = [this, alive = std::weak_ptr{self_}, call, setup = std::move(setup), watch = std::move(watch),
+                     done = std::move(done), refused = std::move(refused),
+                     &worker](const std::expected<api::Ports, api::Error>& ports) mutable {
+        if (alive.expired()) return;
+        if (ports) return done(StreamPorts{name_of(worker.socket), {from_api(ports->a), from_api(ports->b)}});
+        const auto why = ports.error();
+        // Past its deadline it may have been opened all the same.
+        if (why.failure == api::Failure::timed_out && worker.ready)
+            worker.client->close_stream(session_name(call), setup.stream, [](const auto&) {});
+        forget(call, setup.stream);
+        const bool full = why.failure == api::Failure::draining || why.failure == api::Failure::no_ports ||
+                          why.failure == api::Failure::limit;
+        if (full) worker.full_until = std::chrono::steady_clock::now() + kFullFor;
+        refused.push_back(&worker);
+        // Another may have room, unless the call has streams here already: one call, one worker.
+        auto* other = full && !sessions_.contains(call) ? choose(refused) : nullptr;
+        if (!other) return done(std::unexpected{why.reason});
+        open_at(*other, call, std::move(setup), std::move(watch), std::move(done), std::move(refused));
+    };
+    worker.client->open_stream(session_name(call), asked, std::move(answered));
 }
 
 void WorkerRelay::forget(const std::string& call, const std::string& stream) {

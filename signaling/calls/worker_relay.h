@@ -41,6 +41,7 @@ class WorkerRelay final : public MediaRelay {
         std::size_t sessions = 0;  // of this shard
         std::unique_ptr<boost::asio::steady_timer> retry;
         std::chrono::milliseconds pause{200};
+        std::chrono::steady_clock::time_point full_until{};  // it refused a session: others are asked first
     };
     struct Session {
         Worker* worker = nullptr;
@@ -51,7 +52,9 @@ class WorkerRelay final : public MediaRelay {
     void reconnect_later(Worker& worker);
     void lost(Worker& worker);
     void sweep(Worker& worker);
-    Worker* choose();
+    Worker* choose(const std::vector<const Worker*>& refused);
+    void open_at(Worker& worker, const std::string& call, StreamSetup setup, Watcher watch, Opened done,
+                 std::vector<const Worker*> refused);
     void forget(const std::string& call, const std::string& stream);
     void event(const relay::api::Event& event);
     void check_silence(const std::string& call, const std::string& stream, relay::api::Leg leg);
