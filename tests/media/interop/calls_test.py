@@ -27,8 +27,8 @@ class Failure(Exception):
 
 
 class Bench:
-    def __init__(self, build, work):
-        self.bin, self.work, self.data, self.running = build / "bin", work, work / "data", []
+    def __init__(self, build, work, policy):
+        self.bin, self.work, self.data, self.policy, self.running = build / "bin", work, work / "data", policy, []
         self.port = self.free_port()
 
     @staticmethod
@@ -59,7 +59,7 @@ class Bench:
         raise Failure(f"not within {seconds} s: {what}")
 
     def start_server(self):
-        (self.work / "carillon.toml").write_text(CONFIG.format(c2s=self.port, relay=RELAY_PORTS.start,
+        (self.work / "carillon.toml").write_text(CONFIG.format(c2s=self.port, policy=self.policy, relay=RELAY_PORTS.start,
                                                                 relay_last=RELAY_PORTS.stop - 1))
         server = self.start("carillond", self.bin / "carillond", "--data", self.data, "--config", self.work / "carillon.toml")
 
@@ -158,6 +158,28 @@ def ice_restart(bench):
     expect(all(end["ice_restarts"] == 1 for end in ends), "no restart")
 
 
+def ice_restart_through_the_relay(bench):
+    ends = bench.call(["--ice", "--relay-only", "--restart-after", 1.5], ["--relay-only"])
+    talked(bench, ends, "opus", 0.85)
+    expect(all(end["ice_restarts"] == 1 for end in ends), "no restart")
+
+
+def only_relay_ports_are_seen(bench):
+    """Policy "always": nobody asked for it, and still neither end learns the other's address."""
+    ends = bench.call(["--ice"])
+    talked(bench, ends, "opus", 0.85)
+    expect(all(end["remote"]["port"] in RELAY_PORTS for end in ends), f"not relayed: {ends}")
+    expect({end["remote"]["port"] for end in ends}.isdisjoint(end["local"]["port"] for end in ends if end["local"]["type"] == "host"),
+           f"an end talks to the other itself: {ends}")
+
+
+def phones_meet_directly(bench):
+    """Policy "never": raw UDP between the phones' own ports."""
+    ends = bench.call(["--raw-udp", "--codec", "pcma"])
+    talked(bench, ends, "PCMA", 0.95)
+    expect({end["remote"]["port"] for end in ends} == {end["local"]["port"] for end in ends}, f"not direct: {ends}")
+
+
 def declined(bench):
     ends = bench.call(["--ice"], ["--reject"])
     expect([end["reason"] for end in ends] == ["decline", "decline"], f"{ends}")
@@ -194,8 +216,13 @@ def another_makers_phone(bench):
     talked(bench, [json.loads((bench.work / "caller.out").read_text())], "opus", 0.85)
 
 
-SCENARIOS = [raw_udp, ice_trickled, ice_inline_to_a_device_that_rings, ice_relay_only, ice_restart, declined,
-             declined_without_ringing_by_message, nobody_there, wrong_password, another_makers_phone]
+SCENARIOS = {  # by the server's relay policy
+    "fallback": [raw_udp, ice_trickled, ice_inline_to_a_device_that_rings, ice_relay_only, ice_restart,
+                 ice_restart_through_the_relay, declined, declined_without_ringing_by_message, nobody_there, wrong_password,
+                 another_makers_phone],
+    "always": [only_relay_ports_are_seen],
+    "never": [phones_meet_directly],
+}
 
 CONFIG = """
 [network]
@@ -209,10 +236,23 @@ stun_port = 0
 [[host]]
 domain = "localhost"
 
+[host.module.calls]
+relay = "{policy}"
+
 [relay]
 port_min = {relay}
 port_max = {relay_last}
 """
+
+
+def works(scenario, bench):
+    try:
+        scenario(bench)
+        print(f"ok      {scenario.__name__}", flush=True)
+        return True
+    except (Failure, subprocess.SubprocessError) as why:
+        print(f"FAILED  {scenario.__name__}: {why}", flush=True)
+        return False
 
 
 def main():
@@ -221,21 +261,17 @@ def main():
     parser.add_argument("--only", action="append", help="name of a scenario; may be repeated")
     arguments = parser.parse_args()
     failed = 0
-    with tempfile.TemporaryDirectory(prefix="carillon-calls-") as folder:
-        bench = Bench(arguments.build.resolve(), pathlib.Path(folder))
-        try:
-            bench.start_server()
-            for scenario in SCENARIOS:
-                if arguments.only and scenario.__name__ not in arguments.only:
-                    continue
-                try:
-                    scenario(bench)
-                    print(f"ok      {scenario.__name__}", flush=True)
-                except (Failure, subprocess.SubprocessError) as why:
-                    failed += 1
-                    print(f"FAILED  {scenario.__name__}: {why}", flush=True)
-        finally:
-            bench.stop()
+    for policy, scenarios in SCENARIOS.items():
+        scenarios = [scenario for scenario in scenarios if not arguments.only or scenario.__name__ in arguments.only]
+        if not scenarios:
+            continue
+        with tempfile.TemporaryDirectory(prefix="carillon-calls-") as folder:
+            bench = Bench(arguments.build.resolve(), pathlib.Path(folder), policy)
+            try:
+                bench.start_server()
+                failed += sum(not works(scenario, bench) for scenario in scenarios)
+            finally:
+                bench.stop()
     return 1 if failed else 0
 
 
