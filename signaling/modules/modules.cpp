@@ -1,0 +1,19 @@
+#include "signaling/modules/modules.h"
+
+#include "signaling/modules/caps/caps.h"
+#include "signaling/modules/disco/disco.h"
+#include "signaling/modules/external_services/external_services.h"
+#include "signaling/modules/offline/offline.h"
+#include "signaling/modules/ping/ping.h"
+#include "signaling/modules/presence/presence.h"
+#include "signaling/modules/roster/roster.h"
+#include "signaling/modules/time/time.h"
+#include "signaling/modules/version/version.h"
+
+namespace carillon::modules {
+
+std::vector<runtime::ModuleDescriptor> builtin() {
+    return {roster(), presence(), offline(), disco(), caps(), ping(), time(), version(), external_services()};
+}
+
+}  // namespace carillon::modules
