@@ -6,6 +6,7 @@
 #include "signaling/calls/module.h"
 #include "signaling/calls/worker_relay.h"
 #include "signaling/daemon/data_folder.h"
+#include "signaling/modules/modules.h"
 #include "signaling/relays/command_lines.h"
 #include "signaling/relays/commands.h"
 #include "signaling/storage/sql_storage.h"
@@ -16,11 +17,20 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{5};  ///< for clients to take their leave at the end
 
-std::vector<runtime::ModuleDescriptor> modules() {
-    std::vector<runtime::ModuleDescriptor> all;
+std::vector<runtime::ModuleDescriptor> all_modules() {
+    auto all = modules::builtin();
     all.push_back(calls::calls_module());
     all.push_back(calls::jingle_nodes_module());
     return all;
+}
+
+/// What XEP-0215 tells of: the binding server of the first relay worker, at the name of the host itself.
+runtime::ExternalServiceList external_services(const config::Settings& settings) {
+    runtime::ExternalServiceList list;
+    if (!settings.relay.enabled || settings.network.stun_port == 0) return list;
+    for (const auto* transport : {"udp", "tcp"})
+        list.services.push_back({"stun", transport, {}, settings.network.stun_port});
+    return list;
 }
 
 runtime::ModuleSelection selection_of(const config::HostSettings& host) {
@@ -93,8 +103,10 @@ Result Daemon::start() {
             return std::make_unique<calls::WorkerRelay>(shards[shard]->io(), sockets, shard, shards.size());
         });
     host_->provide(*switchboard_);
+    external_services_ = external_services(settings_);
+    host_->provide(external_services_);
     running_ = true;
-    if (auto started = host_->start(modules()); !started) return started;
+    if (auto started = host_->start(all_modules()); !started) return started;
     if (auto open = open_listeners(); !open) return open;
     return open_admin();
 }

@@ -15,6 +15,7 @@
 #include "signaling/host/host.h"
 #include "signaling/net/tls_context.h"
 #include "signaling/relays/supervisor.h"
+#include "signaling/runtime/external_service.h"
 #include "signaling/storage/storage.h"
 #include "signaling/stream/stream_server.h"
 
@@ -59,6 +60,7 @@ class Daemon {
     std::unique_ptr<CommandContext> command_context_;
     std::unique_ptr<calls::CallDesk> call_desk_;
     std::unique_ptr<admin::Server> admin_;
+    runtime::ExternalServiceList external_services_;
     bool running_ = false;
 };
 
