@@ -71,6 +71,19 @@ class Relay:
         self.log.close()
 
 
+class Carillon(Relay):
+    def command(self):
+        self.control = self.folder / "relay.sock"
+        return [self.options.bin / "carillon-relay", "--control", self.control, "--bind", "127.0.0.1",
+                "--ports", "20000-32000", "--log-level", "warning"]
+
+    def ready(self):
+        return self.control.exists()
+
+    def target(self):
+        return "carillon", self.control
+
+
 class Floor(Relay):
     program, mode = "relay_floor", []
 
@@ -138,7 +151,7 @@ class Coturn(Relay):
         return "turn", self.port
 
 
-RELAYS = {"rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso,
+RELAYS = {"carillon": Carillon, "rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso,
           "floor-coalesce": FloorCoalesce, "floor-uring": FloorUring}
 
 
@@ -282,7 +295,7 @@ def parse_arguments():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--loads", type=words(LOADS), default=["g711", "video", "max"], metavar="A,B",
                         help=f"among {','.join(LOADS)}")
-    parser.add_argument("--relays", type=words(RELAYS), default=["rtpengine", "coturn", "floor", "floor-gso"], metavar="A,B",
+    parser.add_argument("--relays", type=words(RELAYS), default=["carillon", "rtpengine", "coturn", "floor", "floor-gso"], metavar="A,B",
                         help=f"among {','.join(RELAYS)}")
     parser.add_argument("--relay-core", type=int, default=1)
     parser.add_argument("--load-core", type=int, default=0)
