@@ -85,6 +85,7 @@ void Connection::close(std::string_view condition, std::string_view text) {
     auto last = condition.empty() ? std::string{} : error_text(condition, text);
     if (!condition.empty()) stage_->stream_errors.add();
     output_.push_text(last + std::string{kCloseTag});
+    output_.seal();
     close_sent_ = true;
     const bool stuck = output_.bytes() > stage_->options.send_queue_bytes;
     // Later, because the caller may be walking the sessions or be called by this session itself.

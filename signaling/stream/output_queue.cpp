@@ -9,6 +9,10 @@
 namespace carillon::stream {
 
 void OutputQueue::push(const xml::Element& stanza, bool keep) {
+    if (sealed_) {
+        if (keep) late_.push_back(stanza);
+        return;
+    }
     const auto begin = waiting_.text.size();
     xml::write(waiting_.text, stanza);
     if (keep) waiting_.kept.push_back({begin, waiting_.text.size()});
@@ -49,6 +53,7 @@ std::vector<xml::Element> OutputQueue::undelivered() {
         waiting_.text.erase(piece->begin, piece->end - piece->begin);
     }
     waiting_.kept.clear();
+    for (auto& stanza : std::exchange(late_, {})) rest.push_back(std::move(stanza));
     return rest;
 }
 

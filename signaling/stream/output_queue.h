@@ -17,6 +17,8 @@ class OutputQueue {
     /// Appends a stanza. `keep`: it is to be among undelivered() if the stream dies first.
     void push(const xml::Element& stanza, bool keep);
     void push_text(std::string_view text) { waiting_.text += text; }
+    /// Nothing goes out after what is queued now: later stanzas are only kept for undelivered().
+    void seal() { sealed_ = true; }
 
     std::size_t bytes() const { return waiting_.text.size() + batch_.text.size() - written_; }
     bool empty() const { return bytes() == 0; }
@@ -41,6 +43,8 @@ class OutputQueue {
     Text batch_;
     std::size_t written_ = 0;  // of batch_
     Text waiting_;
+    std::vector<xml::Element> late_;  // kept stanzas pushed after seal()
+    bool sealed_ = false;
 };
 
 }  // namespace carillon::stream

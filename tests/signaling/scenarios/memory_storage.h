@@ -1,5 +1,6 @@
 /// Storage in memory for scenarios: same interface, no disk. Failures can be asked for.
 #pragma once
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -71,7 +72,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
         const std::lock_guard lock{mutex_};
         users_[xmpp::Jid::parse(jid).value()] = std::move(keys);
     }
-    bool fail_loads = false;
+    std::atomic<bool> fail_loads{false};
 
     storage::UserStore& users() override { return *this; }
     storage::RosterStore& rosters() override { return rosters_; }
