@@ -69,6 +69,7 @@ class Connection final : public session::Outlet, public SaslPeer, public std::en
 
     // Output and end, from connection_output.cpp.
     void schedule_flush();
+    void check_backlog(SteadyTime now);
     void flush();
     awaitable<void> write_rest();
     void fail(std::string_view condition, std::string_view text = {});  // stream error, now

@@ -10,16 +10,32 @@ namespace carillon::stream {
 
 namespace asio = boost::asio;
 
+namespace {
+constexpr std::size_t kBurstFactor = 4;
+constexpr std::chrono::seconds kStall{5};
+constexpr std::size_t kChunk = 64 * 1024;  // of a backlog, after which progress is noted; more than a TLS record
+}  // namespace
+
 void Connection::send(const xml::Element& stanza) {
     if (!session_ && phase_ != Phase::session) return;
     const bool keep = stanza.name() == "message";
     output_.push(stanza, keep);
     if (phase_ == Phase::closing || dead_) return;  // what is kept finds another way when the session ends
-    if (output_.bytes() > stage_->options.send_queue_bytes) {
-        stage_->too_slow.add();
-        return close("resource-constraint", "You read too slowly");
-    }
     schedule_flush();
+    if (output_.bytes() > stage_->options.send_queue_bytes) {
+        flush();  // a burst is no sin, if the client takes it
+        check_backlog(stage_->stages.environment.clock->now());
+    }
+}
+
+/// A client that has let its limit fill up must go on taking something; four times the limit is too much in any case.
+void Connection::check_backlog(SteadyTime now) {
+    const auto limit = stage_->options.send_queue_bytes;
+    const auto bytes = output_.bytes();
+    if (bytes <= limit || dead_) return;
+    if (bytes <= kBurstFactor * limit && now - last_output_ < kStall) return;
+    stage_->too_slow.add();
+    close("resource-constraint", "You read too slowly");
 }
 
 /// Once per turn of the loop: whatever handlers of this turn send goes out in one write.
@@ -37,7 +53,7 @@ void Connection::flush() {
         const auto text = output_.batch();
         const auto sent = socket_.try_write(text);
         if (!sent) return lose();
-        last_output_ = stage_->stages.environment.clock->now();
+        if (*sent > 0) last_output_ = stage_->stages.environment.clock->now();
         const bool whole = *sent == text.size();
         output_.written(*sent);
         if (whole) continue;
@@ -50,7 +66,7 @@ void Connection::flush() {
 awaitable<void> Connection::write_rest() {
     // One batch, or what is left of it; batch() stays where it is until written() is called.
     while (!dead_ && !output_.empty()) {
-        const auto text = output_.batch();
+        const auto text = output_.batch().substr(0, kChunk);
         const auto sent = co_await socket_.write_all(text, stage_->options.write_timeout);
         if (!sent) {
             writing_ = false;
@@ -87,7 +103,7 @@ void Connection::close(std::string_view condition, std::string_view text) {
     output_.push_text(last + std::string{kCloseTag});
     output_.seal();
     close_sent_ = true;
-    const bool stuck = output_.bytes() > stage_->options.send_queue_bytes;
+    const bool stuck = output_.bytes() > stage_->options.send_queue_bytes;  // it will not read this either
     // Later, because the caller may be walking the sessions or be called by this session itself.
     stage_->shard.post([self = shared_from_this(), stuck] {
         if (!stuck) self->flush();
@@ -154,6 +170,8 @@ void Connection::lose() {
 void Connection::tick(SteadyTime now) {
     if (phase_ != Phase::session || dead_) return;
     const auto& options = stage_->options;
+    check_backlog(now);
+    if (phase_ != Phase::session) return;
     if (options.keepalive.count() > 0 && now - last_output_ >= options.keepalive && output_.empty()) {
         output_.push_text(" ");  // §4.6.1
         stage_->keepalives.add();

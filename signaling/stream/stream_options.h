@@ -20,7 +20,7 @@ struct StreamOptions {
     std::size_t stanza_bytes = 256 * 1024;
     unsigned xml_depth = 64;
     unsigned xml_attributes = 64;
-    std::size_t send_queue_bytes = 4 * 1024 * 1024;  ///< more waiting for one client ends its session
+    std::size_t send_queue_bytes = 4 * 1024 * 1024;  ///< may wait for a client that takes nothing; bursts may be larger
     unsigned auth_attempts = 5;
     std::uint32_t scram_iterations = 10'000;  ///< what users who do not exist seem to have
     Secret decoy_secret;

@@ -24,13 +24,13 @@ TEST(OutputQueue, WritesWhatWasPushedInOrder) {
     queue.push(message("1"), true);
     queue.push_text(" ");
     const std::string text{queue.batch()};
-    EXPECT_EQ(text, "<message id='1'><body>&lt;&amp;&gt; text</body></message> ");
+    EXPECT_EQ(text, R"(<message id="1"><body>&lt;&amp;&gt; text</body></message> )");
     queue.push(message("2"), true);
     EXPECT_EQ(queue.batch(), text) << "a batch under way does not change";
     queue.written(5);
     EXPECT_EQ(queue.batch(), text.substr(5));
     queue.written(text.size() - 5);
-    EXPECT_NE(queue.batch().find("id='2'"), std::string_view::npos);
+    EXPECT_NE(queue.batch().find(R"(id="2")"), std::string_view::npos);
     queue.written(queue.bytes());
     EXPECT_TRUE(queue.empty());
     EXPECT_TRUE(queue.undelivered().empty());
