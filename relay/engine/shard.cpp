@@ -1,5 +1,7 @@
 #include "relay/engine/shard.h"
 
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -7,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <future>
 #include <system_error>
 
@@ -172,6 +175,7 @@ void Shard::run() {
             next_tick_ = now + kTick;
             tick(now);
         }
+        if (ready > 1) std::this_thread::sleep_for(options_.coalesce);
     }
     streams_.clear();
 }
@@ -213,6 +217,7 @@ void Shard::drain(const Port& port, SteadyTime now) {
 }
 
 void Shard::send(int fd, std::size_t count) {
+    if (count > 1 && send_segments(fd, count)) return;
     auto& batch = *batch_;
     std::size_t sent = 0;
     while (sent < count) {
@@ -225,6 +230,45 @@ void Shard::send(int fd, std::size_t count) {
             ++sent;  // this one cannot go (unreachable, full): the ones behind it are not its hostages
         }
     }
+}
+
+// A video frame comes as packets of one size, the last one shorter: the kernel takes those to one destination as a
+// single message and cuts it late (udp(7), UDP_SEGMENT). False: nothing was sent, go packet by packet.
+bool Shard::send_segments(int fd, std::size_t count) {
+    constexpr std::size_t kMaxMessage = 60'000;  // a UDP datagram's limit, with room for headers
+    auto& batch = *batch_;
+    const auto& first = batch.sending[0].msg_hdr;
+    const auto size = batch.out[0].iov_len;
+    if (!segmentation_ || size == 0 || size * count > kMaxMessage) return false;
+    for (std::size_t i = 1; i < count; ++i) {
+        const auto& other = batch.sending[i].msg_hdr;
+        const bool fits = i + 1 < count ? batch.out[i].iov_len == size : batch.out[i].iov_len - 1 < size;
+        if (!fits || other.msg_namelen != first.msg_namelen ||
+            std::memcmp(other.msg_name, first.msg_name, first.msg_namelen) != 0) {
+            return false;
+        }
+    }
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> control{};
+    msghdr message{};
+    message.msg_name = first.msg_name;
+    message.msg_namelen = first.msg_namelen;
+    message.msg_iov = batch.out.data();
+    message.msg_iovlen = count;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    auto* segment = CMSG_FIRSTHDR(&message);
+    segment->cmsg_level = IPPROTO_UDP;
+    segment->cmsg_type = UDP_SEGMENT;
+    segment->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
+    const auto value = static_cast<std::uint16_t>(size);
+    std::memcpy(CMSG_DATA(segment), &value, sizeof value);
+    if (::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        // EIO: the device cannot checksum segments. EINVAL is about this message alone: larger than the path's MTU.
+        if (errno == EIO || errno == ENOPROTOOPT) segmentation_ = false;
+        return false;
+    }
+    forwarded_.fetch_add(count, std::memory_order_relaxed);
+    return true;
 }
 
 void Shard::answer_bindings(const Port& port, SteadyTime now) {

@@ -19,6 +19,8 @@ namespace carillon::relay {
 struct ShardOptions {
     std::chrono::milliseconds media_timeout{60'000};
     std::chrono::milliseconds report_interval{5'000};
+    /// While several ports have something each time, look again only after so long: more packets share an awakening.
+    std::chrono::microseconds coalesce{300};
     int cpu = -1;  ///< to pin the thread to; -1: leave it to the kernel
 };
 
@@ -53,6 +55,7 @@ class Shard {
     void answer_bindings(const Port& port, SteadyTime now);
     std::size_t receive(int fd);
     void send(int fd, std::size_t count);
+    bool send_segments(int fd, std::size_t count);
     void watch(Port& port);
 
     static constexpr std::size_t kBatch = 32;
@@ -74,6 +77,7 @@ class Shard {
     std::atomic<std::uint64_t> forwarded_{0};
     std::atomic<std::uint64_t> bindings_{0};
     SteadyTime next_tick_{};
+    bool segmentation_ = true;  // until the kernel refuses UDP_SEGMENT
     std::thread thread_;
 };
 
