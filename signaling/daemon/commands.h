@@ -19,7 +19,7 @@ struct CommandContext {
     host::Host& host;
     storage::Storage& storage;
     boost::asio::thread_pool& blocking;                            ///< for what waits on shards
-    std::function<void(boost::json::object& status)> more_status;  ///< adds what others know
+    std::function<void(boost::json::object& status)> more_status;  ///< adds what others know; runs on the pool
 };
 
 void add_user_commands(admin::Registry& registry, CommandContext& context);

@@ -1,5 +1,7 @@
 #include "signaling/daemon/daemon.h"
 
+#include <boost/json.hpp>
+
 #include "config/base/log.h"
 #include "signaling/calls/commands.h"
 #include "signaling/calls/jingle_nodes.h"
@@ -112,7 +114,8 @@ Result Daemon::start() {
 }
 
 Result Daemon::open_admin() {
-    command_context_ = std::make_unique<CommandContext>(*host_, *storage_, blocking_, nullptr);
+    command_context_ = std::make_unique<CommandContext>(*host_, *storage_, blocking_,
+                                                        [this](boost::json::object& status) { add_status(status); });
     add_user_commands(commands_, *command_context_);
     add_session_commands(commands_, *command_context_);
     add_module_commands(commands_, *command_context_);
@@ -134,7 +137,23 @@ Result Daemon::open_listeners() {
             if (auto open = streams_->listen(address, port, direct_tls); !open) return open;
         }
     }
-    return {};
+    web_ = std::make_unique<Web>(io_, *host_, *streams_);
+    return web_->listen(settings_.network, tls_);
+}
+
+void Daemon::add_status(boost::json::object& status) {
+    status["calls"] = call_desk_->running().size();
+    status["relay_workers"] = relays::control_sockets(settings_).size();
+    boost::json::array listeners;
+    const auto& network = settings_.network;
+    for (const auto& address : network.bind) {
+        for (const auto& [name, port] :
+             {std::pair{"c2s", network.c2s_port}, std::pair{"c2s_tls", network.c2s_tls_port},
+              std::pair{"http", network.http_port}, std::pair{"https", network.https_port}}) {
+            if (port != 0) listeners.push_back({{"name", name}, {"address", address}, {"port", port}});
+        }
+    }
+    status["listeners"] = std::move(listeners);
 }
 
 std::string Daemon::welcome() const {
@@ -142,11 +161,14 @@ std::string Daemon::welcome() const {
     const auto& network = settings_.network;
     std::string text = "Carillon serves " + host.domain;
     for (std::size_t i = 1; i < settings_.hosts.size(); ++i) text += ", " + settings_.hosts[i].domain;
-    text += "\n\n  XMPP clients   ";
+    text += "\n";
     for (const auto& address : network.bind) {
-        text += address + " port " + std::to_string(network.c2s_port) + " (STARTTLS), " +
-                std::to_string(network.c2s_tls_port) + " (TLS)\n                 ";
+        text += "\n  XMPP clients   " + address + " port " + std::to_string(network.c2s_port) + " (STARTTLS), " +
+                std::to_string(network.c2s_tls_port) + " (TLS)";
     }
+    text += "\n  Status         http://" +
+            (network.bind.front().contains(':') ? '[' + network.bind.front() + ']' : network.bind.front()) + ':' +
+            std::to_string(network.http_port) + "/";
     text += "\n  Data folder    " + settings_.data.dir;
     text += "\n  Add a user     carillonctl --data " + settings_.data.dir + " user add alice@" + host.domain + "\n";
     if (host.certificate.empty()) {
@@ -165,6 +187,9 @@ Result Daemon::reload(config::Settings settings) {
         result = std::move(step);
     };
     settings_.log = settings.log;
+    for (const auto& next : settings.hosts) {
+        if (!host_->serves(next.domain)) note(std::unexpected{"host " + next.domain + " is new: it needs a restart"});
+    }
     for (auto& host : settings_.hosts) {
         for (const auto& next : settings.hosts) {
             if (next.domain != host.domain) continue;
@@ -180,6 +205,7 @@ Result Daemon::reload(config::Settings settings) {
 void Daemon::stop() {
     if (!std::exchange(running_, false)) return;
     admin_.reset();
+    web_.reset();
     blocking_.join();
     streams_->shutdown("system-shutdown", kPatience);
     host_->stop();

@@ -12,6 +12,7 @@
 #include "signaling/calls/desk.h"
 #include "signaling/calls/switchboard.h"
 #include "signaling/daemon/commands.h"
+#include "signaling/daemon/web.h"
 #include "signaling/host/host.h"
 #include "signaling/net/tls_context.h"
 #include "signaling/relays/supervisor.h"
@@ -42,10 +43,10 @@ class Daemon {
     boost::asio::io_context& io() { return io_; }
 
   private:
-    Result prepare_data_folder();
     Result load_certificates();
     Result open_listeners();
     Result open_admin();
+    void add_status(boost::json::object& status);
 
     config::Settings settings_;
     boost::asio::io_context io_;
@@ -60,6 +61,7 @@ class Daemon {
     std::unique_ptr<CommandContext> command_context_;
     std::unique_ptr<calls::CallDesk> call_desk_;
     std::unique_ptr<admin::Server> admin_;
+    std::unique_ptr<Web> web_;
     runtime::ExternalServiceList external_services_;
     bool running_ = false;
 };

@@ -104,7 +104,13 @@ awaitable<Reply> status(CommandContext& context, std::chrono::steady_clock::time
                         {"users_online", users},
                         {"sessions", sessions.size()},
                         {"modules", modules}};
-    if (context.more_status) context.more_status(result);
+    auto more = [&context] {
+        json::object others;
+        if (context.more_status) context.more_status(others);
+        return others;
+    };
+    auto others = co_await runtime::on_pool(context.blocking, std::move(more));
+    for (auto& member : others) result.insert(member);
     co_return json::value(std::move(result));
 }
 
