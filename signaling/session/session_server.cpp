@@ -215,6 +215,7 @@ void SessionServer::account_changed(const xmpp::Jid& bare, bool removed) {
     if (removed) {
         for (auto* session : account->sessions()) session->close("not-authorized", "The account has been removed");
         account->exists_ = false;
+        account->roster() = {};
     } else if (!account->exists()) {
         account->exists_ = true;  // made just now: an empty roster is right
     }

@@ -1,5 +1,6 @@
 #include "signaling/stream/stream_server.h"
 
+#include <csignal>
 #include <future>
 #include <thread>
 
@@ -12,6 +13,7 @@ StreamServer::StreamServer(host::Host& host, StreamOptions options, net::TlsCont
       options_{std::move(options)},
       tls_{tls},
       limiter_{std::make_shared<net::ConnectionLimiter>(limits.per_address, limits.total)} {
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes with write(): a client that is gone must not end the process
     for (std::size_t i = 0; i < host_.shard_count(); ++i) {
         stages_.push_back(
             std::make_unique<StreamStage>(host_, i, options_, tls_, blocking_,

@@ -1,4 +1,5 @@
-/// Spec: RFC 6121 §2 (roster), §3 (subscriptions), §4 (presence); XEP-0160, XEP-0030 and the small services, end to end.
+/// Spec: RFC 6121 §2 (roster), §3 (subscriptions), §4 (presence); XEP-0160, XEP-0030 and the small services, end to
+/// end.
 #include <gtest/gtest.h>
 
 #include "signaling/modules/modules.h"

@@ -77,4 +77,52 @@ inline runtime::ModuleDescriptor keeper_module() {
             [](ModuleContext& context) { return std::make_unique<KeeperModule>(context); }};
 }
 
+/// Serves the domain "echo.localhost" (messages come back), asks clients on request, and marks what passes.
+class ServiceModule final : public Module {
+  public:
+    explicit ServiceModule(ModuleContext& context) : context_{context} {
+        const auto domain = xmpp::Jid::parse("echo.localhost").value();
+        hooks_ += context.serve_domain(domain, [this](xmpp::Stanza stanza) { served(std::move(stanza)); });
+        // A message with <ask/> is not sent: its addressee is asked an IQ, and the outcome goes back as a message's id.
+        hooks_ +=
+            context.intercept(runtime::Stage::from_local, 0, [this](xmpp::Stanza& stanza) { return sent(stanza); });
+        hooks_ += context.intercept(runtime::Stage::to_local, 0, [](xmpp::Stanza& stanza) {
+            if (stanza.is_message()) stanza.element().add("seen", "urn:example:service");
+            return runtime::Verdict::pass;
+        });
+    }
+
+  private:
+    void served(xmpp::Stanza stanza) {
+        if (!stanza.is_message() || stanza.is_error()) return;
+        const auto from = stanza.from();
+        stanza.set_from(stanza.to());
+        stanza.set_to(from);
+        stanza.element().set("shard", std::to_string(context_.shard()));
+        context_.route(std::move(stanza));
+    }
+
+    runtime::Verdict sent(xmpp::Stanza& stanza) {
+        if (!stanza.is_message() || !stanza.element().child("ask", "urn:example:service"))
+            return runtime::Verdict::pass;
+        auto question = xmpp::Stanza::iq("get", "", context_.host(), stanza.to());
+        question.element().append(xml::Element{"question", "urn:example:service"});
+        context_.ask(std::move(question), std::chrono::milliseconds{300},
+                     [this, asker = stanza.from()](std::optional<xmpp::Stanza> answer) {
+                         auto report = xmpp::Stanza::message(context_.host(), asker);
+                         report.element().set("id", answer ? answer->type() : "nothing");
+                         context_.route(std::move(report));
+                     });
+        return runtime::Verdict::taken;
+    }
+
+    ModuleContext& context_;
+    runtime::Registrations hooks_;
+};
+
+inline runtime::ModuleDescriptor service_module() {
+    return {{.name = "service", .xep = 0, .version = "1", .summary = "Serves a domain and asks"},
+            [](ModuleContext& context) { return std::make_unique<ServiceModule>(context); }};
+}
+
 }  // namespace carillon::scenarios
