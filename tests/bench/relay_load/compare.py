@@ -312,6 +312,7 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))  # so that the relay of the moment ends too
     options.bin = options.bin.resolve()
     cores = sorted(os.sched_getaffinity(0))
     options.relay_core, options.load_core = (core if core in cores else cores[0]
