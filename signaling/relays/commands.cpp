@@ -59,6 +59,10 @@ json::object to_json(const std::string& name, const std::optional<WorkerStatus>&
     out["ports_free"] = status->ports_free;
     out["packets"] = status->packets;
     out["seconds_up"] = status->uptime_s;
+    json::object drops;
+    for (const auto& [why, count] : status->drops)
+        if (count > 0) drops[why] = count;
+    out["drops"] = std::move(drops);
     return out;
 }
 

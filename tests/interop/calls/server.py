@@ -1,0 +1,90 @@
+"""A carillond of its own for a test: loopback, free ports, a folder that goes away."""
+import json
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+DOMAIN = "montague.test"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    def __init__(self, binaries, calls="", users=("romeo", "juliet")):
+        self.bin = pathlib.Path(binaries)
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="carillon-calls-"))
+        self.data = self.work / "data"
+        self.port = free_port()
+        config = self.work / "carillon.toml"
+        config.write_text(f"""
+[network]
+bind = ["127.0.0.1"]
+c2s_port = {self.port}
+c2s_tls_port = 0
+http_port = 0
+https_port = 0
+stun_port = 0
+[[host]]
+domain = "{DOMAIN}"
+[module.calls]
+{calls}
+""")
+        self.log = open(self.work / "log", "w+")
+        self.process = subprocess.Popen([self.bin / "carillond", "--data", self.data, "--config", config],
+                                        stdout=self.log, stderr=subprocess.STDOUT)
+        self.wait_for(lambda: self.answers(), "carillond does not listen")
+        self.wait_for(lambda: any(w["state"] == "up" for w in self.ctl("relay", "list")), "no relay worker")
+        for user in users:
+            self.ctl("user", "add", f"{user}@{DOMAIN}", "--password", f"{user}-secret")
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError(self.log_text())
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return (self.data / "carillond.sock").exists()
+        except OSError:
+            return False
+
+    def wait_for(self, reached, what, seconds=15):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if reached():
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{what}\n{self.log_text()}")
+
+    def ctl(self, *arguments):
+        done = subprocess.run([self.bin / "carillonctl", "--data", self.data, *arguments, "--json"], capture_output=True,
+                              text=True, timeout=30)
+        if done.returncode:
+            raise AssertionError(f"carillonctl {' '.join(arguments)}: {done.stderr or done.stdout}")
+        return json.loads(done.stdout)
+
+    def calls(self):
+        return self.ctl("call", "list")
+
+    def worker_pid(self):
+        text = self.log_text()
+        return int([line for line in text.splitlines() if "relay worker started" in line][-1].split("pid=")[1])
+
+    def log_text(self):
+        return (self.work / "log").read_text()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(15)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+            self.log.close()
+        shutil.rmtree(self.work, ignore_errors=True)
