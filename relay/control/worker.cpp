@@ -166,11 +166,15 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
             }
             // A repeated request: what it signals is taken again, the ports are the same.
             const auto key = Shard::key(name, setup.stream);
-            shards_[known->second.shard]->update(key, 0, setup.a);
-            shards_[known->second.shard]->update(key, 1, setup.b);
             proto::Reply reply;
             api::to_proto(stream->second.told, *reply.mutable_ports());
-            return respond(std::move(reply));
+            shards_[known->second.shard]->update(key, 0, setup.a, [] {});
+            return shards_[known->second.shard]->update(
+                key, 1, setup.b, [this, alive = std::weak_ptr{alive_}, respond = std::move(respond), reply] {
+                    boost::asio::post(io_, [alive, respond, reply] {
+                        if (alive.lock()) respond(reply);
+                    });
+                });
         }
         if (known->second.streams.size() >= options_.max_streams_per_session) {
             return respond(refuse(proto::REFUSAL_LIMIT, "the session has as many streams as it may have"));
@@ -213,9 +217,14 @@ void Worker::update_leg(const proto::UpdateLeg& request, Respond respond) {
         return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));
     }
     const std::size_t leg = request.leg() == proto::LEG_B ? 1 : 0;
+    // Answered only when it holds: the endpoints are told of one another next, and their first packets count.
     shards_[session->second.shard]->update(Shard::key(request.session(), request.stream()), leg,
-                                           api::from_proto(request.setup()));
-    respond({});
+                                           api::from_proto(request.setup()),
+                                           [this, alive = std::weak_ptr{alive_}, respond = std::move(respond)] {
+                                               boost::asio::post(io_, [alive, respond] {
+                                                   if (alive.lock()) respond({});
+                                               });
+                                           });
 }
 
 namespace {

@@ -102,12 +102,13 @@ void Shard::add(std::unique_ptr<Stream> stream) {
     });
 }
 
-void Shard::update(std::string key, std::size_t leg, api::LegSetup setup) {
-    post([this, key = std::move(key), leg, setup = std::move(setup)] {
-        const auto found = streams_.find(key);
-        if (found == streams_.end()) return;
-        found->second->update(leg, setup, std::chrono::steady_clock::now());
-        found->second->told_silent = {};
+void Shard::update(std::string key, std::size_t leg, api::LegSetup setup, std::function<void()> done) {
+    post([this, key = std::move(key), leg, setup = std::move(setup), done = std::move(done)] {
+        if (const auto found = streams_.find(key); found != streams_.end()) {
+            found->second->update(leg, setup, std::chrono::steady_clock::now());
+            found->second->told_silent = {};
+        }
+        done();
     });
 }
 

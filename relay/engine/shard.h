@@ -36,7 +36,8 @@ class Shard {
 
     void add(std::unique_ptr<Stream> stream);
     /// `done` runs on the shard's thread, as all below.
-    void update(std::string key, std::size_t leg, api::LegSetup setup);
+    /// `done`, on the shard's thread, once it holds for the packets to come.
+    void update(std::string key, std::size_t leg, api::LegSetup setup, std::function<void()> done);
     void remove(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done);
     void count(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done);
     /// Answers binding requests on these sockets as well.
