@@ -23,7 +23,8 @@ class Client(slixmpp.ClientXMPP):
         self.get_ssl_context = lambda: self.ssl_context  # the test's certificate is self-signed
         self.add_event_handler("session_start", lambda _: self.ready.done() or self.ready.set_result(True))
         self.register_handler(Callback("jingle", MatchXPath(f"{{jabber:client}}iq/{{{JINGLE}}}jingle"), self._jingle))
-        self.add_event_handler("message", lambda message: self.messages.put_nowait(message.xml))
+        self.register_handler(Callback("any message", MatchXPath("{jabber:client}message"),
+                                       lambda message: self.messages.put_nowait(message.xml)))
 
     async def online(self):
         self.connect(("127.0.0.1", self.home.port), disable_starttls=False)
