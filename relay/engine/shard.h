@@ -53,6 +53,7 @@ class Shard {
     void run_commands();
     void tick(SteadyTime now);
     void drain(const Port& port, SteadyTime now);
+    void pass_due(Stream& stream, SteadyTime now);
     void answer_bindings(const Port& port, SteadyTime now);
     std::size_t receive(int fd);
     void send(int fd, std::size_t count);

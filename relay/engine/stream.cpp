@@ -27,6 +27,7 @@ std::chrono::nanoseconds since(SteadyTime then, SteadyTime now) { return now - t
 Stream::Stream(std::string session, const api::StreamSetup& setup, Ports ports, SteadyTime now)
     : session_{std::move(session)}, id_{setup.stream}, mode_{setup.mode} {
     opened_ = reported = now;
+    if (mode_ == api::Mode::ice) held_ = std::make_unique<HeldChecks>();
     if (setup.expire.count() > 0) expires_ = now + setup.expire;
     for (std::size_t leg = 0; leg < 2; ++leg) {
         for (auto& bound : ports[leg]) {
@@ -60,6 +61,7 @@ void Stream::update(std::size_t leg, const api::LegSetup& setup, SteadyTime now)
     auto& target = legs_[leg];
     target.ice = credentials_of(setup);
     target.signalled = now;
+    due_ = held_ != nullptr;
     for (const auto& remote : setup.remotes) {
         const std::size_t index = remote.component - 1;
         const auto address = Address::parse(remote.ip, remote.port);
@@ -106,10 +108,20 @@ Drop Stream::pass_ice(Leg& near, Leg& far, std::size_t component, Bytes datagram
     if (!message || !message->is_binding()) return Drop::bad_check;
     switch (message->message_class()) {
         case stun::Class::request: {
+            const auto hold = [&] {
+                held_->keep(static_cast<std::size_t>(&near - legs_.data()), component, from.socket, datagram,
+                            from.address);
+            };
+            const bool first = learner.in_use().empty();
             const Drop verdict = learner.on_check(*message, from, near.ice, far.ice, now);
-            if (verdict != Drop::none) return verdict;
+            if (verdict != Drop::none) {
+                if (near.ice.empty() || far.ice.empty()) hold();  // nobody could have proved anything yet
+                return verdict;
+            }
+            if (first) due_ = true;
             learner.remember(message->transaction_id(), from);
             to = beyond.in_use();
+            if (to.empty()) hold();
             return Drop::none;
         }
         case stun::Class::indication:
@@ -135,6 +147,13 @@ Drop Stream::pass_plain(Leg& near, Leg& far, std::size_t component, Bytes datagr
     if (const Drop verdict = learner.on_media(datagram, from); verdict != Drop::none) return verdict;
     to = std::get<PlainLearner>(far.components[component].learner).target();
     return Drop::none;
+}
+
+const Port* Stream::port_of(std::size_t leg, std::size_t component, std::size_t socket) const {
+    const auto found = std::ranges::find_if(ports_, [&](const Port& port) {
+        return port.leg == leg && port.component == component && port.socket == socket;
+    });
+    return &*found;  // held checks name ports of this stream only
 }
 
 std::chrono::nanoseconds Stream::silence(std::size_t leg, SteadyTime now) const {

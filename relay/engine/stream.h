@@ -3,11 +3,13 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "relay/api/client.h"
+#include "relay/engine/held_checks.h"
 #include "relay/engine/leg_statistics.h"
 #include "relay/learning/ice_learner.h"
 #include "relay/learning/plain_learner.h"
@@ -43,6 +45,22 @@ class Stream {
 
     /// The packet path: no lock, no allocation, no log, no exception.
     Decision on_datagram(const Port& port, Bytes datagram, const Address& from, SteadyTime now) noexcept;
+    /// Whether something has changed since, so that checks which came too early may pass now.
+    bool has_due() const { return due_; }
+    /// Gives each held check another chance: `send(decision, check)` for those that pass now.
+    template <class Send>
+    void pass_due(SteadyTime now, Send send) {
+        due_ = false;
+        for (auto& port : ports_) {
+            if (port.socket != 0) continue;  // one slot for all sockets of a component
+            const auto held = held_->take(port.leg, port.component);
+            if (!held) continue;
+            const Bytes check{held->data.data(), held->size};
+            const auto* from = port_of(port.leg, port.component, held->socket);
+            const auto decision = on_datagram(*from, check, held->from, now);
+            if (decision.drop == Drop::none) send(decision, check);
+        }
+    }
     /// Replaces what signaling said of a leg; what was learned stays.
     void update(std::size_t leg, const api::LegSetup& setup, SteadyTime now);
 
@@ -78,6 +96,7 @@ class Stream {
     /// Checks the source and finds where the datagram goes; `to` stays empty when the far side is not known.
     Drop pass_ice(Leg& near, Leg& far, std::size_t component, Bytes datagram, const Path& from, Path& to,
                   SteadyTime now);
+    const Port* port_of(std::size_t leg, std::size_t component, std::size_t socket) const;
     Drop pass_plain(Leg& near, Leg& far, std::size_t component, Bytes datagram, const Path& from, Path& to);
 
     std::string session_;
@@ -85,6 +104,8 @@ class Stream {
     api::Mode mode_;
     std::array<Leg, 2> legs_;
     std::vector<Port> ports_;
+    std::unique_ptr<HeldChecks> held_;  // ice only
+    bool due_ = false;
     SteadyTime opened_;
     SteadyTime expires_{};
 };

@@ -172,10 +172,9 @@ TEST_F(WorkerTest, IceChecksAndMediaPassUnopenedBothWays) {
     const auto [passed, from] = caller_.receive();
     EXPECT_EQ(passed, as_text(from_callee)) << "unchanged";
     EXPECT_EQ(from, a);
+    EXPECT_EQ(callee_.receive().first, as_text(from_caller)) << "held until there was somewhere to send it";
     caller_.send(answer(2), a);
     EXPECT_EQ(callee_.receive().first, as_text(answer(2)));
-    caller_.send(from_caller, a);
-    EXPECT_EQ(callee_.receive().first, as_text(from_caller));
     callee_.send(answer(1), b);
     EXPECT_EQ(caller_.receive().first, as_text(answer(1)));
 
@@ -203,6 +202,7 @@ TEST_F(WorkerTest, AStrangerGetsNothingAndChangesNothing) {
     caller_.send(check("callee:caller", kCalleePassword, 1), a);
     callee_.send(check("caller:callee", kCallerPassword, 2), ports->b.front().port);
     caller_.receive();
+    callee_.receive();
 
     stranger_.send(check("callee:caller", "a-guessed-password-22+", 3), a);
     stranger_.send(answer(2), a);
@@ -232,6 +232,7 @@ TEST_F(WorkerTest, APhoneThatMovesIsFollowedByItsNextCheck) {
     caller_.send(check("callee:caller", kCalleePassword, 1), a);
     callee_.send(check("caller:callee", kCallerPassword, 2), b);
     caller_.receive();
+    callee_.receive();
     const Endpoint moved;
     moved.send(rtp(1), a);
     EXPECT_TRUE(callee_.receives_nothing());
@@ -248,11 +249,26 @@ TEST_F(WorkerTest, CredentialsThatComeLaterOpenTheWay) {
     setup.b = {};  // the callee has not answered yet
     const auto ports = open("call", setup);
     caller_.send(check("callee:caller", kCalleePassword, 1), ports->a.front().port);
-    EXPECT_TRUE(caller_.receives_nothing());
-    EXPECT_TRUE(ask<bool>([&](auto done) { client_->update_leg("call", "audio", api::Leg::b, ice_setup().b, done); }));
-    caller_.send(check("callee:caller", kCalleePassword, 1), ports->a.front().port);
     callee_.send(check("caller:callee", kCallerPassword, 2), ports->b.front().port);
-    EXPECT_FALSE(caller_.receive().first.empty());
+    EXPECT_TRUE(caller_.receives_nothing());
+    EXPECT_EQ(count("call").a.learned, "");
+    EXPECT_TRUE(ask<bool>([&](auto done) { client_->update_leg("call", "audio", api::Leg::b, ice_setup().b, done); }));
+    EXPECT_EQ(caller_.receive().first, as_text(check("caller:callee", kCallerPassword, 2)))
+        << "no need to send it again";
+    EXPECT_EQ(callee_.receive().first, as_text(check("callee:caller", kCalleePassword, 1)));
+}
+
+TEST_F(WorkerTest, AHeldCheckOfAStrangerStaysOutside) {
+    start();
+    auto setup = ice_setup();
+    setup.b = {};
+    const auto ports = open("call", setup);
+    stranger_.send(check("callee:caller", "a-guessed-password-22+", 1), ports->a.front().port);
+    EXPECT_TRUE(ask<bool>([&](auto done) { client_->update_leg("call", "audio", api::Leg::b, ice_setup().b, done); }));
+    callee_.send(check("caller:callee", kCallerPassword, 2), ports->b.front().port);
+    EXPECT_TRUE(callee_.receives_nothing());
+    EXPECT_TRUE(stranger_.receives_nothing());
+    EXPECT_EQ(count("call").a.learned, "");
 }
 
 TEST_F(WorkerTest, PlainRtpPassesBetweenSignalledAddressesWithItsRtcp) {
