@@ -104,7 +104,10 @@ void Router::dispatch(Stanza stanza, std::function<void()> done) {
     if (to.node().empty()) return to_host(*host, std::move(stanza), std::move(done));
     if (owner != shard_.index()) return send_to_owner();
     const auto bare = to.bare();  // before the stanza is moved from: arguments have no order
-    sessions_.submit(*host, bare, std::move(stanza), std::move(done));
+    // Only what is for the sender's own account holds the sender up: a busy addressee must not.
+    if (stanza.from().same_bare(bare)) return sessions_.submit(*host, bare, std::move(stanza), std::move(done));
+    sessions_.submit(*host, bare, std::move(stanza));
+    finish();
 }
 
 /// An answer to a question of the server's goes to the shard that asked; answers to users' questions go on as usual.

@@ -11,8 +11,10 @@ namespace carillon::stream {
 namespace asio = boost::asio;
 
 namespace {
-constexpr std::size_t kBurstFactor = 4;
-constexpr std::chrono::seconds kStall{5};
+constexpr std::size_t kBurst = 4;   // times the limit
+constexpr std::size_t kFlood = 16;  // times the limit: too much in any case
+constexpr SteadyTime::duration kStall = std::chrono::seconds{5};
+constexpr SteadyTime::duration kShortStall = std::chrono::milliseconds{250};
 constexpr std::size_t kChunk = 64 * 1024;  // of a backlog, after which progress is noted; more than a TLS record
 }  // namespace
 
@@ -28,12 +30,16 @@ void Connection::send(const xml::Element& stanza) {
     }
 }
 
-/// A client that has let its limit fill up must go on taking something; four times the limit is too much in any case.
+/// A client that has let its limit fill up must go on taking something; the more waits, the sooner. Kept messages come
+/// in one burst, which alone is no reason.
 void Connection::check_backlog(SteadyTime now) {
     const auto limit = stage_->options.send_queue_bytes;
     const auto bytes = output_.bytes();
     if (bytes <= limit || dead_) return;
-    if (bytes <= kBurstFactor * limit && now - last_output_ < kStall) return;
+    const auto patience = bytes <= kBurst * limit   ? kStall
+                          : bytes <= kFlood * limit ? kShortStall
+                                                    : SteadyTime::duration{};
+    if (now - last_output_ < patience) return;
     stage_->too_slow.add();
     close("resource-constraint", "You read too slowly");
 }

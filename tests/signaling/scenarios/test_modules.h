@@ -61,7 +61,7 @@ class KeeperModule final : public Module {
   private:
     runtime::awaitable<bool> keep(const xmpp::Stanza& message) {
         if (message.type() == "headline") co_return false;
-        boost::asio::steady_timer pause{co_await boost::asio::this_coro::executor, std::chrono::milliseconds{10}};
+        boost::asio::steady_timer pause{co_await boost::asio::this_coro::executor, std::chrono::milliseconds{1}};
         co_await pause.async_wait(boost::asio::use_awaitable);
         kept_[message.to().bare()].push_back(message);
         co_return true;
