@@ -67,7 +67,7 @@ std::string to_text(const Problems& problems, const std::string& name) {
         out += ": ";
         if (!problem.key.empty()) out += problem.key + ": ";
         out += problem.what + '.';
-        if (!problem.remedy.empty()) out += ' ' + problem.remedy + '.';
+        if (!problem.remedy.empty()) out += ' ' + problem.remedy + (problem.remedy.ends_with('?') ? "" : ".");
         out += '\n';
     }
     return out;
