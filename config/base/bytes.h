@@ -67,7 +67,8 @@ class ByteWriter {
 
   private:
     void put(std::uint64_t value, int width) {
-        for (int shift = (width - 1) * 8; shift >= 0; shift -= 8) out_.push_back(static_cast<std::byte>(value >> shift));
+        for (int shift = (width - 1) * 8; shift >= 0; shift -= 8)
+            out_.push_back(static_cast<std::byte>(value >> shift));
     }
     std::vector<std::byte> out_;
 };
@@ -75,9 +76,7 @@ class ByteWriter {
 inline std::uint16_t load_u16(const std::byte* at) {
     return static_cast<std::uint16_t>((std::to_integer<unsigned>(at[0]) << 8) | std::to_integer<unsigned>(at[1]));
 }
-inline std::uint32_t load_u32(const std::byte* at) {
-    return (std::uint32_t{load_u16(at)} << 16) | load_u16(at + 2);
-}
+inline std::uint32_t load_u32(const std::byte* at) { return (std::uint32_t{load_u16(at)} << 16) | load_u16(at + 2); }
 inline void store_u16(std::byte* at, std::uint16_t value) {
     at[0] = static_cast<std::byte>(value >> 8);
     at[1] = static_cast<std::byte>(value);

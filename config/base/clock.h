@@ -10,8 +10,8 @@ using WallTime = std::chrono::system_clock::time_point;
 class Clock {
   public:
     virtual ~Clock() = default;
-    virtual SteadyTime now() const = 0;   ///< monotonic: time-outs, rates
-    virtual WallTime wall() const = 0;    ///< UTC: stamps that people and other hosts see
+    virtual SteadyTime now() const = 0;  ///< monotonic: time-outs, rates
+    virtual WallTime wall() const = 0;   ///< UTC: stamps that people and other hosts see
 };
 
 class SystemClock final : public Clock {
@@ -28,7 +28,9 @@ class SystemClock final : public Clock {
 class ManualClock final : public Clock {
   public:
     SteadyTime now() const override { return SteadyTime{} + offset_; }
-    WallTime wall() const override { return WallTime{std::chrono::hours{24 * 365 * 50}} + std::chrono::duration_cast<WallTime::duration>(offset_); }
+    WallTime wall() const override {
+        return WallTime{std::chrono::hours{24 * 365 * 50}} + std::chrono::duration_cast<WallTime::duration>(offset_);
+    }
     void advance(std::chrono::nanoseconds by) { offset_ += by; }
 
   private:

@@ -22,15 +22,24 @@ using Parsed = std::expected<T, Errc>;
 
 constexpr std::string_view to_string(Errc code) {
     switch (code) {
-        case Errc::truncated: return "truncated";
-        case Errc::trailing_bytes: return "trailing bytes";
-        case Errc::bad_magic: return "bad magic";
-        case Errc::bad_version: return "bad version";
-        case Errc::bad_length: return "bad length";
-        case Errc::bad_value: return "bad value";
-        case Errc::too_large: return "too large";
-        case Errc::unsupported: return "unsupported";
-        case Errc::bad_integrity: return "bad integrity";
+        case Errc::truncated:
+            return "truncated";
+        case Errc::trailing_bytes:
+            return "trailing bytes";
+        case Errc::bad_magic:
+            return "bad magic";
+        case Errc::bad_version:
+            return "bad version";
+        case Errc::bad_length:
+            return "bad length";
+        case Errc::bad_value:
+            return "bad value";
+        case Errc::too_large:
+            return "too large";
+        case Errc::unsupported:
+            return "unsupported";
+        case Errc::bad_integrity:
+            return "bad integrity";
     }
     return "unknown";
 }

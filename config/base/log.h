@@ -28,10 +28,14 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
 inline void debug(std::string_view message, std::initializer_list<Field> fields = {}) {
     if (enabled(Level::debug)) write(Level::debug, message, fields);
 }
-inline void info(std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::info, message, fields); }
+inline void info(std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::info, message, fields);
+}
 inline void warning(std::string_view message, std::initializer_list<Field> fields = {}) {
     write(Level::warning, message, fields);
 }
-inline void error(std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::error, message, fields); }
+inline void error(std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::error, message, fields);
+}
 
 }  // namespace carillon::log

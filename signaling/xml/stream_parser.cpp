@@ -10,7 +10,7 @@
 namespace carillon::xml {
 namespace {
 
-constexpr char kSeparator = '\n';  // cannot occur in a namespace name: attribute values are normalised
+constexpr char kSeparator = '\n';             // cannot occur in a namespace name: attribute values are normalised
 constexpr std::size_t kMaxToken = 32 * 1024;  // one tag with its attributes; each new byte scans it again
 constexpr std::string_view kXmlNs = "http://www.w3.org/XML/1998/namespace";
 

@@ -6,7 +6,8 @@ namespace carillon {
 namespace {
 
 TEST(ByteReader, ReadsBigEndianAndStopsAtTheEnd) {
-    constexpr std::array<std::byte, 5> raw{std::byte{0x01}, std::byte{0x02}, std::byte{0x03}, std::byte{0x04}, std::byte{0xff}};
+    constexpr std::array<std::byte, 5> raw{std::byte{0x01}, std::byte{0x02}, std::byte{0x03}, std::byte{0x04},
+                                           std::byte{0xff}};
     ByteReader in{raw};
     EXPECT_EQ(in.u32(), 0x01020304u);
     EXPECT_EQ(in.u16(), std::nullopt);
