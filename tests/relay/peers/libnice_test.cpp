@@ -20,13 +20,13 @@ namespace asio = boost::asio;
 /// One ICE endpoint on loopback. Threading: who iterates the context.
 class Agent {
   public:
-    Agent(GMainContext* context, bool controlling) {
+    Agent(GMainContext* context, bool controlling, const char* ip = "127.0.0.1") {
         agent_ = nice_agent_new_full(context, NICE_COMPATIBILITY_RFC5245, NICE_AGENT_OPTION_NONE);
         g_object_set(agent_, "controlling-mode", static_cast<gboolean>(controlling), "upnp", FALSE, "ice-tcp", FALSE,
                      nullptr);
         NiceAddress loopback;
         nice_address_init(&loopback);
-        nice_address_set_from_string(&loopback, "127.0.0.1");
+        nice_address_set_from_string(&loopback, ip);
         nice_agent_add_local_address(agent_, &loopback);
         stream_ = nice_agent_add_stream(agent_, 1);
         nice_agent_attach_recv(agent_, stream_, 1, context, &Agent::on_receive, this);
@@ -90,6 +90,7 @@ class LibniceTest : public testing::Test {
   protected:
     LibniceTest() {
         WorkerOptions options;
+        options.ports.bind = {"127.0.0.1", "::1"};
         options.ports.first = static_cast<std::uint16_t>(29'000 + ::getpid() % 9 * 100);
         options.ports.last = static_cast<std::uint16_t>(options.ports.first + 99);
         socket_ = std::filesystem::temp_directory_path() / ("carillon-libnice-" + std::to_string(::getpid()) + ".sock");
@@ -143,7 +144,7 @@ class LibniceTest : public testing::Test {
         ASSERT_TRUE(*answer) << answer->error().reason;
         ports_ = **answer;
         caller_->meet(callee_->credentials(), ports_.a.front());
-        callee_->meet(caller_->credentials(), ports_.b.front());
+        callee_->meet(caller_->credentials(), callee_v6_ ? ports_.b.back() : ports_.b.front());
     }
     bool both_ready() {
         return until([&] { return caller_->ready() && callee_->ready(); });
@@ -176,6 +177,7 @@ class LibniceTest : public testing::Test {
     std::unique_ptr<Agent> caller_;
     std::unique_ptr<Agent> callee_;
     api::Ports ports_;
+    bool callee_v6_ = false;
 };
 
 TEST_F(LibniceTest, AgentsWithNothingButTheRelayCandidateConnect) {
@@ -184,6 +186,17 @@ TEST_F(LibniceTest, AgentsWithNothingButTheRelayCandidateConnect) {
     EXPECT_EQ(caller_->remote_port(), ports_.a.front().port);
     EXPECT_EQ(callee_->remote_port(), ports_.b.front().port);
     expect_data_both_ways("hello");
+}
+
+TEST_F(LibniceTest, AnIpv4AndAnIpv6AgentMeet) {
+    callee_ = std::make_unique<Agent>(context_, false, "::1");
+    callee_v6_ = true;
+    connect();
+    ASSERT_EQ(ports_.a.front().ip, "127.0.0.1");
+    ASSERT_EQ(ports_.b.back().ip, "::1");
+    ASSERT_TRUE(both_ready());
+    EXPECT_EQ(callee_->remote_port(), ports_.b.back().port);
+    expect_data_both_ways("over two families");
 }
 
 TEST_F(LibniceTest, AnIceRestartGoesThroughTheSamePorts) {
