@@ -18,7 +18,7 @@ def free_port():
 
 
 class Server:
-    def __init__(self, binaries, calls="", users=("romeo", "juliet")):
+    def __init__(self, binaries, calls="", users=("romeo", "juliet"), more=""):
         self.bin = pathlib.Path(binaries)
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="carillon-calls-"))
         self.data = self.work / "data"
@@ -36,6 +36,7 @@ stun_port = 0
 domain = "{DOMAIN}"
 [module.calls]
 {calls}
+{more}
 """)
         self.log = open(self.work / "log", "w+")
         self.process = subprocess.Popen([self.bin / "carillond", "--data", self.data, "--config", config],
