@@ -266,7 +266,7 @@ void WorkerRelay::check_silence(const std::string& call, const std::string& stre
             // The leg told of has just reached the worker's time-out; the other has too when it is silent as long.
             const auto told = leg == api::Leg::a ? counters->a.silent_ms : counters->b.silent_ms;
             const auto theirs = leg == api::Leg::a ? counters->b.silent_ms : counters->a.silent_ms;
-            if (theirs + kSlackMs < told) return;
+            if (theirs + std::min(kSlackMs, told / 2) < told) return;
             const auto tell = watch->second;
             tell(stream, RelayEvent::silent);
         });
