@@ -18,9 +18,9 @@ void prepare_sqlite(soci::session& session) {
 }  // namespace
 
 Database::Database(const std::string& backend, const std::string& parameters, std::size_t connections)
-    : pool_{connections} {
+    : readers_{connections} {
     try {
-        for (std::size_t i = 0; i < connections; ++i) {
+        for (std::size_t i = 0; i <= connections; ++i) {
             sessions_.push_back(std::make_unique<soci::session>(backend, parameters));
             if (backend == "sqlite3") prepare_sqlite(*sessions_.back());
         }
@@ -30,7 +30,10 @@ Database::Database(const std::string& backend, const std::string& parameters, st
     }
 }
 
-Database::~Database() { pool_.join(); }
+Database::~Database() {
+    writer_.join();
+    readers_.join();
+}
 
 soci::session& Database::session_of_this_thread() {
     // A pool thread belongs to one Database for its whole life, so the index it draws first stays its own.
@@ -38,12 +41,10 @@ soci::session& Database::session_of_this_thread() {
     return *sessions_[index];
 }
 
-std::string Database::in_transaction(Access access, const std::function<void(soci::session&)>& work) {
+std::string Database::in_transaction(const std::function<void(soci::session&)>& work) {
     constexpr int kTries = 5;
     for (int attempt = 1;; ++attempt) {
         try {
-            std::unique_lock lock{writer_, std::defer_lock};
-            if (access == Access::write) lock.lock();
             auto& session = session_of_this_thread();
             soci::transaction transaction{session};
             work(session);
@@ -53,7 +54,8 @@ std::string Database::in_transaction(Access access, const std::function<void(soc
             // Another process (a backup, say) held the lock past the busy time-out: nothing was done, so do it again.
             const std::string reason = error.what();
             if (attempt < kTries && reason.contains("locked")) continue;
-            log::error("database failed", {{"reason", reason}});
+            // What follows " with " are the values: users' data, not for the log.
+            log::error("database failed", {{"reason", reason.substr(0, reason.find(" with :"))}});
             return reason.empty() ? "unknown database failure" : reason;
         }
     }

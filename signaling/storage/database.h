@@ -7,7 +7,6 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <type_traits>
@@ -31,8 +30,8 @@ class Database {
     Database(const std::string& backend, const std::string& parameters, std::size_t connections);
     ~Database();
 
-    /// Runs `work(session)`, one writer at a time, inside a transaction and resumes the caller on its own executor.
-    /// Throws StorageError when the database fails or too much work waits.
+    /// Runs `work(session)`, one writer at a time and in the order of the calls, inside a transaction and resumes the
+    /// caller on its own executor. Throws StorageError when the database fails or too much work waits.
     template <class Work>
     awaitable<std::invoke_result_t<Work&, soci::session&>> write(Work work) {
         return run(Access::write, std::move(work));
@@ -61,9 +60,9 @@ class Database {
         auto state = std::make_shared<State>();
         // A variable, not a temporary: g++ 12 destroys closures that are temporaries of a co_await expression twice.
         auto initiate = [this, access, state, work = std::move(work)](auto handler) mutable {
-            boost::asio::post(pool_,
-                              [this, access, state, work = std::move(work), handler = std::move(handler)]() mutable {
-                                  state->failure = in_transaction(access, [&](soci::session& session) {
+            boost::asio::post(access == Access::write ? writer_ : readers_,
+                              [this, state, work = std::move(work), handler = std::move(handler)]() mutable {
+                                  state->failure = in_transaction([&](soci::session& session) {
                                       if constexpr (std::is_void_v<Result>) {
                                           work(session);
                                           state->value.emplace();
@@ -83,16 +82,17 @@ class Database {
     }
 
     /// Empty on success, else why it failed; a lock held too long is tried again.
-    std::string in_transaction(Access access, const std::function<void(soci::session&)>& work);
+    std::string in_transaction(const std::function<void(soci::session&)>& work);
     soci::session& session_of_this_thread();
     void migrate();
 
     static constexpr std::size_t kMaxPending = 20'000;
     std::atomic<std::size_t> pending_{0};
     std::atomic<std::size_t> next_session_{0};
-    std::mutex writer_;  // SQLite has one writer; waiting here is fairer and surer than its busy time-out
     std::vector<std::unique_ptr<soci::session>> sessions_;
-    boost::asio::thread_pool pool_;
+    boost::asio::thread_pool readers_;
+    // One thread: SQLite has one writer, and writes keep the order they were asked in.
+    boost::asio::thread_pool writer_{1};
 };
 
 }  // namespace carillon::storage
