@@ -15,6 +15,12 @@ void prepare_sqlite(soci::session& session) {
     session << "PRAGMA busy_timeout = 5000";
 }
 
+/// SOCI's what() repeats the values that were bound: SCRAM keys and messages, which belong in no log or error.
+std::string reason_of(const std::exception& error) {
+    const auto* database = dynamic_cast<const soci::soci_error*>(&error);
+    return database ? database->get_error_message() : error.what();
+}
+
 }  // namespace
 
 Database::Database(const std::string& backend, const std::string& parameters, std::size_t connections)
@@ -52,10 +58,9 @@ std::string Database::in_transaction(const std::function<void(soci::session&)>& 
             return {};
         } catch (const std::exception& error) {
             // Another process (a backup, say) held the lock past the busy time-out: nothing was done, so do it again.
-            const std::string reason = error.what();
+            const std::string reason = reason_of(error);
             if (attempt < kTries && reason.contains("locked")) continue;
-            // What follows " with " are the values: users' data, not for the log.
-            log::error("database failed", {{"reason", reason.substr(0, reason.find(" with :"))}});
+            log::error("database failed", {{"reason", reason}});
             return reason.empty() ? "unknown database failure" : reason;
         }
     }

@@ -193,6 +193,38 @@ TEST_F(SqlStorageTest, ManyWritersAtOnceLoseNothing) {
     EXPECT_EQ(run(storage_->offline().load(user)).size(), 200u);
 }
 
+TEST_F(SqlStorageTest, WritesHappenInTheOrderTheyWereAskedFor) {
+    const auto user = jid("a@example.org");
+    create(user);
+    asio::io_context io;
+    int failed = 0;
+    const auto ended = [&](std::exception_ptr thrown) { failed += thrown != nullptr; };
+    for (std::uint64_t i = 1; i <= 300; ++i) {
+        const auto contact = jid("c" + std::to_string(i / 3) + "@example.org");
+        auto write = i % 3 == 2 ? storage_->rosters().remove(user, contact, i)
+                                : storage_->rosters().put(user, {.jid = contact, .from = i % 3 == 1, .version = i}, i);
+        asio::co_spawn(io, std::move(write), ended);
+    }
+    io.run();
+    EXPECT_EQ(failed, 0);
+    const auto roster = run(storage_->rosters().load(user));
+    EXPECT_EQ(roster.version, 300u);
+    ASSERT_EQ(roster.items.size(), 1u) << "each put before a remove, and none after it";
+    EXPECT_EQ(roster.items.begin()->first, jid("c100@example.org"));
+}
+
+TEST_F(SqlStorageTest, AFailureTellsNoneOfTheValuesThatWereBound) {
+    const session::RosterItem item{.jid = jid("private@example.net")};
+    try {
+        run(storage_->rosters().put(jid("nobody@example.org"), item, 1));
+        FAIL() << "stored";
+    } catch (const StorageError& error) {
+        const std::string reason = error.what();
+        EXPECT_NE(reason.find("FOREIGN KEY"), std::string::npos) << reason;
+        EXPECT_EQ(reason.find("private"), std::string::npos) << reason;
+    }
+}
+
 TEST_F(SqlStorageTest, ANewerDatabaseIsRefusedWithTheRemedy) {
     storage_.reset();
     {
