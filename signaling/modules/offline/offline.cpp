@@ -72,9 +72,8 @@ class Offline final : public Module {
 
     awaitable<void> hand_over(xmpp::Jid to) {
         const auto user = to.bare();
-        std::int64_t last = 0;
-        bool failed = false;
         try {
+            std::int64_t last = 0;
             auto messages = co_await context_.storage().offline().load(user);
             // The session may have gone while the disk was at work: then all stays where it is.
             auto* account = context_.account(user);
@@ -86,11 +85,10 @@ class Offline final : public Module {
                     last = message.id;
                 }
             }
+            if (last != 0) co_await context_.storage().offline().erase_up_to(user, last);
         } catch (const std::exception& error) {
-            failed = true;
             log::error("offline messages stay stored", {{"user", user.str()}, {"reason", error.what()}});
         }
-        if (last != 0 && !failed) co_await context_.storage().offline().erase_up_to(user, last);
         if (auto* account = context_.account(user)) account->slots().get<Handover>().running = false;
     }
 

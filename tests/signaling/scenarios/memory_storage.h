@@ -51,9 +51,11 @@ class MemoryOffline final : public storage::OfflineStore {
     }
     awaitable<void> erase_up_to(xmpp::Jid user, std::int64_t id) override {
         const std::lock_guard lock{mutex_};
+        if (fail_erases) throw storage::StorageError{"asked to fail"};
         std::erase_if(boxes_[user], [id](const auto& message) { return message.id <= id; });
         co_return;
     }
+    std::atomic<bool> fail_erases{false};
 
   private:
     std::mutex mutex_;
@@ -76,7 +78,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
 
     storage::UserStore& users() override { return *this; }
     storage::RosterStore& rosters() override { return rosters_; }
-    storage::OfflineStore& offline() override { return offline_; }
+    MemoryOffline& offline() override { return offline_; }
     storage::CallStore& calls() override { return *this; }
 
   private:

@@ -248,6 +248,28 @@ TEST(Xep0160Offline, MessagesWaitInOrderAndAreStamped) {
     )");
 }
 
+TEST(Xep0160Offline, AHandoverThatFailsIsTriedAgain) {
+    auto world = make_world();
+    run(*world, R"(
+        alice/desk connects
+        alice/desk sends
+            <message to='bob@localhost' type='chat' id='1'><body>one</body></message>
+        alice/desk receives nothing
+    )");
+    auto bob = world->log_in("bob", "phone");
+    const auto told = [&] {
+        bob->send("<presence/>");
+        bool message = false;
+        for (const auto& element : bob->drain("localhost")) message |= element.name() == "message";
+        return message;
+    };
+    world->storage.offline().fail_erases = true;
+    EXPECT_TRUE(told());
+    world->storage.offline().fail_erases = false;
+    EXPECT_TRUE(told()) << "it was not erased: twice is better than never";
+    EXPECT_FALSE(told());
+}
+
 TEST(SmallServices, DiscoPingTimeVersionAndStun) {
     auto world = make_world();
     run(*world, R"(
