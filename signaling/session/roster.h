@@ -2,6 +2,7 @@
 /// Spec: RFC 6121 §2 (roster), §3 (subscriptions), appendix A (subscription states).
 /// Not here: the state tables (xmpp/subscription.h), storage (storage/storage.h), the protocol (modules/roster).
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -26,6 +27,9 @@ struct RosterItem {
 
     std::string_view subscription() const { return to && from ? "both" : to ? "to" : from ? "from" : "none"; }
 };
+
+/// Of one user, strangers' requests included.
+inline constexpr std::size_t kMaxRosterItems = 10'000;
 
 struct Roster {
     std::map<xmpp::Jid, RosterItem> items;  ///< by bare JID

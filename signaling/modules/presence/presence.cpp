@@ -90,6 +90,10 @@ class Presence final : public Module {
         auto* item = roster.find(contact);
         RosterItem fresh{.jid = contact, .listed = false};
         const auto effect = session::outbound(item ? *item : fresh, change);
+        if (!item && effect.changed && roster.items.size() >= session::kMaxRosterItems) {
+            context_.reply_error(stanza, StanzaError::not_allowed().with_text("the roster is full"));
+            return Verdict::taken;
+        }
         if (effect.changed) keep(account, item ? *item : roster.items.emplace(contact, fresh).first->second);
         if (effect.send_unavailable) tell_unavailable(account, contact);
         if (!effect.pass) return Verdict::taken;

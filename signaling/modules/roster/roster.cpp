@@ -19,7 +19,6 @@ using xmpp::StanzaError;
 
 constexpr ModuleInfo kInfo{
     .name = "roster", .xep = 0, .version = "RFC 6121 §2", .summary = "contact lists, with versions"};
-constexpr std::size_t kMaxItems = 10'000;
 constexpr std::size_t kMaxText = 1023;  // of a name or group
 constexpr std::size_t kMaxGroups = 64;
 
@@ -111,7 +110,7 @@ class Roster final : public Module {
             co_return co_await remove(*account, *known);
         }
         if (!known) {
-            if (roster.items.size() >= kMaxItems)
+            if (roster.items.size() >= session::kMaxRosterItems)
                 co_return std::unexpected{StanzaError::not_allowed().with_text("the roster is full")};
             known = &roster.items.emplace(wanted->jid, RosterItem{.jid = wanted->jid}).first->second;
         }
