@@ -38,7 +38,7 @@ void write_attribute(std::string& out, const Element::Attribute& attribute, int&
     const auto& [name, value] = attribute;
     out += ' ';
     if (name.starts_with('{')) {
-        const auto end = name.find('}');
+        const auto end = name.rfind('}');  // a namespace may hold one, a local name may not
         const auto prefix = "ns" + std::to_string(prefixes++);
         out += "xmlns:" + prefix + "=\"";
         append(out, std::string_view{name}.substr(1, end - 1), true);

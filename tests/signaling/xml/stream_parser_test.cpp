@@ -149,6 +149,14 @@ TEST(Writer, DeclaresOnlyWhatTheContextDoesNot) {
     EXPECT_EQ(to_string(Element{"features", "http://etherx.jabber.org/streams"}), "<stream:features/>");
 }
 
+TEST(Writer, AttributeNamespacesMayHoldBraces) {
+    const auto parsed = parse_document("<x xmlns:y='urn:}a{b}' y:z='1'/>");
+    ASSERT_TRUE(parsed);
+    const auto again = parse_document(to_document(*parsed));
+    ASSERT_TRUE(again) << to_document(*parsed);
+    EXPECT_EQ(*again, *parsed);
+}
+
 TEST(Writer, DropsCharactersThatXmlCannotCarry) {
     Element body{"body", "jabber:client"};
     body.add_text(
