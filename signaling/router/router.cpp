@@ -161,7 +161,10 @@ void Router::reply_error(const Stanza& stanza, const StanzaError& error) {
     auto reply = xmpp::error_reply(stanza.element(), error);
     if (!reply) return;
     bounced_.add();
-    if (auto parsed = Stanza::parse(std::move(*reply))) route(std::move(*parsed));
+    auto parsed = Stanza::parse(std::move(*reply));
+    if (!parsed) return;
+    parsed->set_custody(stanza.custody());  // until the error is with the sender, the message is not settled
+    route(std::move(*parsed));
 }
 
 void Router::ask(Stanza iq, std::chrono::milliseconds deadline, std::shared_ptr<runtime::Liveness> owner,
@@ -276,13 +279,13 @@ std::optional<session::awaitable<void>> Router::deliver_message(LocalAccount& ac
         case MessageAction::deliver:
             if (addressed) {
                 delivered_.add();
-                addressed->send(message.element());
+                addressed->deliver(message);
                 break;
             }
             for (const auto& session : account.local_sessions()) {
                 if (!session->available() || session->priority() < 0) continue;
                 delivered_.add();
-                session->send(message.element());
+                session->deliver(message);
             }
             break;
         case MessageAction::keep:

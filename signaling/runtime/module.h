@@ -69,6 +69,11 @@ struct SessionEvents {
     /// Order: presence kept; `available` on the first one; then this. When the stream dies without a last word,
     /// `unavailable` is all that runs.
     std::function<void(session::Session&, const xmpp::Stanza& presence)> presence;
+    /// The stream is lost, the session waits to be resumed (XEP-0198 §5): `closed` comes when that takes too long.
+    std::function<void(session::Session&)> hibernated;
+    std::function<void(session::Session&)> resumed;  ///< on a new stream; what waited has been sent on it
+    /// A stanza was queued for a session that hibernates, or whose client is inactive (XEP-0352).
+    std::function<void(session::Session&, const xml::Element& stanza)> waiting;
 };
 
 /// A message of type normal, chat or headline that found no available resource of an existing account (RFC 6121 §8.5).

@@ -51,6 +51,10 @@ class Session {
     virtual Account& account() = 0;
     /// Queues the element on the stream (bounded; an overflow ends the session, its messages are not lost).
     virtual void send(const xml::Element& stanza) = 0;
+    /// As send(), and the custody of the message goes with it.
+    virtual void deliver(const xmpp::Stanza& stanza) { send(stanza.element()); }
+    /// The stream is lost and may be resumed (XEP-0198 §5): what is sent now waits.
+    virtual bool hibernating() const { return false; }
     virtual std::string peer_address() const = 0;
     virtual bool encrypted() const = 0;
     /// Ends the stream with that stream error condition (RFC 6120 §4.9.3).

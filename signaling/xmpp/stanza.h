@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "signaling/xml/element.h"
+#include "signaling/xmpp/custody.h"
 #include "signaling/xmpp/jid.h"
 #include "signaling/xmpp/stanza_error.h"
 
@@ -46,6 +47,11 @@ class Stanza {
     xml::Element& element() { return element_; }
     xml::Element release() && { return std::move(element_); }
 
+    /// Whoever stores or carries a message on holds on to this until that is done; nullptr: nobody was promised
+    /// anything.
+    const CustodyPtr& custody() const { return custody_; }
+    void set_custody(CustodyPtr custody) { custody_ = std::move(custody); }
+
   private:
     Stanza(StanzaKind kind, xml::Element element) : kind_{kind}, element_{std::move(element)} {}
 
@@ -53,6 +59,7 @@ class Stanza {
     xml::Element element_;
     Jid from_;
     Jid to_;
+    CustodyPtr custody_;
 };
 
 }  // namespace carillon::xmpp
