@@ -1,6 +1,7 @@
 #include "signaling/modules/modules.h"
 
 #include "signaling/modules/caps/caps.h"
+#include "signaling/modules/carbons/carbons.h"
 #include "signaling/modules/disco/disco.h"
 #include "signaling/modules/external_services/external_services.h"
 #include "signaling/modules/offline/offline.h"
@@ -13,7 +14,8 @@
 namespace carillon::modules {
 
 std::vector<runtime::ModuleDescriptor> builtin() {
-    return {roster(), presence(), offline(), disco(), caps(), ping(), time(), version(), external_services()};
+    return {roster(), presence(), offline(),           disco(),  caps(), ping(),
+            time(),   version(),  external_services(), carbons()};
 }
 
 }  // namespace carillon::modules

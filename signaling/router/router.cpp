@@ -28,6 +28,11 @@ bool has_non_negative(const LocalAccount& account) {
     return false;
 }
 
+/// XEP-0280: a copy of the server's own making, for that device alone; the message itself went its way.
+bool is_carbon(const LocalAccount& account, const Stanza& message) {
+    return message.from() == account.jid() && message.element().child_in("urn:xmpp:carbons:2");
+}
+
 }  // namespace
 
 Router::Router(runtime::Environment& environment, runtime::Shard& shard, session::SessionServer& sessions)
@@ -340,7 +345,7 @@ void Router::redeliver(LocalAccount& account, std::vector<xml::Element> messages
         auto message = Stanza::parse(std::move(element));
         if (!message || !message->is_message()) continue;
         const auto type = message_type(message->type());
-        if (type == MessageType::error || type == MessageType::groupchat) {
+        if (type == MessageType::error || type == MessageType::groupchat || is_carbon(account, *message)) {
             dropped_undelivered_.add();
             continue;
         }
