@@ -74,13 +74,14 @@ awaitable<bool> Connection::bind() {
         co_await fail_now(condition);
         co_return false;
     }
+    language_ = foreign_language(*open);
     auto text = open_tag({domain_, user_.str(), make_stream_id()});
     opened_ = true;
     std::vector<xml::Element> features;
     features.emplace_back("bind", kBind).add("required");
     features.emplace_back("session", kSession).add("optional");  // RFC 3921; clients of old wait for it
     if (auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_)) {
-        for (const auto& feature : host->stream_features) features.push_back(feature);
+        for (auto& feature : host->features_after_login()) features.push_back(std::move(feature));
     }
     text += features_text(features);
     bool sent = co_await put(std::move(text));
@@ -177,6 +178,8 @@ awaitable<void> Connection::read_stanzas() {
 bool Connection::take(xml::Element element) {
     if (!session_) return false;
     if (legacy_session(element)) return true;
+    // RFC 6120 §8.1.5: its addressee does not see the stream that it came by.
+    if (!language_.empty() && !element.has_attribute("xml:lang")) element.set("xml:lang", language_);
     stanza_pending_ = true;
     const auto taken = stage_->stages.process.from_session(*session_, std::move(element), [this] {
         stanza_pending_ = false;

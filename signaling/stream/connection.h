@@ -84,6 +84,7 @@ class Connection final : public session::Outlet, public SaslPeer, public std::en
     xml::StreamParser parser_;
     std::string peer_address_;
     std::string domain_;
+    std::string language_;  // of the client's stream, when other than ours
     xmpp::Jid user_;
     session::LocalSession* session_ = nullptr;
     OutputQueue output_;

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "signaling/xml/writer.h"
@@ -39,6 +40,17 @@ std::string open_tag(const OpenAttributes& attributes) {
     append_attribute(out, "to", attributes.to);
     out += " version='1.0' xml:lang='en'>";
     return out;
+}
+
+std::string foreign_language(const xml::StreamOpen& open) {
+    constexpr std::size_t kLongest = 35;  // RFC 5646 §4.4.1
+    const auto language = open.root.attribute("xml:lang");
+    const auto is_subtag_character = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    };
+    if (language == kLanguage || language.size() > kLongest) return {};
+    if (!std::ranges::all_of(language, is_subtag_character)) return {};
+    return std::string{language};
 }
 
 std::string features_text(const std::vector<xml::Element>& features) {

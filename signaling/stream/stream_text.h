@@ -19,6 +19,7 @@ inline constexpr std::string_view kSasl = "urn:ietf:params:xml:ns:xmpp-sasl";
 inline constexpr std::string_view kSaslChannelBinding = "urn:xmpp:sasl-cb:0";
 inline constexpr std::string_view kBind = "urn:ietf:params:xml:ns:xmpp-bind";
 inline constexpr std::string_view kSession = "urn:ietf:params:xml:ns:xmpp-session";
+inline constexpr std::string_view kLanguage = "en";  ///< of the server's own texts
 inline constexpr std::string_view kCloseTag = "</stream:stream>";
 
 struct OpenAttributes {
@@ -29,6 +30,8 @@ struct OpenAttributes {
 /// The server's opening tag, with the XML declaration.
 std::string open_tag(const OpenAttributes& attributes);
 std::string features_text(const std::vector<xml::Element>& features);
+/// §4.7.4: the language that an opening tag names, when it is one (RFC 5646 §2.1) and other than ours; else empty.
+std::string foreign_language(const xml::StreamOpen& open);
 /// §4.9.2: the error element; the closing tag is not part of it.
 std::string error_text(std::string_view condition, std::string_view text = {});
 /// §4.7.3: unpredictable and unique.

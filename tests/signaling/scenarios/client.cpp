@@ -126,9 +126,10 @@ xml::Element Client::open_stream(const std::string& domain) {
     send(
         "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
         "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='" +
-        domain + "'>");
+        domain + "'" + (language_.empty() ? "" : " xml:lang='" + language_ + "'") + ">");
     if (!std::holds_alternative<xml::StreamOpen>(next_event())) throw std::runtime_error{"no opening tag"};
-    return expect_element();
+    features_ = expect_element();
+    return features_;
 }
 
 std::string Client::log_in(std::uint16_t port, const std::string& user, const std::string& domain,

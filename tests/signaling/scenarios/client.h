@@ -38,6 +38,10 @@ class Client {
     /// Everything up to the answer of a request that nobody handles: what this returns came before it.
     std::vector<xml::Element> drain(const std::string& domain);
     void disconnect();
+    /// Of the streams opened from now on.
+    void set_language(std::string language) { language_ = std::move(language); }
+    /// What the last stream offered.
+    const xml::Element& features() const { return features_; }
     bool connected() const { return descriptor_ >= 0; }
     xml::StreamParser& parser() { return parser_; }
 
@@ -50,6 +54,8 @@ class Client {
     SSL* ssl_ = nullptr;
     xml::StreamParser parser_;
     unsigned barriers_ = 0;
+    std::string language_;
+    xml::Element features_;
 };
 
 }  // namespace carillon::scenarios
