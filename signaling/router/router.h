@@ -34,6 +34,7 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
     void ask(xmpp::Stanza iq, std::chrono::milliseconds deadline, std::shared_ptr<runtime::Liveness> owner,
              Answered done) override;
     session::Account* account(const xmpp::Jid& bare) override;
+    std::shared_ptr<void> hold(const xmpp::Jid& bare) override { return sessions_.hold(bare); }
     runtime::Registration serve_domain(const xmpp::Jid& domain, DomainHandler handler) override;
 
     // AccountWork: a stanza whose turn has come.

@@ -3,7 +3,9 @@
 /// Spec: XEP-0030 §3, §4.
 /// Not here: the answers to disco#info and disco#items (modules/disco).
 #pragma once
+#include <cstdint>
 #include <list>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -47,6 +49,14 @@ class DiscoRegistry {
         return found;
     }
 
+    /// The disco#info of `target`, without a node.
+    xml::Element info(Target target) const;
+    /// Changes with every declaration that comes or goes: what was computed of info() holds while it stays.
+    std::uint64_t revision() const { return revision_; }
+    /// The disco#info of a node of the host that some module knows, or nothing.
+    std::optional<xml::Element> node_info(std::string_view node) const;
+
+    Registration add_node(DiscoNodeHandler handler) { return add(nodes_, Target::host, std::move(handler)); }
     Registration add_feature(Target target, std::string var) { return add(features_, target, std::move(var)); }
     Registration add_identity(Target target, DiscoIdentity identity) {
         return add(identities_, target, std::move(identity));
@@ -62,12 +72,18 @@ class DiscoRegistry {
     template <class T>
     Registration add(std::list<Entry<T>>& list, Target target, T value) {
         const auto at = list.insert(list.end(), Entry<T>{target, std::move(value)});
-        return Registration{[&list, at] { list.erase(at); }};
+        ++revision_;
+        return Registration{[this, &list, at] {
+            list.erase(at);
+            ++revision_;
+        }};
     }
 
     std::list<Entry<std::string>> features_;
     std::list<Entry<DiscoIdentity>> identities_;
     std::list<Entry<DiscoItem>> items_;
+    std::list<Entry<DiscoNodeHandler>> nodes_;
+    std::uint64_t revision_ = 0;
 };
 
 }  // namespace carillon::runtime

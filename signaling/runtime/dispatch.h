@@ -22,6 +22,7 @@ class Dispatch {
     virtual void ask(xmpp::Stanza iq, std::chrono::milliseconds deadline, std::shared_ptr<Liveness> owner,
                      Answered done) = 0;
     virtual session::Account* account(const xmpp::Jid& bare) = 0;
+    virtual std::shared_ptr<void> hold(const xmpp::Jid& bare) = 0;
     /// Throws std::logic_error when the domain is served already.
     virtual Registration serve_domain(const xmpp::Jid& domain, DomainHandler handler) = 0;
 };

@@ -76,6 +76,9 @@ struct SessionEvents {
     std::function<void(session::Session&, const xml::Element& stanza)> waiting;
 };
 
+/// The disco#info of a node of the host, or nothing when the node is not this handler's (XEP-0030 §3.2).
+using DiscoNodeHandler = std::function<std::optional<xml::Element>(std::string_view node)>;
+
 /// A message of type normal, chat or headline that found no available resource of an existing account (RFC 6121 §8.5).
 /// True: stored or otherwise taken care of; false: the next handler, and at last service-unavailable.
 using UndeliveredHandler = std::function<awaitable<bool>(const xmpp::Stanza& message)>;
@@ -108,6 +111,10 @@ class ModuleContext {
     virtual Registration item(const xmpp::Jid& jid, std::string_view name) = 0;
     /// A child of the <stream:features/> that clients get after log-in (RFC 6120 §4.3.2), e.g. roster versioning.
     virtual Registration stream_feature(xml::Element) { return {}; }
+    /// As stream_feature(), made anew for each stream; nothing: it is left out.
+    virtual Registration stream_feature_when_asked(std::function<std::optional<xml::Element>()>) { return {}; }
+    /// Answers disco#info for nodes of the host that it knows; the answer lacks 'node', which the asker adds.
+    virtual Registration disco_node(DiscoNodeHandler) { return {}; }
     /// All that this virtual host's modules declare, read when asked (disco_registry.h).
     virtual const DiscoRegistry& disco() const = 0;
 
@@ -134,6 +141,9 @@ class ModuleContext {
                      std::function<void(std::optional<xmpp::Stanza> answer)> done) = 0;
     /// The account with that bare JID when it is loaded on this shard (has sessions or work in hand); else nullptr.
     virtual session::Account* account(const xmpp::Jid& bare) = 0;
+    /// While the answer lives, stanzas for that loaded account wait their turn: for work that must be done before any
+    /// of them. Bounded as the inbox is: hold it briefly, and never while waiting for a client. Let go on this shard.
+    virtual std::shared_ptr<void> hold(const xmpp::Jid&) { return nullptr; }
     virtual bool owns(const xmpp::Jid& bare) const = 0;  ///< whether this shard owns that bare JID
     /// Runs `work` on the shard that owns `hash`, with this module's instance there. FIFO between two shards.
     virtual void on_owner(std::size_t hash, std::function<void(Module& there)> work) = 0;

@@ -64,6 +64,13 @@ Registration ModuleInstance::stream_feature(xml::Element feature) {
     return Registration{[&list, at = list.insert(list.end(), std::move(feature))] { list.erase(at); }};
 }
 
+Registration ModuleInstance::stream_feature_when_asked(std::function<std::optional<xml::Element>()> feature) {
+    auto& list = host_.computed_stream_features;
+    return Registration{[&list, at = list.insert(list.end(), std::move(feature))] { list.erase(at); }};
+}
+
+Registration ModuleInstance::disco_node(DiscoNodeHandler handler) { return host_.disco.add_node(std::move(handler)); }
+
 Registration ModuleInstance::iq(Target target, std::string_view type, std::string_view ns, std::string_view name,
                                 IqHandler handler) {
     return host_.handlers.add_iq(target, type, ns, name, {std::move(handler), nullptr, life_});
@@ -104,6 +111,8 @@ void ModuleInstance::ask(xmpp::Stanza iq, std::chrono::milliseconds deadline,
 }
 
 session::Account* ModuleInstance::account(const xmpp::Jid& bare) { return host_.dispatch->account(bare); }
+
+std::shared_ptr<void> ModuleInstance::hold(const xmpp::Jid& bare) { return host_.dispatch->hold(bare); }
 
 bool ModuleInstance::owns(const xmpp::Jid& bare) const { return environment_.owner(bare) == host_.shard.index(); }
 

@@ -37,6 +37,8 @@ class ModuleInstance final : public ModuleContext {
                           Target target) override;
     Registration item(const xmpp::Jid& jid, std::string_view name) override;
     Registration stream_feature(xml::Element feature) override;
+    Registration stream_feature_when_asked(std::function<std::optional<xml::Element>()> feature) override;
+    Registration disco_node(DiscoNodeHandler handler) override;
     const DiscoRegistry& disco() const override;
     Registration iq(Target target, std::string_view type, std::string_view ns, std::string_view name,
                     IqHandler handler) override;
@@ -50,6 +52,7 @@ class ModuleInstance final : public ModuleContext {
     void reply_error(const xmpp::Stanza& request, const xmpp::StanzaError& error) override;
     void ask(xmpp::Stanza iq, std::chrono::milliseconds deadline,
              std::function<void(std::optional<xmpp::Stanza> answer)> done) override;
+    std::shared_ptr<void> hold(const xmpp::Jid& bare) override;
     session::Account* account(const xmpp::Jid& bare) override;
     bool owns(const xmpp::Jid& bare) const override;
     void on_owner(std::size_t hash, std::function<void(Module& there)> work) override;

@@ -25,8 +25,17 @@ class VirtualHost {
     HandlerRegistry handlers;
     DiscoRegistry disco;
     std::list<xml::Element> stream_features;
+    std::list<std::function<std::optional<xml::Element>()>> computed_stream_features;
     Dispatch* dispatch = nullptr;  ///< set before any module is made
 
+    /// What modules add to the <stream:features/> after log-in.
+    std::vector<xml::Element> features_after_login() const {
+        std::vector<xml::Element> all{stream_features.begin(), stream_features.end()};
+        for (const auto& make_feature : computed_stream_features) {
+            if (auto feature = make_feature()) all.push_back(std::move(*feature));
+        }
+        return all;
+    }
     /// The instance of that module here, or nullptr.
     ModuleInstance* find(std::string_view name) {
         const auto at = modules_.find(name);

@@ -51,7 +51,9 @@ class LocalAccount final : public Account {
     runtime::VirtualHost& host() { return host_; }
     const std::vector<std::unique_ptr<LocalSession>>& local_sessions() const { return sessions_; }
     bool loaded() const { return state != State::loading; }
-    bool at_rest() const { return state == State::ready && inbox.empty() && sessions_.empty() && waiters == 0; }
+    bool at_rest() const {
+        return state == State::ready && holds == 0 && inbox.empty() && sessions_.empty() && waiters == 0;
+    }
 
   private:
     friend class SessionServer;
@@ -66,6 +68,7 @@ class LocalAccount final : public Account {
     bool pumping = false;
     bool failed = false;      // storage did not answer: what waits is refused
     std::size_t waiters = 0;  // coroutines between load and bind
+    std::size_t holds = 0;    // modules that must be done before the next stanza's turn
     std::deque<Task> inbox;
     SteadyTime last_used{};
 };

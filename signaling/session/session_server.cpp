@@ -93,7 +93,7 @@ void SessionServer::submit(runtime::VirtualHost& host, const xmpp::Jid& bare, xm
 void SessionServer::pump(LocalAccount& account) {
     if (account.pumping) return;
     account.pumping = true;
-    while (account.state == LocalAccount::State::ready && !account.inbox.empty()) {
+    while (account.state == LocalAccount::State::ready && account.holds == 0 && !account.inbox.empty()) {
         auto task = std::move(account.inbox.front());
         account.inbox.pop_front();
         if (account.failed) {
@@ -118,6 +118,18 @@ void SessionServer::pump(LocalAccount& account) {
     account.pumping = false;
     account.last_used = environment_.clock->now();
     discard_if_void(account);
+}
+
+std::shared_ptr<void> SessionServer::hold(const xmpp::Jid& bare) {
+    auto* held = find(bare);
+    if (!held) return nullptr;
+    ++held->holds;
+    // The account stays where it is: it is not at rest. The server may have gone with the process.
+    return {held, [this, alive = std::weak_ptr{alive_}](LocalAccount* account) {
+                if (alive.expired()) return;
+                --account->holds;
+                pump(*account);
+            }};
 }
 
 /// An account that does not exist is not worth keeping: else strangers' names would fill the memory.

@@ -49,6 +49,9 @@ class SessionServer final : public runtime::Server {
     /// Gives a stanza to the account `bare` of `host`, in order.
     void submit(runtime::VirtualHost& host, const xmpp::Jid& bare, xmpp::Stanza stanza,
                 std::function<void()> done = nullptr);
+    /// While the answer lives, what comes for that account waits in its inbox. Nothing: the account is not loaded.
+    /// Letting go, on this shard, gives the next its turn.
+    std::shared_ptr<void> hold(const xmpp::Jid& bare);
     LocalAccount* find(const xmpp::Jid& bare);
     LocalSession* find_session(const xmpp::Jid& full);
 
@@ -84,6 +87,7 @@ class SessionServer final : public runtime::Server {
     runtime::Environment& environment_;
     runtime::Shard& shard_;
     SessionLimits limits_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for holds that outlive this
     AccountWork* work_ = nullptr;
     std::unordered_map<xmpp::Jid, std::unique_ptr<LocalAccount>> accounts_;
     boost::asio::steady_timer sweep_timer_;

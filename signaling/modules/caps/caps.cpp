@@ -1,11 +1,15 @@
-/// Sees the capabilities that clients announce, asks once for each that is new, and keeps what they mean.
-/// Spec: XEP-0115 1.6.0 §5.4 (verification), §6.2; §10 (a client cannot speak for another's hash).
+/// Sees the capabilities that clients announce, asks once for each that is new, and keeps what they mean; announces
+/// the host's own in the stream features.
+/// Spec: XEP-0115 1.6.0 §5.4 (verification), §6.2, §6.3 (server); §10 (a client cannot speak for another's hash);
+/// XEP-0390 0.3.2 §5.5 (server).
 #include "signaling/modules/caps/caps.h"
 
 #include <list>
 #include <unordered_map>
 
+#include "signaling/modules/caps/hash_set.h"
 #include "signaling/modules/caps/verification.h"
+#include "signaling/runtime/disco_registry.h"
 #include "signaling/session/client_features.h"
 #include "signaling/session/session.h"
 
@@ -24,12 +28,18 @@ constexpr std::size_t kMaxKnown = 2000;    // of a shard; the oldest goes
 constexpr std::size_t kMaxFeatures = 500;  // of one client
 constexpr std::chrono::seconds kDeadline{20};
 
+constexpr std::string_view kNode = "urn:carillon:server";  // XEP-0115 §4: a URI for the software, no address
+
 using Features = std::shared_ptr<const std::set<std::string, std::less<>>>;
 
 class Caps final : public Module {
   public:
     explicit Caps(ModuleContext& context) : context_{context} {
         hooks_ += context.feature(kCaps);
+        hooks_ += context.feature(kHashSet);
+        hooks_ += context.stream_feature_when_asked([this] { return own().stream_feature; });
+        hooks_ += context.stream_feature_when_asked([this] { return own().second_stream_feature; });
+        hooks_ += context.disco_node([this](std::string_view node) { return own_info(node); });
         hooks_ += context.sessions(
             {.bound = {},
              .available = {},
@@ -39,6 +49,38 @@ class Caps final : public Module {
     }
 
   private:
+    /// What the host announces of itself, until a module comes or goes.
+    struct Own {
+        std::uint64_t revision = 0;
+        std::string node;
+        std::string second_node;
+        std::optional<xml::Element> stream_feature;
+        std::optional<xml::Element> second_stream_feature;
+    };
+
+    const Own& own() {
+        const auto revision = context_.disco().revision();
+        if (own_.revision == revision) return own_;
+        own_ = {.revision = revision};
+        const auto info = context_.disco().info(Target::host);
+        if (const auto ver = caps_verification(info, "sha-1")) {
+            own_.node = std::string{kNode} + '#' + *ver;
+            own_.stream_feature.emplace("c", kCaps);
+            own_.stream_feature->set("hash", "sha-1").set("node", kNode).set("ver", *ver);
+        }
+        if (const auto hash = caps_hash(info)) {
+            own_.second_node = hash_node(*hash);
+            own_.second_stream_feature = hash_set(*hash);
+        }
+        return own_;
+    }
+
+    std::optional<xml::Element> own_info(std::string_view node) {
+        const auto& known = own();
+        if (node != known.node && node != known.second_node) return std::nullopt;
+        return context_.disco().info(Target::host);
+    }
+
     void seen(Session& session, const Stanza& presence) {
         const auto* caps = presence.element().child("c", kCaps);
         if (!caps || caps->attribute("hash").empty() || caps->attribute("ver").empty()) return;
@@ -87,6 +129,7 @@ class Caps final : public Module {
     ModuleContext& context_;
     std::unordered_map<std::string, Features> known_;
     std::list<std::string> order_;
+    Own own_;
     Registrations hooks_;
 };
 

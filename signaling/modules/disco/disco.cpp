@@ -41,14 +41,12 @@ class Disco final : public Module {
 
     IqReply info(Target target, const xmpp::Stanza& iq) {
         if (!may_ask(target, iq)) return std::unexpected{StanzaError::service_unavailable()};
-        if (!iq.payload()->attribute("node").empty()) return std::unexpected{StanzaError::item_not_found()};
-        xml::Element query{"query", kInfoNs};
-        for (const auto& identity : context_.disco().identities(target)) {
-            auto& element = query.add("identity").set("category", identity.category).set("type", identity.type);
-            if (!identity.name.empty()) element.set("name", identity.name);
-        }
-        for (const auto& feature : context_.disco().features(target)) query.add("feature").set("var", feature);
-        return query;
+        const auto node = iq.payload()->attribute("node");
+        if (node.empty()) return context_.disco().info(target);
+        auto known = target == Target::host ? context_.disco().node_info(node) : std::nullopt;
+        if (!known) return std::unexpected{StanzaError::item_not_found()};
+        known->set("node", node);
+        return std::move(*known);
     }
 
     IqReply items(Target target, const xmpp::Stanza& iq) {

@@ -67,10 +67,11 @@ class Offline final : public Module {
         if (!session.available() || session.priority() < 0) return;
         auto& handover = session.account().slots().get<Handover>();
         if (std::exchange(handover.running, true)) return;
-        context_.spawn(hand_over(session.jid()));
+        // What comes for the account meanwhile waits behind what is older.
+        context_.spawn(hand_over(session.jid(), context_.hold(session.account().jid())));
     }
 
-    awaitable<void> hand_over(xmpp::Jid to) {
+    awaitable<void> hand_over(xmpp::Jid to, std::shared_ptr<void> turn) {
         const auto user = to.bare();
         try {
             std::int64_t last = 0;
@@ -85,6 +86,7 @@ class Offline final : public Module {
                     last = message.id;
                 }
             }
+            turn.reset();
             if (last != 0) co_await context_.storage().offline().erase_up_to(user, last);
         } catch (const std::exception& error) {
             log::error("offline messages stay stored", {{"user", user.str()}, {"reason", error.what()}});

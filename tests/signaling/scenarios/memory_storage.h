@@ -4,6 +4,10 @@
 #include <map>
 #include <mutex>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "signaling/auth/scram.h"
 #include "signaling/storage/storage.h"
 
@@ -46,6 +50,11 @@ class MemoryOffline final : public storage::OfflineStore {
         co_return true;
     }
     awaitable<std::vector<storage::OfflineMessage>> load(xmpp::Jid user) override {
+        ++loads;
+        if (load_delay.load().count() > 0) {  // a slow disk
+            boost::asio::steady_timer disk{co_await boost::asio::this_coro::executor, load_delay.load()};
+            co_await disk.async_wait(boost::asio::use_awaitable);
+        }
         const std::lock_guard lock{mutex_};
         co_return boxes_[user];
     }
@@ -56,6 +65,8 @@ class MemoryOffline final : public storage::OfflineStore {
         co_return;
     }
     std::atomic<bool> fail_erases{false};
+    std::atomic<std::chrono::milliseconds> load_delay{};
+    std::atomic<unsigned> loads{0};  ///< begun
 
   private:
     std::mutex mutex_;

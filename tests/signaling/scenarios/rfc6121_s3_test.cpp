@@ -2,6 +2,12 @@
 /// end.
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
 #include "signaling/modules/modules.h"
 #include "tests/signaling/scenarios/scenario.h"
 
@@ -268,6 +274,59 @@ TEST(Xep0160Offline, AHandoverThatFailsIsTriedAgain) {
     world->storage.offline().fail_erases = false;
     EXPECT_TRUE(told()) << "it was not erased: twice is better than never";
     EXPECT_FALSE(told());
+}
+
+/// A message that comes while the disk is looked at is newer than what the disk holds.
+TEST(Xep0160Offline, WhatComesDuringTheHandoverWaitsBehindIt) {
+    auto world = make_world();
+    run(*world, R"(
+        alice/desk connects
+        alice/desk sends
+            <message to='bob@localhost' type='chat' id='old'><body>one</body></message>
+        alice/desk receives nothing
+    )");
+    world->storage.offline().load_delay = std::chrono::milliseconds{150};
+    auto alice = world->log_in("alice", "desk");
+    auto bob = world->log_in("bob", "phone");
+    const auto before = world->storage.offline().loads.load();
+    bob->send("<presence/>");
+    while (world->storage.offline().loads == before) std::this_thread::yield();  // until the disk is at work
+    alice->send("<message to='bob@localhost' type='chat' id='bare'/><message to='bob@localhost/phone' id='full'/>");
+    std::vector<std::string> order;
+    while (order.size() < 3) {
+        const auto got = bob->expect_element();
+        if (got.name() == "message") order.emplace_back(got.attribute("id"));
+    }
+    EXPECT_EQ(order, (std::vector<std::string>{"old", "bare", "full"}));
+}
+
+/// The roster may be filled by asking for subscriptions as well as by roster sets.
+TEST(Rfc6121S2Limit, AFullRosterTakesNobodyIn) {
+    auto world = make_world();
+    boost::asio::io_context io;
+    const auto fill = [&](const char* user) -> boost::asio::awaitable<void> {
+        for (std::size_t i = 0; i < session::kMaxRosterItems; ++i) {
+            session::RosterItem item;
+            item.jid = xmpp::Jid::parse("c" + std::to_string(i) + "@localhost").value();
+            co_await world->storage.rosters().put(xmpp::Jid::parse(user).value(), std::move(item), i);
+        }
+    };
+    boost::asio::co_spawn(io, fill("alice@localhost"), boost::asio::detached);
+    io.run();
+    run(*world, R"(
+        alice/desk connects
+        alice/desk sends
+            <presence to='carol@localhost' type='subscribe' id='s'/>
+        alice/desk receives
+            <presence type='error' from='carol@localhost' id='s'><error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>
+        alice/desk sends
+            <iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='carol@localhost'/></query></iq>
+        alice/desk receives
+            <iq type='error' id='r'><error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>
+        alice/desk sends
+            <presence to='c7@localhost' type='subscribe' id='known'/>
+        alice/desk receives nothing
+    )");
 }
 
 TEST(SmallServices, DiscoPingTimeVersionAndStun) {

@@ -1,0 +1,23 @@
+#include "signaling/runtime/disco_registry.h"
+
+namespace carillon::runtime {
+
+xml::Element DiscoRegistry::info(Target target) const {
+    xml::Element query{"query", "http://jabber.org/protocol/disco#info"};
+    for (const auto& identity : identities(target)) {
+        auto& element = query.add("identity").set("category", identity.category).set("type", identity.type);
+        element.set("xml:lang", "en");  // it counts in capability hashes: said, so that nobody need infer it
+        if (!identity.name.empty()) element.set("name", identity.name);
+    }
+    for (const auto& feature : features(target)) query.add("feature").set("var", feature);
+    return query;
+}
+
+std::optional<xml::Element> DiscoRegistry::node_info(std::string_view node) const {
+    for (const auto& entry : nodes_) {
+        if (auto info = entry.value(node)) return info;
+    }
+    return std::nullopt;
+}
+
+}  // namespace carillon::runtime
