@@ -30,6 +30,11 @@ CallsModule::CallsModule(runtime::ModuleContext& context)
     shard_->controller.attach(host, *this);
     hooks_ +=
         context.intercept(runtime::Stage::from_local, kPriority, [this](xmpp::Stanza& stanza) { return sent(stanza); });
+    // What the addressee's side refuses (nobody there, blocked) never was a client's answer.
+    hooks_ += context.intercept(runtime::Stage::to_local, kPriority, [this](xmpp::Stanza& stanza) {
+        if (stanza.is_iq() && stanza.is_error() && serves(stanza.from())) refused(stanza);
+        return runtime::Verdict::pass;
+    });
     hooks_ += context.sessions({.bound = {},
                                 .available = {},
                                 .unavailable = {},
@@ -64,13 +69,6 @@ runtime::Verdict CallsModule::sent_iq(xmpp::Stanza& iq) {
     if (!iq.is_iq_request()) {
         // Answers to what the server sent in the other user's name are for nobody.
         if (iq.id().starts_with(kOwnIqPrefix)) return runtime::Verdict::taken;
-        if (iq.is_error()) {
-            std::string condition = "error";
-            if (const auto* error = iq.element().child("error"))
-                if (const auto* child = error->first_child()) condition = child->name();
-            with_controller(hash, [from = iq.from(), to = iq.to(), id = std::string{iq.id()}, condition](
-                                      CallsModule& there) { there.controller().failed(from, to, id, condition); });
-        }
         return runtime::Verdict::pass;
     }
     const auto* jingle = jingle::find_jingle(iq.element());
@@ -83,6 +81,16 @@ runtime::Verdict CallsModule::sent_iq(xmpp::Stanza& iq) {
     with_controller(hash, [host = std::string{context_.host().str()}, stanza = std::move(iq)](
                               CallsModule& there) mutable { there.controller().take(host, std::move(stanza)); });
     return runtime::Verdict::taken;
+}
+
+void CallsModule::refused(const xmpp::Stanza& iq) {
+    std::string condition = "error";
+    if (const auto* error = iq.element().child("error"))
+        if (const auto* child = error->first_child()) condition = child->name();
+    with_controller(pair_hash(iq.from(), iq.to()),
+                    [from = iq.from(), to = iq.to(), id = std::string{iq.id()}, condition](CallsModule& there) {
+                        there.controller().failed(from, to, id, condition);
+                    });
 }
 
 void CallsModule::sent_message(const xmpp::Stanza& message) {

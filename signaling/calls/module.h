@@ -40,6 +40,7 @@ class CallsModule final : public runtime::Module, public Environment {
 
     runtime::Verdict sent(xmpp::Stanza& stanza);
     runtime::Verdict sent_iq(xmpp::Stanza& iq);
+    void refused(const xmpp::Stanza& iq);
     void sent_message(const xmpp::Stanza& message);
     void session_closed(const xmpp::Jid& full);
     bool serves(const xmpp::Jid& user) const;

@@ -1,5 +1,6 @@
 #include "signaling/modules/modules.h"
 
+#include "signaling/modules/blocking/blocking.h"
 #include "signaling/modules/caps/caps.h"
 #include "signaling/modules/carbons/carbons.h"
 #include "signaling/modules/disco/disco.h"
@@ -14,8 +15,8 @@
 namespace carillon::modules {
 
 std::vector<runtime::ModuleDescriptor> builtin() {
-    return {roster(), presence(), offline(),           disco(),  caps(), ping(),
-            time(),   version(),  external_services(), carbons()};
+    return {roster(), presence(), offline(),           disco(),   caps(),    ping(),
+            time(),   version(),  external_services(), carbons(), blocking()};
 }
 
 }  // namespace carillon::modules

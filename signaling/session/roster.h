@@ -1,4 +1,4 @@
-/// A user's roster in memory: items and the version of the whole.
+/// A user's roster in memory: items, the version of the whole, and whom the user has blocked.
 /// Spec: RFC 6121 §2 (roster), §3 (subscriptions), appendix A (subscription states).
 /// Not here: the state tables (xmpp/subscription.h), storage (storage/storage.h), the protocol (modules/roster).
 #pragma once
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "signaling/xmpp/block_list.h"
 #include "signaling/xmpp/jid.h"
 
 namespace carillon::session {
@@ -34,6 +35,7 @@ inline constexpr std::size_t kMaxRosterItems = 10'000;
 struct Roster {
     std::map<xmpp::Jid, RosterItem> items;  ///< by bare JID
     std::uint64_t version = 0;
+    xmpp::BlockList blocked;  ///< XEP-0191; here because both are read in one go when the account loads
 
     const RosterItem* find(const xmpp::Jid& bare) const {
         const auto at = items.find(bare);

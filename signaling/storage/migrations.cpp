@@ -35,9 +35,15 @@ constexpr std::array<std::string_view, 1> kSecond{
     "CREATE INDEX calls_by_callee ON calls (callee_bare, started)",
 };
 
-constexpr std::array<Migration, 2> kAll{{
+constexpr std::array<std::string_view, 1> kThird{
+    "CREATE TABLE blocked (jid VARCHAR(2047) NOT NULL REFERENCES users (jid) ON DELETE CASCADE, "
+    "contact VARCHAR(3071) NOT NULL, PRIMARY KEY (jid, contact))",
+};
+
+constexpr std::array<Migration, 3> kAll{{
     {1, "users, rosters, offline messages, calls", kFirst},
     {2, "find a callee's calls", kSecond},
+    {3, "block lists", kThird},
 }};
 
 }  // namespace

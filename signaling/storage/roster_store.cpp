@@ -66,6 +66,12 @@ awaitable<session::Roster> SqlRosterStore::load(xmpp::Jid user) {
                                      .version = static_cast<std::uint64_t>(version)};
             roster.items.emplace(*parsed, std::move(item));
         }
+        soci::statement blocked = (sql.prepare << "SELECT contact FROM blocked WHERE jid = :jid ORDER BY contact",
+                                   soci::use(jid), soci::into(contact));
+        blocked.execute();
+        while (blocked.fetch()) {
+            if (const auto parsed = xmpp::Jid::parse(contact)) roster.blocked.add(*parsed);
+        }
         return roster;
     });
 }
@@ -91,6 +97,24 @@ awaitable<void> SqlRosterStore::remove(xmpp::Jid user, xmpp::Jid contact, std::u
     return database_.write([jid = user.str(), contact = contact.str(), version](soci::session& sql) {
         sql << "DELETE FROM roster_items WHERE jid = :jid AND contact = :contact", soci::use(jid), soci::use(contact);
         write_version(sql, jid, version);
+    });
+}
+
+awaitable<void> SqlRosterStore::block(xmpp::Jid user, std::vector<xmpp::Jid> entries) {
+    return database_.write([jid = user.str(), entries = std::move(entries)](soci::session& sql) {
+        for (const auto& entry : entries) {
+            sql << "INSERT INTO blocked (jid, contact) VALUES (:jid, :contact) ON CONFLICT (jid, contact) DO NOTHING",
+                soci::use(jid), soci::use(entry.str());
+        }
+    });
+}
+
+awaitable<void> SqlRosterStore::unblock(xmpp::Jid user, std::vector<xmpp::Jid> entries) {
+    return database_.write([jid = user.str(), entries = std::move(entries)](soci::session& sql) {
+        for (const auto& entry : entries) {
+            sql << "DELETE FROM blocked WHERE jid = :jid AND contact = :contact", soci::use(jid),
+                soci::use(entry.str());
+        }
     });
 }
 

@@ -43,10 +43,12 @@ class UserStore {
 class RosterStore {
   public:
     virtual ~RosterStore() = default;
-    virtual awaitable<session::Roster> load(xmpp::Jid user) = 0;
+    virtual awaitable<session::Roster> load(xmpp::Jid user) = 0;  ///< with the block list
     /// Writes item and roster version in one transaction.
     virtual awaitable<void> put(xmpp::Jid user, session::RosterItem item, std::uint64_t version) = 0;
     virtual awaitable<void> remove(xmpp::Jid user, xmpp::Jid contact, std::uint64_t version) = 0;
+    virtual awaitable<void> block(xmpp::Jid user, std::vector<xmpp::Jid> entries) = 0;
+    virtual awaitable<void> unblock(xmpp::Jid user, std::vector<xmpp::Jid> entries) = 0;
 };
 
 struct OfflineMessage {

@@ -25,6 +25,8 @@ class SqlRosterStore final : public RosterStore {
     awaitable<session::Roster> load(xmpp::Jid user) override;
     awaitable<void> put(xmpp::Jid user, session::RosterItem item, std::uint64_t version) override;
     awaitable<void> remove(xmpp::Jid user, xmpp::Jid contact, std::uint64_t version) override;
+    awaitable<void> block(xmpp::Jid user, std::vector<xmpp::Jid> entries) override;
+    awaitable<void> unblock(xmpp::Jid user, std::vector<xmpp::Jid> entries) override;
 
   private:
     Database& database_;

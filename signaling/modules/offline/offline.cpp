@@ -80,10 +80,14 @@ class Offline final : public Module {
             auto* account = context_.account(user);
             auto* session = account ? account->session(to.resource()) : nullptr;
             if (session && session->available() && session->priority() >= 0) {
+                const auto& blocked = account->roster().blocked;
                 for (auto& message : messages) {
+                    last = message.id;
+                    if (const auto from = xmpp::Jid::parse(message.stanza.attribute("from"));
+                        from && !from->same_bare(user) && blocked.blocks(*from))
+                        continue;  // XEP-0191: blocked since; nothing of theirs is delivered
                     stamp(message.stanza, message.stored);
                     session->send(message.stanza);
-                    last = message.id;
                 }
             }
             turn.reset();

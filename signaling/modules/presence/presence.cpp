@@ -3,9 +3,8 @@
 /// Not here: the state tables (session/subscription.h), priorities and delivery (router/).
 #include "signaling/modules/presence/presence.h"
 
-#include <set>
-
 #include "config/base/log.h"
+#include "signaling/session/directed_presence.h"
 #include "signaling/session/roster_push.h"
 #include "signaling/session/subscription.h"
 #include "signaling/storage/storage.h"
@@ -31,7 +30,6 @@ constexpr std::size_t kMaxPending = 1000;  // requests of strangers that wait fo
 
 /// What the module keeps with a session.
 struct Of {
-    std::set<Jid> directed;         ///< §4.6.3: who was sent presence directly
     bool said_unavailable = false;  ///< the unavailable that is being processed came from the client itself
 };
 
@@ -69,7 +67,7 @@ class Presence final : public Module {
             return Verdict::pass;
         }
         if (const auto change = change_of(stanza.type())) return send_change(*account, *change, stanza);
-        auto& directed = session->slots().get<Of>().directed;
+        auto& directed = session->slots().get<session::DirectedPresence>().to;
         if (stanza.type().empty()) {
             if (directed.size() >= kMaxDirected && !directed.contains(stanza.to())) {
                 context_.reply_error(stanza, StanzaError::resource_constraint());
@@ -178,6 +176,7 @@ class Presence final : public Module {
     void came(Session& session) {
         auto& account = session.account();
         for (const auto& [jid, item] : account.roster().items) {
+            if (account.roster().blocked.blocks(jid)) continue;
             if (item.to) context_.route(Stanza::presence(session.jid(), jid, "probe"));
             if (item.pending_in && !item.request.empty()) {
                 if (const auto request = xml::parse_document(item.request)) session.send(*request);
@@ -201,15 +200,17 @@ class Presence final : public Module {
     /// §4.2.2, §4.4.2, §4.5.2: to all who may see, to the user's own resources, and on going to those told directly.
     void broadcast(Session& session, const Stanza& presence) {
         auto& account = session.account();
+        const auto& blocked = account.roster().blocked;  // XEP-0191: they see nothing of this user
         for (const auto& [jid, item] : account.roster().items) {
-            if (item.from) send_copy(presence, jid);
+            if (item.from && !blocked.blocks(jid)) send_copy(presence, jid);
         }
         send_copy(presence, account.jid());
         if (presence.type() != "unavailable") return;
         session.slots().get<Of>().said_unavailable = false;
-        for (const auto& target : std::exchange(session.slots().get<Of>().directed, {})) {
+        for (const auto& target : std::exchange(session.slots().get<session::DirectedPresence>().to, {})) {
             const auto* item = account.roster().find(target.bare());
             if (target.same_bare(account.jid()) || (item && item->from)) continue;  // told already
+            if (blocked.blocks(target)) continue;
             send_copy(presence, target);
         }
     }

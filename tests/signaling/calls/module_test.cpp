@@ -43,6 +43,8 @@ struct Rosters final : storage::RosterStore {
     awaitable<session::Roster> load(Jid) override { co_return session::Roster{}; }
     awaitable<void> put(Jid, session::RosterItem, std::uint64_t) override { co_return; }
     awaitable<void> remove(Jid, Jid, std::uint64_t) override { co_return; }
+    awaitable<void> block(Jid, std::vector<Jid>) override { co_return; }
+    awaitable<void> unblock(Jid, std::vector<Jid>) override { co_return; }
 };
 struct Offline final : storage::OfflineStore {
     awaitable<bool> push(Jid, xml::Element, WallTime, std::size_t) override { co_return true; }

@@ -34,6 +34,24 @@ class MemoryRosters final : public storage::RosterStore {
         rosters_[user].items.erase(contact);
         co_return;
     }
+    awaitable<void> block(xmpp::Jid user, std::vector<xmpp::Jid> entries) override {
+        const std::lock_guard lock{mutex_};
+        for (const auto& entry : entries) rosters_[user].blocked.add(entry);
+        co_return;
+    }
+    awaitable<void> unblock(xmpp::Jid user, std::vector<xmpp::Jid> entries) override {
+        const std::lock_guard lock{mutex_};
+        for (const auto& entry : entries) rosters_[user].blocked.remove(entry);
+        co_return;
+    }
+    void set(const xmpp::Jid& user, session::RosterItem item) {
+        const std::lock_guard lock{mutex_};
+        rosters_[user].items.insert_or_assign(item.jid, std::move(item));
+    }
+    void set_blocked(const xmpp::Jid& user, const xmpp::Jid& whom) {
+        const std::lock_guard lock{mutex_};
+        rosters_[user].blocked.add(whom);
+    }
 
   private:
     std::mutex mutex_;
@@ -84,6 +102,11 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
         }
         const std::lock_guard lock{mutex_};
         users_[xmpp::Jid::parse(jid).value()] = std::move(keys);
+    }
+    /// What stands in a roster before anybody connects.
+    void set_contact(const xmpp::Jid& user, session::RosterItem item) { rosters_.set(user, std::move(item)); }
+    void block(const std::string& user, const std::string& whom) {
+        rosters_.set_blocked(xmpp::Jid::parse(user).value(), xmpp::Jid::parse(whom).value());
     }
     std::atomic<bool> fail_loads{false};
 

@@ -113,6 +113,18 @@ TEST_F(SqlStorageTest, RosterItemsComeBackAsTheyWere) {
     EXPECT_EQ(found->version, 5u);
 }
 
+TEST_F(SqlStorageTest, BlockListComesWithTheRoster) {
+    const auto user = jid("a@example.org");
+    create(user);
+    run(storage_->rosters().block(user, {jid("x@example.net/y"), jid("spam.example"), jid("spam.example")}));
+    run(storage_->rosters().block(user, {jid("spam.example"), jid("o_neill@example.net")}));
+    run(storage_->rosters().unblock(user, {jid("x@example.net/y"), jid("never@example.net")}));
+    reopen();
+    EXPECT_EQ(run(storage_->rosters().load(user)).blocked.entries(),
+              (std::vector{jid("o_neill@example.net"), jid("spam.example")}));
+    EXPECT_TRUE(run(storage_->rosters().load(jid("b@example.org"))).blocked.empty());
+}
+
 TEST_F(SqlStorageTest, OfflineMessagesKeepOrderAndLimit) {
     const auto user = jid("a@example.org");
     create(user);
@@ -137,11 +149,13 @@ TEST_F(SqlStorageTest, RemovingAUserTakesAllThatIsTheirs) {
     const auto user = jid("a@example.org");
     create(user);
     run(storage_->rosters().put(user, {.jid = jid("c@example.net")}, 1));
+    run(storage_->rosters().block(user, {jid("c@example.net")}));
     run(storage_->offline().push(user, xml::Element{"message", "jabber:client"}, WallTime{}, 3));
     EXPECT_TRUE(run(storage_->users().remove(user)));
     EXPECT_FALSE(run(storage_->users().remove(user)));
     create(user);
     EXPECT_TRUE(run(storage_->rosters().load(user)).items.empty());
+    EXPECT_TRUE(run(storage_->rosters().load(user)).blocked.empty());
     EXPECT_TRUE(run(storage_->offline().load(user)).empty());
 }
 
