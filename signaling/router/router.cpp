@@ -8,6 +8,7 @@
 #include "signaling/router/delivery_rules.h"
 #include "signaling/router/iq_service.h"
 #include "signaling/router/presence_state.h"
+#include "signaling/xmpp/datetime.h"
 
 namespace carillon::router {
 
@@ -340,15 +341,25 @@ session::awaitable<void> Router::keep(LocalAccount& account, Stanza message, boo
     }
 }
 
-void Router::redeliver(LocalAccount& account, std::vector<xml::Element> messages) {
-    for (auto& element : messages) {
-        auto message = Stanza::parse(std::move(element));
+/// XEP-0198 §4: as if the resource had not been there; since when it waited is told (XEP-0203).
+void Router::redeliver(LocalAccount& account, std::vector<session::Undelivered> messages) {
+    for (auto& undelivered : messages) {
+        // Another session of the account has it, or will deal with it the same way.
+        if (undelivered.custody && (undelivered.custody->has_reached() || undelivered.custody->awaited())) continue;
+        auto message = Stanza::parse(std::move(undelivered.message));
         if (!message || !message->is_message()) continue;
         const auto type = message_type(message->type());
         if (type == MessageType::error || type == MessageType::groupchat || is_carbon(account, *message)) {
             dropped_undelivered_.add();
             continue;
         }
+        if (!message->element().child("delay", "urn:xmpp:delay")) {
+            message->element()
+                .add("delay", "urn:xmpp:delay")
+                .set("from", account.jid().domain())
+                .set("stamp", xmpp::to_datetime(undelivered.queued));
+        }
+        message->set_custody(std::move(undelivered.custody));
         message->set_to(account.jid());
         route(std::move(*message));
     }

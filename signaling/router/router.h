@@ -40,7 +40,7 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
     // AccountWork: a stanza whose turn has come.
     std::optional<session::awaitable<void>> perform(session::LocalAccount& account, xmpp::Stanza stanza) override;
     void refuse(const xmpp::Stanza& stanza, const xmpp::StanzaError& error) override { reply_error(stanza, error); }
-    void redeliver(session::LocalAccount& account, std::vector<xml::Element> messages) override;
+    void redeliver(session::LocalAccount& account, std::vector<session::Undelivered> messages) override;
 
   private:
     bool to_question(xmpp::Stanza& answer);

@@ -213,6 +213,18 @@ void SessionServer::end(LocalSession& session) {
     if (!messages.empty()) work_->redeliver(owner, std::move(messages));
 }
 
+void SessionServer::hibernated(LocalSession& session) {
+    static_cast<LocalAccount&>(session.account()).host_.handlers.fire(&SessionEvents::hibernated, session);
+}
+
+void SessionServer::resumed(LocalSession& session) {
+    static_cast<LocalAccount&>(session.account()).host_.handlers.fire(&SessionEvents::resumed, session);
+}
+
+void SessionServer::waiting(LocalSession& session, const xml::Element& stanza) {
+    static_cast<LocalAccount&>(session.account()).host_.handlers.fire(&SessionEvents::waiting, session, stanza);
+}
+
 void SessionServer::presence_changed(LocalSession& session, bool was_available, const xmpp::Stanza* broadcast) {
     auto& handlers = static_cast<LocalAccount&>(session.account()).host_.handlers;
     const bool is_available = session.available();

@@ -28,7 +28,7 @@ class AccountWork {
     /// The stanza cannot be taken: answers the sender as the standard allows.
     virtual void refuse(const xmpp::Stanza& stanza, const xmpp::StanzaError& error) = 0;
     /// Sends again, to the bare JID, what a dead stream has not delivered.
-    virtual void redeliver(LocalAccount& account, std::vector<xml::Element> messages) = 0;
+    virtual void redeliver(LocalAccount& account, std::vector<Undelivered> messages) = 0;
 };
 
 struct SessionLimits {
@@ -61,6 +61,11 @@ class SessionServer final : public runtime::Server {
                                                                     std::string resource, Outlet& outlet);
     /// Ends a session: unavailable and closed events, undelivered messages sent on. The session is destroyed.
     void end(LocalSession& session);
+    /// The stream of a session is lost but may be resumed, or it has been.
+    void hibernated(LocalSession& session);
+    void resumed(LocalSession& session);
+    /// `stanza` waits for somebody who does not look now (SessionEvents::waiting).
+    void waiting(LocalSession& session, const xml::Element& stanza);
     /// Keeps or clears the presence of a session and runs the events that go with the change.
     void presence_changed(LocalSession& session, bool was_available, const xmpp::Stanza* broadcast);
 

@@ -80,6 +80,8 @@ awaitable<bool> Connection::bind() {
     std::vector<xml::Element> features;
     features.emplace_back("bind", kBind).add("required");
     features.emplace_back("session", kSession).add("optional");  // RFC 3921; clients of old wait for it
+    features.emplace_back("sm", kManagement);
+    features.emplace_back("csi", kClientState);
     if (auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_)) {
         for (auto& feature : host->features_after_login()) features.push_back(std::move(feature));
     }
@@ -88,6 +90,20 @@ awaitable<bool> Connection::bind() {
     while (sent && !dead_) {
         auto element = co_await get();
         if (!element) co_return false;
+        if (element->ns() == kManagement) {
+            std::string answer;
+            const auto outcome = resume(*element, answer);
+            if (outcome == Resumption::done) {
+                output_.push_text(answer);
+                replay();
+                co_return true;
+            }
+            sent = co_await put(std::move(answer));
+            if (outcome == Resumption::refused) continue;
+            socket_.shutdown_send();
+            co_await linger();
+            co_return false;
+        }
         const auto* request = element->child("bind", kBind);
         if (!element->is("iq", kClient) || element->attribute("type") != "set" || !request) {
             co_await fail_now("not-authorized");  // §7.1: nothing before a resource is bound
@@ -135,7 +151,11 @@ awaitable<void> Connection::read_stanzas() {
         if (phase_ != Phase::session) break;
         if (auto* element = std::get_if<xml::Element>(&*event)) {
             stage_->parse.stanzas.add();
-            if (!take(std::move(*element))) break;
+            if (element->ns() == kManagement || element->ns() == kClientState) {
+                if (!manage(*element)) break;
+            } else if (!take(std::move(*element))) {
+                break;
+            }
             if (stanza_pending_) co_await wait_for_turn();
             if (++burst % kBurst == 0) {
                 const auto executor = co_await asio::this_coro::executor;
@@ -177,9 +197,12 @@ awaitable<void> Connection::read_stanzas() {
 /// False: the stream is to end.
 bool Connection::take(xml::Element element) {
     if (!session_) return false;
+    // It counts from here on: whatever becomes of the connection, it will be dealt with.
+    if (management_) management_->handled();
     if (legacy_session(element)) return true;
     // RFC 6120 §8.1.5: its addressee does not see the stream that it came by.
     if (!language_.empty() && !element.has_attribute("xml:lang")) element.set("xml:lang", language_);
+    if (element.name() == "presence" && element.has_attribute("to")) client_state().note_presence(element);
     stanza_pending_ = true;
     const auto taken = stage_->stages.process.from_session(*session_, std::move(element), [this] {
         stanza_pending_ = false;
@@ -198,11 +221,11 @@ bool Connection::legacy_session(const xml::Element& element) {
         xml::Element reply{"iq", kClient};
         reply.set("type", "result").set("id", element.attribute("id"));
         reply.set("from", domain_);
-        send(reply);
+        send(reply, nullptr);
         return true;
     }
     if (element.child("bind", kBind)) {
-        if (auto reply = xmpp::error_reply(element, xmpp::StanzaError::not_allowed())) send(*reply);
+        if (auto reply = xmpp::error_reply(element, xmpp::StanzaError::not_allowed())) send(*reply, nullptr);
         return true;
     }
     return false;

@@ -14,6 +14,7 @@
 #include "signaling/net/socket.h"
 #include "signaling/session/local_session.h"
 #include "signaling/stream/auth_server.h"
+#include "signaling/stream/hibernation.h"
 #include "signaling/stream/output_queue.h"
 #include "signaling/stream/stream_stage.h"
 #include "signaling/xml/stream_parser.h"
@@ -22,7 +23,10 @@ namespace carillon::stream {
 
 /// Threading: one shard at a time; it moves once, after log-in, with no coroutine inside.
 /// Owns: the socket.  Lives as long as one of its coroutines does.
-class Connection final : public session::Outlet, public SaslPeer, public std::enable_shared_from_this<Connection> {
+class Connection final : public session::Outlet,
+                         public SaslPeer,
+                         public Carrier,
+                         public std::enable_shared_from_this<Connection> {
   public:
     Connection(StreamStage& stage, net::Accepted accepted, bool direct_tls);
     ~Connection() override;
@@ -33,11 +37,16 @@ class Connection final : public session::Outlet, public SaslPeer, public std::en
     void tick(SteadyTime now);
 
     // session::Outlet
-    void send(const xml::Element& stanza) override;
+    void send(const xml::Element& stanza, const xmpp::CustodyPtr& custody) override;
     std::string peer_address() const override { return peer_address_; }
     bool encrypted() const override { return socket_.is_tls(); }
     void close(std::string_view condition, std::string_view text) override;
-    std::vector<xml::Element> detach() override;
+    std::vector<session::Undelivered> detach() override;
+
+    // Carrier
+    const session::LocalSession* carried() const override { return session_; }
+    StreamManagement& management() override { return *management_; }
+    Surrendered surrender() override;
 
     // SaslPeer
     awaitable<bool> put(std::string text) override;
@@ -67,7 +76,23 @@ class Connection final : public session::Outlet, public SaslPeer, public std::en
     awaitable<void> wait_for_turn();
     awaitable<Event> next_event(net::Socket::Deadline deadline);
 
+    // XEP-0198 and XEP-0352, from connection_management.cpp.
+    bool manage(const xml::Element& element);
+    xml::Element enable_management(const xml::Element& request);
+    enum class Resumption { done, refused, over };
+    Resumption resume(const xml::Element& request, std::string& answer);
+    void replay();
+    bool acknowledged(const xml::Element& element);
+    void hibernate();
+    void ask_for_acknowledgement();
+    void check_acknowledgement(SteadyTime now);
+    void set_active(bool active);
+    ClientState& client_state();
+
     // Output and end, from connection_output.cpp.
+    void put_out(const xml::Element& stanza, const xmpp::CustodyPtr& custody);
+    void part();
+    void end_stream(std::string_view error);
     void schedule_flush();
     void check_backlog(SteadyTime now);
     void flush();
@@ -88,7 +113,9 @@ class Connection final : public session::Outlet, public SaslPeer, public std::en
     xmpp::Jid user_;
     session::LocalSession* session_ = nullptr;
     OutputQueue output_;
-    SteadyTime deadline_;  // of the negotiation
+    std::unique_ptr<StreamManagement> management_;  // when enabled
+    std::unique_ptr<ClientState> client_state_;     // when it matters
+    SteadyTime deadline_;                           // of the negotiation
     SteadyTime last_input_{};
     SteadyTime last_output_{};
     std::unique_ptr<boost::asio::steady_timer> pause_;  // while waiting for a stanza's turn, or for the peer to close

@@ -5,6 +5,7 @@
 #include "signaling/router/delivery_rules.h"
 #include "signaling/stream/connection.h"
 #include "signaling/stream/stream_text.h"
+#include "signaling/xml/writer.h"
 
 namespace carillon::stream {
 
@@ -18,10 +19,35 @@ constexpr SteadyTime::duration kShortStall = std::chrono::milliseconds{250};
 constexpr std::size_t kChunk = 64 * 1024;  // of a backlog, after which progress is noted; more than a TLS record
 }  // namespace
 
-void Connection::send(const xml::Element& stanza) {
+void Connection::send(const xml::Element& stanza, const xmpp::CustodyPtr& custody) {
     if (!session_ && phase_ != Phase::session) return;
-    const bool keep = stanza.name() == "message";
-    output_.push(stanza, keep);
+    if (client_state_ && !client_state_->active() && session_) {
+        if (client_state_->hold(stanza, session_->account().jid().str())) return;
+        for (const auto& held : client_state_->release()) put_out(held, nullptr);
+        put_out(stanza, custody);
+        return stage_->stages.sessions.waiting(*session_, stanza);
+    }
+    put_out(stanza, custody);
+}
+
+void Connection::put_out(const xml::Element& stanza, const xmpp::CustodyPtr& custody) {
+    const bool message = stanza.name() == "message";
+    const auto now = message || management_ ? stage_->stages.environment.clock->wall() : WallTime{};
+    if (management_) {
+        // After our closing tag nothing goes out, but messages still find another way.
+        const auto text = output_.push(stanza, false);
+        if (!output_.sealed()) {
+            management_->sent(text, message, custody, now);
+        } else if (message) {
+            management_->sent(xml::to_string(stanza), true, custody, now);
+        }
+        if (management_->unacknowledged() > stage_->options.unacknowledged_stanzas && phase_ == Phase::session) {
+            stage_->overfull.add();
+            return close("resource-constraint", "You acknowledge too little");
+        }
+    } else {
+        output_.push(stanza, message, custody, now);
+    }
     if (phase_ == Phase::closing || dead_) return;  // what is kept finds another way when the session ends
     schedule_flush();
     if (output_.bytes() > stage_->options.send_queue_bytes) {
@@ -56,6 +82,7 @@ void Connection::schedule_flush() {
 
 void Connection::flush() {
     while (!writing_ && !dead_ && !output_.empty()) {
+        ask_for_acknowledgement();
         const auto text = output_.batch();
         const auto sent = socket_.try_write(text);
         if (!sent) return lose();
@@ -103,10 +130,14 @@ void Connection::close(std::string_view condition, std::string_view text) {
         socket_.close();
         return;
     }
+    end_stream(condition.empty() ? std::string{} : error_text(condition, text));
+}
+
+/// Our last words in a session: `error`, if it is not empty, and the closing tag.
+void Connection::end_stream(std::string_view error) {
     phase_ = Phase::closing;
-    auto last = condition.empty() ? std::string{} : error_text(condition, text);
-    if (!condition.empty()) stage_->stream_errors.add();
-    output_.push_text(last + std::string{kCloseTag});
+    if (!error.empty()) stage_->stream_errors.add();
+    output_.push_text(std::string{error} + std::string{kCloseTag});
     output_.seal();
     close_sent_ = true;
     const bool stuck = output_.bytes() > stage_->options.send_queue_bytes;  // it will not read this either
@@ -153,10 +184,17 @@ awaitable<void> Connection::linger() {
     }
 }
 
-std::vector<xml::Element> Connection::detach() {
+std::vector<session::Undelivered> Connection::detach() {
     session_ = nullptr;
+    if (client_state_) {
+        for (const auto& held : client_state_->release()) {
+            if (held.name() == "message") put_out(held, nullptr);
+        }
+    }
     flush();  // what the client takes now needs no other way
-    return output_.undelivered();
+    if (!management_) return output_.undelivered();
+    stage_->resumables.ended(management_->id(), user_, management_->handled_count());
+    return stage_->ending ? management_->leave_messages() : management_->take_messages();
 }
 
 void Connection::end_session() {
@@ -169,15 +207,22 @@ void Connection::lose() {
     socket_.close();
     if (pause_) pause_->cancel();
     if (session_) {
-        stage_->shard.post([self = shared_from_this()] { self->end_session(); });
+        stage_->shard.post([self = shared_from_this()] { self->part(); });
     }
+}
+
+/// Without a connection a session waits to be resumed, if the client asked for that and nobody said farewell.
+void Connection::part() {
+    if (session_ && phase_ == Phase::session && management_ && management_->resumable()) return hibernate();
+    end_session();
 }
 
 void Connection::tick(SteadyTime now) {
     if (phase_ != Phase::session || dead_) return;
     const auto& options = stage_->options;
     check_backlog(now);
-    if (phase_ != Phase::session) return;
+    check_acknowledgement(now);
+    if (phase_ != Phase::session || dead_) return;
     if (options.keepalive.count() > 0 && now - last_output_ >= options.keepalive && output_.empty()) {
         output_.push_text(" ");  // §4.6.1
         stage_->keepalives.add();
@@ -191,7 +236,7 @@ void Connection::tick(SteadyTime now) {
         xml::Element ping{"iq", kClient};
         ping.set("type", "get").set("id", make_stream_id()).set("from", domain_).set("to", session_->jid().str());
         ping.add("ping", "urn:xmpp:ping");
-        send(ping);
+        send(ping, nullptr);
     }
 }
 

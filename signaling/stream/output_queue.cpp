@@ -3,19 +3,23 @@
 #include <utility>
 
 #include "signaling/stream/stream_text.h"
-#include "signaling/xml/stream_parser.h"
 #include "signaling/xml/writer.h"
 
 namespace carillon::stream {
 
-void OutputQueue::push(const xml::Element& stanza, bool keep) {
+std::string_view OutputQueue::push(const xml::Element& stanza, bool keep, const xmpp::CustodyPtr& custody,
+                                   WallTime now) {
     if (sealed_) {
-        if (keep) late_.push_back(stanza);
-        return;
+        if (keep) late_.push_back({stanza, custody, now});
+        return {};
     }
     const auto begin = waiting_.text.size();
     xml::write(waiting_.text, stanza);
-    if (keep) waiting_.kept.push_back({begin, waiting_.text.size()});
+    if (keep) {
+        if (custody) custody->waits_for(0, 0);
+        waiting_.kept.push_back({begin, waiting_.text.size(), custody, now});
+    }
+    return std::string_view{waiting_.text}.substr(begin);
 }
 
 std::string_view OutputQueue::batch() {
@@ -26,28 +30,28 @@ std::string_view OutputQueue::batch() {
 void OutputQueue::written(std::size_t octets) {
     written_ += octets;
     if (written_ < batch_.text.size()) return;
+    for (const auto& piece : batch_.kept) {
+        if (!piece.custody) continue;
+        piece.custody->reached();
+        piece.custody->waits_no_more();
+    }
     batch_ = {};
     written_ = 0;
 }
 
-std::vector<xml::Element> OutputQueue::undelivered() {
-    std::vector<xml::Element> rest;
-    xml::StreamParser parser;  // the stanzas were written for a stream: they are read back in one
-    parser.feed(open_tag({}));
-    const auto read_back = [&](const Text& from, std::size_t written) {
+std::vector<session::Undelivered> OutputQueue::undelivered() {
+    std::vector<session::Undelivered> rest;
+    const auto take = [&](const Text& from, std::size_t written) {
         for (const auto& piece : from.kept) {
+            if (piece.custody) piece.custody->waits_no_more();
             if (piece.end <= written) continue;
-            parser.feed(std::string_view{from.text}.substr(piece.begin, piece.end - piece.begin));
-            for (auto event = parser.next(); !std::holds_alternative<xml::NeedMore>(event); event = parser.next()) {
-                if (auto* element = std::get_if<xml::Element>(&event)) rest.push_back(std::move(*element));
-                if (std::holds_alternative<xml::StreamFault>(event)) return;
-            }
+            const std::string_view text{from.text};
+            auto element = read_back(text.substr(piece.begin, piece.end - piece.begin));
+            if (element) rest.push_back({std::move(*element), piece.custody, piece.when});
         }
     };
-    while (!std::holds_alternative<xml::NeedMore>(parser.next())) {
-    }
-    read_back(batch_, written_);
-    read_back(waiting_, 0);
+    take(batch_, written_);
+    take(waiting_, 0);
     batch_.kept.clear();
     for (auto piece = waiting_.kept.rbegin(); piece != waiting_.kept.rend(); ++piece) {
         waiting_.text.erase(piece->begin, piece->end - piece->begin);

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "signaling/xml/element.h"
+#include "signaling/session/local_session.h"
 
 namespace carillon::stream {
 
@@ -14,11 +14,14 @@ namespace carillon::stream {
 /// Threading: one thread.
 class OutputQueue {
   public:
-    /// Appends a stanza. `keep`: it is to be among undelivered() if the stream dies first.
-    void push(const xml::Element& stanza, bool keep);
+    /// Appends a stanza and answers its text, valid until the next call. `keep`: it is to be among undelivered() if the
+    /// stream dies first.
+    std::string_view push(const xml::Element& stanza, bool keep, const xmpp::CustodyPtr& custody = {},
+                          WallTime now = {});
     void push_text(std::string_view text) { waiting_.text += text; }
     /// Nothing goes out after what is queued now: later stanzas are only kept for undelivered().
     void seal() { sealed_ = true; }
+    bool sealed() const { return sealed_; }
 
     std::size_t bytes() const { return waiting_.text.size() + batch_.text.size() - written_; }
     bool empty() const { return bytes() == 0; }
@@ -28,12 +31,14 @@ class OutputQueue {
 
     /// The kept stanzas not wholly handed to the socket, in order. They leave the queue, except for those in the batch
     /// under way, which may reach the client after all.
-    std::vector<xml::Element> undelivered();
+    std::vector<session::Undelivered> undelivered();
 
   private:
     struct Piece {
         std::size_t begin;
         std::size_t end;
+        xmpp::CustodyPtr custody;
+        WallTime when;
     };
     struct Text {
         std::string text;
@@ -43,7 +48,7 @@ class OutputQueue {
     Text batch_;
     std::size_t written_ = 0;  // of batch_
     Text waiting_;
-    std::vector<xml::Element> late_;  // kept stanzas pushed after seal()
+    std::vector<session::Undelivered> late_;  // kept stanzas pushed after seal()
     bool sealed_ = false;
 };
 

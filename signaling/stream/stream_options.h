@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "config/base/secret.h"
 
@@ -21,6 +22,10 @@ struct StreamOptions {
     unsigned xml_depth = 64;
     unsigned xml_attributes = 64;
     std::size_t send_queue_bytes = 4 * 1024 * 1024;  ///< may wait for a client that takes nothing; bursts may be larger
+    std::chrono::seconds resume_timeout{600};        ///< a lost stream may be resumed for so long (XEP-0198); 0: never
+    std::chrono::seconds ack_timeout{90};            ///< a client that answers no <r/> for so long is gone
+    std::size_t unacknowledged_stanzas = 10'000;     ///< may wait for a managed stream's acknowledgement
+    std::string resume_location;                     ///< where to reconnect, "host:port"; empty: not told
     unsigned auth_attempts = 5;
     std::uint32_t scram_iterations = 10'000;  ///< what users who do not exist seem to have
     Secret decoy_secret;

@@ -10,6 +10,7 @@
 #include "signaling/host/host.h"
 #include "signaling/net/tls_context.h"
 #include "signaling/stream/auth_server.h"
+#include "signaling/stream/hibernation.h"
 #include "signaling/stream/stream_options.h"
 #include "signaling/xml/stream_parser.h"
 
@@ -56,6 +57,11 @@ class StreamStage final : public runtime::Server {
     void remove(Connection& connection) { connections_.erase(&connection), open.subtract(); }
     void close_all(std::string_view condition, std::string_view text);
 
+    // Sessions without a connection, which wait to be resumed.
+    Hibernation& hibernate(Surrendered held, Hibernation::Origin origin);
+    bool asleep(const Hibernation& hibernation) const { return hibernations_.contains(&hibernation); }
+    void forget(const Hibernation& hibernation);
+
     host::Host& host;
     host::Stages& stages;
     runtime::Shard& shard;
@@ -73,12 +79,21 @@ class StreamStage final : public runtime::Server {
     runtime::Counter& lost;
     runtime::Counter& too_slow;
     runtime::Counter& keepalives;
+    runtime::Counter& hibernating;
+    runtime::Counter& resumed;
+    runtime::Counter& not_resumed;  ///< the client did not come back in time
+    runtime::Counter& overfull;     ///< unacknowledged stanzas past the limit
+    runtime::Counter& ack_timeouts;
+
+    Resumables resumables;
+    bool ending = false;  ///< the process goes: what is written down stays for its successor
 
   private:
     void tick();
 
     std::function<StreamStage&(std::size_t)> of_shard_;
     std::unordered_set<Connection*> connections_;
+    std::unordered_map<const Hibernation*, std::unique_ptr<Hibernation>> hibernations_;
     boost::asio::steady_timer clock_;
 };
 

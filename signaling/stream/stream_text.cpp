@@ -88,6 +88,16 @@ std::expected<std::string, std::string_view> check_open(const xml::StreamOpen& o
     return std::string{host->domain()};
 }
 
+std::optional<xml::Element> read_back(std::string_view stanza) {
+    xml::StreamParser parser;
+    parser.feed(open_tag({}).append(stanza));
+    for (auto event = parser.next(); !std::holds_alternative<xml::NeedMore>(event); event = parser.next()) {
+        if (auto* element = std::get_if<xml::Element>(&event)) return std::move(*element);
+        if (std::holds_alternative<xml::StreamFault>(event)) break;
+    }
+    return std::nullopt;
+}
+
 std::optional<std::string> base64_decode(std::string_view text) {
     if (text.size() % 4 != 0) return std::nullopt;
     for (std::size_t i = 0; i < text.size(); ++i) {  // EVP_DecodeBlock passes white space and early '=' over

@@ -20,6 +20,7 @@ inline constexpr std::string_view kSaslChannelBinding = "urn:xmpp:sasl-cb:0";
 inline constexpr std::string_view kBind = "urn:ietf:params:xml:ns:xmpp-bind";
 inline constexpr std::string_view kSession = "urn:ietf:params:xml:ns:xmpp-session";
 inline constexpr std::string_view kLanguage = "en";  ///< of the server's own texts
+inline constexpr std::string_view kClientState = "urn:xmpp:csi:0";
 inline constexpr std::string_view kCloseTag = "</stream:stream>";
 
 struct OpenAttributes {
@@ -40,6 +41,9 @@ std::string make_stream_id();
 /// §4.7, §4.9.3: the virtual host that an opening tag asks for, or the stream error condition.
 std::expected<std::string, std::string_view> check_open(const xml::StreamOpen& open,
                                                         const std::function<bool(std::string_view)>& serves);
+
+/// A stanza that was written for a client's stream, read again; nothing if the text is no such stanza.
+std::optional<xml::Element> read_back(std::string_view stanza);
 
 /// RFC 4648 §4, strictly: anything else is nullopt (RFC 6120 §6.5.5 incorrect-encoding).
 std::optional<std::string> base64_decode(std::string_view text);

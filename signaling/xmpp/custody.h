@@ -17,8 +17,12 @@ class Custody {
     /// A client has it for certain, or a store has committed it: no copy needs to find another way.
     virtual void reached() = 0;
     virtual bool has_reached() const = 0;
-    /// It waits as stanza number `sequence` for the acknowledgement of the stream `stream` (a hash of its SM-ID).
+    /// One more session has it queued, as stanza number `sequence` of the managed stream `stream` (a hash of its
+    /// SM-ID; 0: of a stream that is not managed). Each call is undone by one of waits_no_more().
     virtual void waits_for(std::uint64_t stream, std::uint32_t sequence) = 0;
+    virtual void waits_no_more() = 0;
+    /// Whether some session still has it queued.
+    virtual bool awaited() const = 0;
     /// The process ends and this message is still unsettled: it stays written down although the holders let go.
     virtual void leave() = 0;
 };

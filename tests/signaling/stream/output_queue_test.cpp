@@ -12,9 +12,9 @@ xml::Element message(std::string_view id) {
     return element;
 }
 
-std::vector<std::string> ids(const std::vector<xml::Element>& elements) {
+std::vector<std::string> ids(const std::vector<session::Undelivered>& messages) {
     std::vector<std::string> found;
-    for (const auto& element : elements) found.emplace_back(element.attribute("id"));
+    for (const auto& undelivered : messages) found.emplace_back(undelivered.message.attribute("id"));
     return found;
 }
 
@@ -47,7 +47,7 @@ TEST(OutputQueue, GivesBackWhatWasNotWhollyWritten) {
     queue.push(message("3"), true);
     const auto rest = queue.undelivered();
     EXPECT_EQ(ids(rest), (std::vector<std::string>{"2", "3"}));
-    EXPECT_EQ(rest.front(), message("2"));
+    EXPECT_EQ(rest.front().message, message("2"));
     EXPECT_TRUE(queue.undelivered().empty()) << "once only";
     EXPECT_FALSE(queue.batch().empty()) << "the batch under way is still to be finished";
 }

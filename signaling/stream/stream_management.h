@@ -1,0 +1,83 @@
+/// The two sides of a managed stream: what was sent and is not acknowledged yet, and how much has been handled. It
+/// outlives the connection when the stream is resumed on another.
+/// Spec: XEP-0198 §4 (acks), §5 (resumption).
+/// Not here: the elements on the wire (connection_management.cpp), waiting for the client (hibernation.h).
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/base/clock.h"
+#include "signaling/session/local_session.h"
+#include "signaling/xmpp/custody.h"
+
+namespace carillon::stream {
+
+inline constexpr std::string_view kManagement = "urn:xmpp:sm:3";
+
+/// An 'h' attribute: nothing unless it is a whole unsignedInt.
+std::optional<std::uint32_t> parse_count(std::string_view text);
+
+/// What custody knows a stream by: the same after a restart.
+std::uint64_t stream_tag(std::string_view sm_id);
+
+/// Threading: its session's shard.
+class StreamManagement {
+  public:
+    /// `id`: the SM-ID, empty when the stream cannot be resumed. `patience`: how long it waits for that.
+    StreamManagement(std::string id, std::chrono::seconds patience);
+
+    const std::string& id() const { return id_; }
+    bool resumable() const { return !id_.empty(); }
+    std::chrono::seconds patience() const { return patience_; }
+    void not_resumable() { id_.clear(); }
+
+    // What we send.
+    /// A stanza goes out (or waits, while nobody is connected). `message`: it finds another way if need be.
+    void sent(std::string_view text, bool message, xmpp::CustodyPtr custody, WallTime now);
+    /// The client has `h` stanzas of ours. False: more than it was sent, nothing changes.
+    [[nodiscard]] bool acknowledge(std::uint32_t h);
+    std::uint32_t sent_count() const { return sent_; }
+    std::size_t unacknowledged() const { return waiting_.size(); }
+    std::size_t octets() const { return octets_; }
+    /// Something waits for an <a/>, and no <r/> is under way.
+    bool should_ask() const { return !waiting_.empty() && !asked_; }
+    void asked(SteadyTime now) { asked_ = now; }
+    void answered() { asked_.reset(); }
+    std::optional<SteadyTime> asked_since() const { return asked_; }
+    /// The text of everything unacknowledged, in order, to be sent again.
+    void replay(std::string& out) const {
+        for (const auto& stanza : waiting_) out += stanza.text;
+    }
+    /// The session is over: the messages that no acknowledgement covers, in order. The rest is forgotten.
+    std::vector<session::Undelivered> take_messages();
+    /// As take_messages(), but the process ends: what is written down stays so, and only the rest is answered.
+    std::vector<session::Undelivered> leave_messages();
+
+    // What the client sends.
+    void handled() { ++handled_; }
+    std::uint32_t handled_count() const { return handled_; }
+
+  private:
+    struct Sent {
+        std::string text;
+        WallTime when;
+        xmpp::CustodyPtr custody;
+        bool message;
+    };
+
+    std::string id_;
+    std::uint64_t tag_;  // what custody knows the stream by
+    std::chrono::seconds patience_;
+    std::deque<Sent> waiting_;  // of which the last is number sent_
+    std::size_t octets_ = 0;
+    std::uint32_t sent_ = 0;
+    std::uint32_t handled_ = 0;
+    std::optional<SteadyTime> asked_;
+};
+
+}  // namespace carillon::stream
