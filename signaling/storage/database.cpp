@@ -1,5 +1,7 @@
 #include "signaling/storage/database.h"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include "config/base/log.h"
 #include "signaling/storage/migrations.h"
 
@@ -45,6 +47,24 @@ soci::session& Database::session_of_this_thread() {
     // A pool thread belongs to one Database for its whole life, so the index it draws first stays its own.
     thread_local std::size_t index = next_session_.fetch_add(1);
     return *sessions_[index];
+}
+
+std::int64_t Database::number(const std::string& query) {
+    long long value = 0;
+    try {
+        *sessions_.front() << query, soci::into(value);
+    } catch (const std::exception& error) {
+        throw StorageError{"cannot read the database: " + reason_of(error)};
+    }
+    return value;
+}
+
+void Database::write_later(std::chrono::milliseconds delay, std::function<void(soci::session&)> work,
+                           std::function<void(bool committed)> done) {
+    auto run = [this, work = std::move(work), done = std::move(done)] { done(in_transaction(work).empty()); };
+    if (delay.count() <= 0) return boost::asio::post(writer_, std::move(run));
+    auto timer = std::make_shared<boost::asio::steady_timer>(writer_, delay);
+    timer->async_wait([timer, run = std::move(run)](auto) { run(); });
 }
 
 std::string Database::in_transaction(const std::function<void(soci::session&)>& work) {

@@ -4,6 +4,7 @@
 #include <soci/soci.h>
 
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -41,6 +42,13 @@ class Database {
     awaitable<std::invoke_result_t<Work&, soci::session&>> read(Work work) {
         return run(Access::read, std::move(work));
     }
+
+    /// Of one row and column, read while nothing else runs: at start-up. Throws StorageError.
+    std::int64_t number(const std::string& query);
+    /// Runs `work` on the writer in a transaction, `delay` from now, in turn with write(); then `done`, there too, with
+    /// whether it is committed. Closing waits for it.
+    void write_later(std::chrono::milliseconds delay, std::function<void(soci::session&)> work,
+                     std::function<void(bool committed)> done);
 
   private:
     enum class Access { read, write };

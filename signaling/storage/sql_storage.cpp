@@ -15,6 +15,7 @@ class SqlStorage final : public Storage {
     RosterStore& rosters() override { return rosters_; }
     OfflineStore& offline() override { return offline_; }
     CallStore& calls() override { return calls_; }
+    ArchiveStore& archive() override { return archive_; }
 
   private:
     Database database_;
@@ -22,6 +23,7 @@ class SqlStorage final : public Storage {
     SqlRosterStore rosters_{database_};
     SqlOfflineStore offline_{database_};
     SqlCallStore calls_{database_};
+    SqlArchiveStore archive_{database_};
 };
 
 }  // namespace

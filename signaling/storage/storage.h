@@ -97,6 +97,8 @@ class CallStore {
     virtual awaitable<std::vector<CallRecord>> list(xmpp::Jid user, std::size_t limit) = 0;
 };
 
+class ArchiveStore;  // archive_store.h
+
 /// Threading: any thread; the stores hand the work to the blocking pool.
 class Storage {
   public:
@@ -105,6 +107,7 @@ class Storage {
     virtual RosterStore& rosters() = 0;
     virtual OfflineStore& offline() = 0;
     virtual CallStore& calls() = 0;
+    virtual ArchiveStore& archive() { throw StorageError{"there is no archive"}; }
 };
 
 }  // namespace carillon::storage

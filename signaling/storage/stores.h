@@ -1,5 +1,6 @@
 /// The stores over one Database. Internal to signaling/storage.
 #pragma once
+#include "signaling/storage/archive_store.h"
 #include "signaling/storage/database.h"
 #include "signaling/storage/storage.h"
 
@@ -53,6 +54,29 @@ class SqlCallStore final : public CallStore {
   private:
     Database& database_;
 };
+
+class SqlArchiveStore final : public ArchiveStore {
+  public:
+    explicit SqlArchiveStore(Database& database);
+    ~SqlArchiveStore() override;
+    ArchiveId make_id(WallTime now) override;
+    bool append(ArchiveEntry entry) override;
+    awaitable<ArchivePage> query(ArchiveQuery query) override;
+    awaitable<std::optional<ArchiveEnds>> ends(xmpp::Jid owner) override;
+    awaitable<std::vector<xmpp::Jid>> owners(std::string domain, xmpp::Jid last, std::size_t limit) override;
+    awaitable<std::size_t> expire(xmpp::Jid owner, WallTime until, std::size_t keep, std::size_t limit) override;
+    awaitable<std::map<xmpp::Jid, ArchivePreferences>> preferences(std::string domain) override;
+    awaitable<void> set_preferences(xmpp::Jid owner, ArchivePreferences preferences) override;
+
+  private:
+    awaitable<void> settle();
+
+    Database& database_;
+    std::shared_ptr<class ArchiveQueue> queue_;
+    std::atomic<std::int64_t> last_time_{0};  // of the last id made
+};
+/// Removes all that an owner has in the archive. For the transaction that removes the user.
+void erase_archive(soci::session& sql, const std::string& owner);
 
 std::int64_t to_milliseconds(WallTime time);
 WallTime from_milliseconds(std::int64_t milliseconds);

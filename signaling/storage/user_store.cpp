@@ -76,6 +76,7 @@ awaitable<bool> SqlUserStore::remove(xmpp::Jid bare) {
         for (const auto* table : {"scram_keys", "roster_items", "rosters", "blocked", "offline_messages", "users"}) {
             sql << "DELETE FROM " << table << " WHERE jid = :jid", soci::use(jid);
         }
+        erase_archive(sql, jid);
         return true;
     });
 }

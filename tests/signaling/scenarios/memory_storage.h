@@ -10,6 +10,7 @@
 
 #include "signaling/auth/scram.h"
 #include "signaling/storage/storage.h"
+#include "tests/signaling/scenarios/memory_archive.h"
 
 namespace carillon::scenarios {
 
@@ -114,6 +115,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     storage::RosterStore& rosters() override { return rosters_; }
     MemoryOffline& offline() override { return offline_; }
     storage::CallStore& calls() override { return *this; }
+    MemoryArchive& archive() override { return archive_; }
 
   private:
     awaitable<bool> exists(xmpp::Jid bare) override {
@@ -179,6 +181,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     std::map<std::string, storage::CallRecord> calls_;
     MemoryRosters rosters_;
     MemoryOffline offline_;
+    MemoryArchive archive_;
 };
 
 }  // namespace carillon::scenarios
