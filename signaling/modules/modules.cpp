@@ -3,11 +3,14 @@
 #include "signaling/modules/blocking/blocking.h"
 #include "signaling/modules/caps/caps.h"
 #include "signaling/modules/carbons/carbons.h"
+#include "signaling/modules/contact/contact.h"
 #include "signaling/modules/disco/disco.h"
 #include "signaling/modules/external_services/external_services.h"
+#include "signaling/modules/last/last.h"
 #include "signaling/modules/offline/offline.h"
 #include "signaling/modules/ping/ping.h"
 #include "signaling/modules/presence/presence.h"
+#include "signaling/modules/private_xml/private_xml.h"
 #include "signaling/modules/roster/roster.h"
 #include "signaling/modules/time/time.h"
 #include "signaling/modules/version/version.h"
@@ -15,8 +18,8 @@
 namespace carillon::modules {
 
 std::vector<runtime::ModuleDescriptor> builtin() {
-    return {roster(), presence(), offline(),           disco(),   caps(),    ping(),
-            time(),   version(),  external_services(), carbons(), blocking()};
+    return {roster(),  presence(),          offline(), disco(),    caps(),        ping(), time(),
+            version(), external_services(), carbons(), blocking(), private_xml(), last(), contact()};
 }
 
 }  // namespace carillon::modules

@@ -10,6 +10,9 @@ xml::Element DiscoRegistry::info(Target target) const {
         if (!identity.name.empty()) element.set("name", identity.name);
     }
     for (const auto& feature : features(target)) query.add("feature").set("var", feature);
+    for (const auto& entry : forms_) {
+        if (entry.target == target) query.append(entry.value);
+    }
     return query;
 }
 

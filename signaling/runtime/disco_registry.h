@@ -61,6 +61,7 @@ class DiscoRegistry {
     Registration add_identity(Target target, DiscoIdentity identity) {
         return add(identities_, target, std::move(identity));
     }
+    Registration add_form(Target target, xml::Element form) { return add(forms_, target, std::move(form)); }
     Registration add_item(DiscoItem item) { return add(items_, Target::host, std::move(item)); }
 
   private:
@@ -82,6 +83,7 @@ class DiscoRegistry {
     std::list<Entry<std::string>> features_;
     std::list<Entry<DiscoIdentity>> identities_;
     std::list<Entry<DiscoItem>> items_;
+    std::list<Entry<xml::Element>> forms_;
     std::list<Entry<DiscoNodeHandler>> nodes_;
     std::uint64_t revision_ = 0;
 };

@@ -109,6 +109,8 @@ class ModuleContext {
     virtual Registration identity(std::string_view category, std::string_view type, std::string_view name,
                                   Target target = Target::host) = 0;
     virtual Registration item(const xmpp::Jid& jid, std::string_view name) = 0;
+    /// A form of further information in disco#info (XEP-0128).
+    virtual Registration disco_form(xml::Element, Target = Target::host) { return {}; }
     /// A child of the <stream:features/> that clients get after log-in (RFC 6120 §4.3.2), e.g. roster versioning.
     virtual Registration stream_feature(xml::Element) { return {}; }
     /// As stream_feature(), made anew for each stream; nothing: it is left out.

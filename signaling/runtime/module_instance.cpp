@@ -69,6 +69,9 @@ Registration ModuleInstance::stream_feature_when_asked(std::function<std::option
     return Registration{[&list, at = list.insert(list.end(), std::move(feature))] { list.erase(at); }};
 }
 
+Registration ModuleInstance::disco_form(xml::Element form, Target target) {
+    return host_.disco.add_form(target, std::move(form));
+}
 Registration ModuleInstance::disco_node(DiscoNodeHandler handler) { return host_.disco.add_node(std::move(handler)); }
 
 Registration ModuleInstance::iq(Target target, std::string_view type, std::string_view ns, std::string_view name,

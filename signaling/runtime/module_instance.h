@@ -38,6 +38,7 @@ class ModuleInstance final : public ModuleContext {
     Registration item(const xmpp::Jid& jid, std::string_view name) override;
     Registration stream_feature(xml::Element feature) override;
     Registration stream_feature_when_asked(std::function<std::optional<xml::Element>()> feature) override;
+    Registration disco_form(xml::Element form, Target target) override;
     Registration disco_node(DiscoNodeHandler handler) override;
     const DiscoRegistry& disco() const override;
     Registration iq(Target target, std::string_view type, std::string_view ns, std::string_view name,

@@ -53,12 +53,21 @@ constexpr std::array<std::string_view, 6> kArchive{
     "CASCADE, domain VARCHAR(1023) NOT NULL, otherwise INTEGER NOT NULL, always_jids TEXT NOT NULL, never_jids TEXT "
     "NOT NULL)",
 };
+constexpr std::array<std::string_view, 3> kUserData{
+    "CREATE TABLE user_data (jid VARCHAR(2047) NOT NULL REFERENCES users (jid) ON DELETE CASCADE, "
+    "space VARCHAR(63) NOT NULL, name VARCHAR(4095) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (jid, space, name))",
+    "CREATE TABLE invites (token VARCHAR(63) NOT NULL PRIMARY KEY, host VARCHAR(1023) NOT NULL, "
+    "account VARCHAR(1023) NOT NULL, inviter VARCHAR(2047) NOT NULL, registers INTEGER NOT NULL, "
+    "created BIGINT NOT NULL, expires BIGINT NOT NULL, uses INTEGER NOT NULL)",
+    "CREATE INDEX invites_by_inviter ON invites (inviter)",
+};
 
 constexpr auto kAll = std::to_array<Migration>({
     {1, "users, rosters, offline messages, calls", kFirst},
     {2, "find a callee's calls", kSecond},
     {3, "block lists", kThird},
     {4, "message archive", kArchive},
+    {5, "users' data, invites", kUserData},
 });
 
 }  // namespace

@@ -14,6 +14,7 @@ class SqlStorage final : public Storage {
     UserStore& users() override { return users_; }
     RosterStore& rosters() override { return rosters_; }
     OfflineStore& offline() override { return offline_; }
+    UserDataStore& user_data() override { return user_data_; }
     CallStore& calls() override { return calls_; }
     ArchiveStore& archive() override { return archive_; }
 
@@ -22,6 +23,7 @@ class SqlStorage final : public Storage {
     SqlUserStore users_{database_};
     SqlRosterStore rosters_{database_};
     SqlOfflineStore offline_{database_};
+    SqlUserDataStore user_data_{database_};
     SqlCallStore calls_{database_};
     SqlArchiveStore archive_{database_};
 };

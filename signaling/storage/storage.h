@@ -66,6 +66,25 @@ class OfflineStore {
     virtual awaitable<void> erase_up_to(xmpp::Jid user, std::int64_t id) = 0;
 };
 
+/// Small pieces of text that a module keeps for a user: gone with the user, without anybody's doing.
+/// `space` names the module's drawer, `name` what lies in it.
+class UserDataStore {
+  public:
+    struct Bounds {
+        std::size_t entries = 1;  ///< in one user's drawer
+        std::size_t octets = 0;   ///< of all their names and values
+    };
+    virtual ~UserDataStore() = default;
+    virtual awaitable<std::optional<std::string>> get(xmpp::Jid user, std::string space, std::string name) = 0;
+    /// False when the drawer would hold more than it may: nothing has changed then.
+    virtual awaitable<bool> put(xmpp::Jid user, std::string space, std::string name, std::string value,
+                                Bounds bounds) = 0;
+    virtual awaitable<void> erase(xmpp::Jid user, std::string space, std::string name) = 0;
+    /// One entry of many users' in one transaction; users who are gone are passed over.
+    virtual awaitable<void> put_for_many(std::string space, std::string name,
+                                         std::vector<std::pair<xmpp::Jid, std::string>> values) = 0;
+};
+
 /// One finished or running call (mission: who, when, path, codec, bytes, loss, jitter, why it ended).
 struct CallRecord {
     std::string id;
@@ -106,6 +125,7 @@ class Storage {
     virtual UserStore& users() = 0;
     virtual RosterStore& rosters() = 0;
     virtual OfflineStore& offline() = 0;
+    virtual UserDataStore& user_data() = 0;
     virtual CallStore& calls() = 0;
     virtual ArchiveStore& archive() { throw StorageError{"there is no archive"}; }
 };

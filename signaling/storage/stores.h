@@ -44,6 +44,19 @@ class SqlOfflineStore final : public OfflineStore {
     Database& database_;
 };
 
+class SqlUserDataStore final : public UserDataStore {
+  public:
+    explicit SqlUserDataStore(Database& database) : database_{database} {}
+    awaitable<std::optional<std::string>> get(xmpp::Jid user, std::string space, std::string name) override;
+    awaitable<bool> put(xmpp::Jid user, std::string space, std::string name, std::string value, Bounds bounds) override;
+    awaitable<void> erase(xmpp::Jid user, std::string space, std::string name) override;
+    awaitable<void> put_for_many(std::string space, std::string name,
+                                 std::vector<std::pair<xmpp::Jid, std::string>> values) override;
+
+  private:
+    Database& database_;
+};
+
 class SqlCallStore final : public CallStore {
   public:
     explicit SqlCallStore(Database& database) : database_{database} {}

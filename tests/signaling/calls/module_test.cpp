@@ -72,14 +72,24 @@ class Calls final : public storage::CallStore {
     std::condition_variable changed_;
     CallRecord last_;
 };
+struct UserData final : storage::UserDataStore {
+    awaitable<std::optional<std::string>> get(Jid, std::string, std::string) override { co_return std::nullopt; }
+    awaitable<bool> put(Jid, std::string, std::string, std::string, Bounds) override { co_return true; }
+    awaitable<void> erase(Jid, std::string, std::string) override { co_return; }
+    awaitable<void> put_for_many(std::string, std::string, std::vector<std::pair<Jid, std::string>>) override {
+        co_return;
+    }
+};
 struct Memory final : storage::Storage {
     storage::UserStore& users() override { return users_; }
     storage::RosterStore& rosters() override { return rosters_; }
     storage::OfflineStore& offline() override { return offline_; }
+    storage::UserDataStore& user_data() override { return user_data_; }
     storage::CallStore& calls() override { return calls_; }
     Users users_;
     Rosters rosters_;
     Offline offline_;
+    UserData user_data_;
     Calls calls_;
 };
 

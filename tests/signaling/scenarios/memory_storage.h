@@ -93,6 +93,55 @@ class MemoryOffline final : public storage::OfflineStore {
     std::int64_t last_id_ = 0;
 };
 
+class MemoryUserData final : public storage::UserDataStore {
+  public:
+    awaitable<std::optional<std::string>> get(xmpp::Jid user, std::string space, std::string name) override {
+        const std::lock_guard lock{mutex_};
+        const auto at = values_.find({user, space, name});
+        if (at == values_.end()) co_return std::nullopt;
+        co_return at->second;
+    }
+    awaitable<bool> put(xmpp::Jid user, std::string space, std::string name, std::string value,
+                        Bounds bounds) override {
+        const std::lock_guard lock{mutex_};
+        std::size_t entries = 0;
+        std::size_t octets = name.size() + value.size();
+        for (const auto& [key, held] : values_) {
+            if (std::get<0>(key) != user || std::get<1>(key) != space || std::get<2>(key) == name) continue;
+            ++entries;
+            octets += std::get<2>(key).size() + held.size();
+        }
+        if (entries >= bounds.entries || octets > bounds.octets) co_return false;
+        values_[{user, space, name}] = std::move(value);
+        co_return true;
+    }
+    awaitable<void> erase(xmpp::Jid user, std::string space, std::string name) override {
+        const std::lock_guard lock{mutex_};
+        values_.erase({user, space, name});
+        co_return;
+    }
+    awaitable<void> put_for_many(std::string space, std::string name,
+                                 std::vector<std::pair<xmpp::Jid, std::string>> values) override {
+        const std::lock_guard lock{mutex_};
+        for (auto& [user, value] : values) values_[{user, space, name}] = std::move(value);
+        co_return;
+    }
+    std::string text(const xmpp::Jid& user, const std::string& space, const std::string& name) {
+        const std::lock_guard lock{mutex_};
+        const auto at = values_.find({user, space, name});
+        return at == values_.end() ? std::string{} : at->second;
+    }
+    void forget(const xmpp::Jid& user) {
+        const std::lock_guard lock{mutex_};
+        std::erase_if(values_, [&](const auto& entry) { return std::get<0>(entry.first) == user; });
+    }
+
+  private:
+    using Key = std::tuple<xmpp::Jid, std::string, std::string>;
+    std::mutex mutex_;
+    std::map<Key, std::string> values_;
+};
+
 /// Threading: any thread.
 class MemoryStorage final : public storage::Storage, storage::UserStore, storage::CallStore {
   public:
@@ -109,11 +158,16 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     void block(const std::string& user, const std::string& whom) {
         rosters_.set_blocked(xmpp::Jid::parse(user).value(), xmpp::Jid::parse(whom).value());
     }
+    /// What a module keeps for a user; empty when there is none.
+    std::string user_text(const std::string& user, const std::string& space, const std::string& name) {
+        return user_data_.text(xmpp::Jid::parse(user).value(), space, name);
+    }
     std::atomic<bool> fail_loads{false};
 
     storage::UserStore& users() override { return *this; }
     storage::RosterStore& rosters() override { return rosters_; }
     MemoryOffline& offline() override { return offline_; }
+    storage::UserDataStore& user_data() override { return user_data_; }
     storage::CallStore& calls() override { return *this; }
     MemoryArchive& archive() override { return archive_; }
 
@@ -182,6 +236,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     MemoryRosters rosters_;
     MemoryOffline offline_;
     MemoryArchive archive_;
+    MemoryUserData user_data_;
 };
 
 }  // namespace carillon::scenarios

@@ -15,6 +15,7 @@ struct WorldOptions {
     std::vector<runtime::ModuleDescriptor> modules;
     std::vector<std::string> plugins;
     std::vector<std::string> domains{"localhost"};
+    runtime::ModuleSelection selection;  ///< settings of modules, and which are off; for every domain
     std::size_t shards = 2;
     session::SessionLimits sessions;
     stream::StreamOptions streams;

@@ -151,12 +151,36 @@ TEST_F(SqlStorageTest, RemovingAUserTakesAllThatIsTheirs) {
     run(storage_->rosters().put(user, {.jid = jid("c@example.net")}, 1));
     run(storage_->rosters().block(user, {jid("c@example.net")}));
     run(storage_->offline().push(user, xml::Element{"message", "jabber:client"}, WallTime{}, 3));
+    run(storage_->user_data().put(user, "s", "a", "x", {.entries = 1, .octets = 100}));
     EXPECT_TRUE(run(storage_->users().remove(user)));
     EXPECT_FALSE(run(storage_->users().remove(user)));
     create(user);
     EXPECT_TRUE(run(storage_->rosters().load(user)).items.empty());
     EXPECT_TRUE(run(storage_->rosters().load(user)).blocked.empty());
+    EXPECT_EQ(run(storage_->user_data().get(user, "s", "a")), std::nullopt);
     EXPECT_TRUE(run(storage_->offline().load(user)).empty());
+}
+
+TEST_F(SqlStorageTest, UserDataIsBoundedByEntriesAndOctets) {
+    const auto user = jid("a@example.org");
+    create(user);
+    auto& data = storage_->user_data();
+    const UserDataStore::Bounds bounds{.entries = 2, .octets = 20};
+    EXPECT_TRUE(run(data.put(user, "s", "a", "'one'", bounds)));
+    EXPECT_TRUE(run(data.put(user, "s", "a", "one again", bounds))) << "it takes the place of the first";
+    EXPECT_FALSE(run(data.put(user, "s", "b", "too many octets", bounds)));
+    EXPECT_TRUE(run(data.put(user, "s", "b", "\u00e4", bounds)));
+    EXPECT_FALSE(run(data.put(user, "s", "c", "", bounds))) << "too many entries";
+    EXPECT_TRUE(run(data.put(user, "t", "a", "another drawer", bounds)));
+    reopen();
+    EXPECT_EQ(run(storage_->user_data().get(user, "s", "a")), "one again");
+    EXPECT_EQ(run(storage_->user_data().get(user, "s", "b")), "\u00e4");
+    EXPECT_EQ(run(storage_->user_data().get(user, "s", "c")), std::nullopt);
+    run(storage_->user_data().erase(user, "s", "a"));
+    EXPECT_EQ(run(storage_->user_data().get(user, "s", "a")), std::nullopt);
+    run(storage_->user_data().put_for_many("t", "a", {{jid("nobody@example.org"), "x"}, {user, "y"}}));
+    EXPECT_EQ(run(storage_->user_data().get(user, "t", "a")), "y");
+    EXPECT_EQ(run(storage_->user_data().get(jid("nobody@example.org"), "t", "a")), std::nullopt);
 }
 
 TEST_F(SqlStorageTest, StrangersHaveNoRoster) {

@@ -1,0 +1,62 @@
+#include "signaling/storage/stores.h"
+
+namespace carillon::storage {
+namespace {
+
+void write(soci::session& sql, const std::string& jid, const std::string& space, const std::string& name,
+           const std::string& value) {
+    sql << "INSERT INTO user_data (jid, space, name, value) VALUES (:jid, :space, :name, :value) "
+           "ON CONFLICT (jid, space, name) DO UPDATE SET value = excluded.value",
+        soci::use(jid), soci::use(space), soci::use(name), soci::use(value);
+}
+
+}  // namespace
+
+awaitable<std::optional<std::string>> SqlUserDataStore::get(xmpp::Jid user, std::string space, std::string name) {
+    return database_.read([jid = user.str(), space = std::move(space),
+                           name = std::move(name)](soci::session& sql) -> std::optional<std::string> {
+        std::string value;
+        sql << "SELECT value FROM user_data WHERE jid = :jid AND space = :space AND name = :name", soci::use(jid),
+            soci::use(space), soci::use(name), soci::into(value);
+        if (!sql.got_data()) return std::nullopt;
+        return value;
+    });
+}
+
+awaitable<bool> SqlUserDataStore::put(xmpp::Jid user, std::string space, std::string name, std::string value,
+                                      Bounds bounds) {
+    return database_.write([jid = user.str(), space = std::move(space), name = std::move(name),
+                            value = std::move(value), bounds](soci::session& sql) {
+        long long entries = 0;
+        long long octets = 0;
+        sql << "SELECT COUNT(*), COALESCE(SUM(LENGTH(CAST(name AS BLOB)) + LENGTH(CAST(value AS BLOB))), 0) "
+               "FROM user_data WHERE jid = :jid AND space = :space AND name <> :name",
+            soci::use(jid), soci::use(space), soci::use(name), soci::into(entries), soci::into(octets);
+        const auto others = static_cast<std::size_t>(octets);
+        if (static_cast<std::size_t>(entries) >= bounds.entries) return false;
+        if (others + name.size() + value.size() > bounds.octets) return false;
+        write(sql, jid, space, name, value);
+        return true;
+    });
+}
+
+awaitable<void> SqlUserDataStore::erase(xmpp::Jid user, std::string space, std::string name) {
+    return database_.write([jid = user.str(), space = std::move(space), name = std::move(name)](soci::session& sql) {
+        sql << "DELETE FROM user_data WHERE jid = :jid AND space = :space AND name = :name", soci::use(jid),
+            soci::use(space), soci::use(name);
+    });
+}
+
+awaitable<void> SqlUserDataStore::put_for_many(std::string space, std::string name,
+                                               std::vector<std::pair<xmpp::Jid, std::string>> values) {
+    return database_.write(
+        [space = std::move(space), name = std::move(name), values = std::move(values)](soci::session& sql) {
+            for (const auto& [user, value] : values) {
+                int known = 0;
+                sql << "SELECT COUNT(*) FROM users WHERE jid = :jid", soci::use(user.str()), soci::into(known);
+                if (known > 0) write(sql, user.str(), space, name, value);
+            }
+        });
+}
+
+}  // namespace carillon::storage
