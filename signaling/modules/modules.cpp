@@ -1,5 +1,6 @@
 #include "signaling/modules/modules.h"
 
+#include "signaling/modules/archive/archive.h"
 #include "signaling/modules/blocking/blocking.h"
 #include "signaling/modules/caps/caps.h"
 #include "signaling/modules/carbons/carbons.h"
@@ -18,7 +19,7 @@
 namespace carillon::modules {
 
 std::vector<runtime::ModuleDescriptor> builtin() {
-    return {roster(),  presence(),          offline(), disco(),    caps(),        ping(), time(),
+    return {roster(),  presence(),          offline(), archive(),  disco(),       caps(), ping(),   time(),
             version(), external_services(), carbons(), blocking(), private_xml(), last(), contact()};
 }
 

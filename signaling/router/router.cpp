@@ -30,8 +30,10 @@ bool has_non_negative(const LocalAccount& account) {
 }
 
 /// XEP-0280: a copy of the server's own making, for that device alone; the message itself went its way.
-bool is_carbon(const LocalAccount& account, const Stanza& message) {
-    return message.from() == account.jid() && message.element().child_in("urn:xmpp:carbons:2");
+/// Made by the server for one session (XEP-0280, XEP-0313): nobody else should get it.
+bool is_copy(const LocalAccount& account, const Stanza& message) {
+    if (message.from() != account.jid()) return false;
+    return message.element().child_in("urn:xmpp:carbons:2") || message.element().child("result", "urn:xmpp:mam:2");
 }
 
 }  // namespace
@@ -349,7 +351,7 @@ void Router::redeliver(LocalAccount& account, std::vector<session::Undelivered> 
         auto message = Stanza::parse(std::move(undelivered.message));
         if (!message || !message->is_message()) continue;
         const auto type = message_type(message->type());
-        if (type == MessageType::error || type == MessageType::groupchat || is_carbon(account, *message)) {
+        if (type == MessageType::error || type == MessageType::groupchat || is_copy(account, *message)) {
             dropped_undelivered_.add();
             continue;
         }
@@ -361,6 +363,7 @@ void Router::redeliver(LocalAccount& account, std::vector<session::Undelivered> 
         }
         message->set_custody(std::move(undelivered.custody));
         message->set_to(account.jid());
+        message->set_redelivered();
         route(std::move(*message));
     }
 }

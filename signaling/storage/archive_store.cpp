@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstdio>
 #include <limits>
 
 #include "signaling/storage/archive_queue.h"
@@ -123,28 +121,6 @@ std::set<xmpp::Jid> split(std::string_view text) {
 }
 
 }  // namespace
-
-std::string ArchiveId::text() const {
-    char out[40];
-    std::snprintf(out, sizeof out, "%llx-%016llx", static_cast<unsigned long long>(time),
-                  static_cast<unsigned long long>(random));
-    return out;
-}
-
-std::optional<ArchiveId> ArchiveId::parse(std::string_view text) {
-    const auto dash = text.find('-');
-    if (dash == std::string_view::npos || text.size() - dash != 17) return std::nullopt;
-    std::uint64_t parts[2] = {};
-    const std::string_view halves[2] = {text.substr(0, dash), text.substr(dash + 1)};
-    for (std::size_t i = 0; i < 2; ++i) {
-        const auto* end = halves[i].data() + halves[i].size();
-        const auto [at, error] = std::from_chars(halves[i].data(), end, parts[i], 16);
-        if (error != std::errc{} || at != end) return std::nullopt;
-    }
-    if (parts[0] > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return std::nullopt;
-    ArchiveId id{static_cast<std::int64_t>(parts[0]), static_cast<std::int64_t>(parts[1])};
-    return id.text() == text ? std::optional{id} : std::nullopt;  // one spelling only
-}
 
 SqlArchiveStore::SqlArchiveStore(Database& database)
     : database_{database}, queue_{std::make_shared<ArchiveQueue>(database)} {

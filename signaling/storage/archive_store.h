@@ -12,25 +12,13 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include "config/base/clock.h"
+#include "signaling/storage/archive_id.h"
 #include "signaling/xmpp/custody.h"
 #include "signaling/xmpp/jid.h"
 
 namespace carillon::storage {
 
 using boost::asio::awaitable;
-
-/// Names an archived message: when it came, in microseconds, made unique within the process and over restarts; and a
-/// random part, because an id must not be guessed (XEP-0313 §3).
-struct ArchiveId {
-    std::int64_t time = 0;
-    std::int64_t random = 0;
-
-    std::string text() const;
-    static std::optional<ArchiveId> parse(std::string_view text);
-    WallTime when() const { return WallTime{std::chrono::microseconds{time}}; }
-    friend bool operator==(const ArchiveId&, const ArchiveId&) = default;
-};
 
 struct ArchiveEntry {
     ArchiveId id;

@@ -52,6 +52,10 @@ class Stanza {
     const CustodyPtr& custody() const { return custody_; }
     void set_custody(CustodyPtr custody) { custody_ = std::move(custody); }
 
+    /// It was taken in before and comes a second way, because the first one ended.
+    bool redelivered() const { return redelivered_; }
+    void set_redelivered() { redelivered_ = true; }
+
   private:
     Stanza(StanzaKind kind, xml::Element element) : kind_{kind}, element_{std::move(element)} {}
 
@@ -60,6 +64,7 @@ class Stanza {
     Jid from_;
     Jid to_;
     CustodyPtr custody_;
+    bool redelivered_ = false;
 };
 
 }  // namespace carillon::xmpp

@@ -29,6 +29,8 @@ class FakeCustody final : public xmpp::Custody {
     void reached() override {}
     bool has_reached() const override { return false; }
     void waits_for(std::uint64_t, std::uint32_t) override {}
+    void waits_no_more() override {}
+    bool awaited() const override { return false; }
     void leave() override {}
 
   private:
