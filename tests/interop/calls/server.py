@@ -18,33 +18,48 @@ def free_port():
 
 
 class Server:
-    def __init__(self, binaries, calls="", users=("romeo", "juliet"), more=""):
+    def __init__(self, binaries, calls="", users=("romeo", "juliet"), more="", relay=True, network=""):
+        """`network`: more lines for [network]. Without `relay` no worker is started, which is quicker."""
         self.bin = pathlib.Path(binaries)
-        self.work = pathlib.Path(tempfile.mkdtemp(prefix="carillon-calls-"))
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="carillon-interop-"))
         self.data = self.work / "data"
-        self.port = free_port()
-        config = self.work / "carillon.toml"
-        config.write_text(f"""
+        self.relay = relay
+        self.port, self.tls_port, self.http_port = free_port(), free_port(), free_port()
+        self.config = self.work / "carillon.toml"
+        self.config.write_text(f"""
 [network]
 bind = ["127.0.0.1"]
 c2s_port = {self.port}
-c2s_tls_port = 0
-http_port = 0
+c2s_tls_port = {self.tls_port}
+http_port = {self.http_port}
 https_port = 0
 stun_port = 0
+{network}
 [[host]]
 domain = "{DOMAIN}"
+[relay]
+enabled = {str(relay).lower()}
 [module.calls]
 {calls}
 {more}
 """)
-        self.log = open(self.work / "log", "w+")
-        self.process = subprocess.Popen([self.bin / "carillond", "--data", self.data, "--config", config],
-                                        stdout=self.log, stderr=subprocess.STDOUT)
-        self.wait_for(lambda: self.answers(), "carillond does not listen")
-        self.wait_for(lambda: any(w["state"] == "up" for w in self.ctl("relay", "list")), "no relay worker")
+        self.log = open(self.work / "log", "a+")
+        self.start()
         for user in users:
             self.ctl("user", "add", f"{user}@{DOMAIN}", "--password", f"{user}-secret")
+
+    def start(self):
+        (self.data / "carillond.sock").unlink(missing_ok=True)  # left by one that was killed
+        self.process = subprocess.Popen([self.bin / "carillond", "--data", self.data, "--config", self.config],
+                                        stdout=self.log, stderr=subprocess.STDOUT)
+        self.wait_for(lambda: self.answers(), "carillond does not listen")
+        if self.relay:
+            self.wait_for(lambda: any(w["state"] == "up" for w in self.ctl("relay", "list")), "no relay worker")
+
+    def kill(self):
+        """As a power cut does it to the process: no word, no clean-up."""
+        self.process.kill()
+        self.process.wait(15)
 
     def answers(self):
         if self.process.poll() is not None:

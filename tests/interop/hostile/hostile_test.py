@@ -279,7 +279,7 @@ class HostileInput(unittest.TestCase):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore", ResourceWarning)  # what the server has ended needs no closing
-    server = Server(sys.argv.pop(1), more=LIMITS)
+    server = Server(sys.argv.pop(1), more=LIMITS, relay=False)
     try:
         result = unittest.main(exit=False, verbosity=2, warnings="ignore").result
     finally:
