@@ -51,6 +51,7 @@ host::HostConfig host_config(const config::Settings& settings) {
     config.plugins = settings.deployment.plugins;
     for (const auto& host : settings.hosts) config.domains.push_back({host.domain, selection_of(host)});
     config.sessions.sessions_per_user = settings.limits.sessions_per_user;
+    config.journal = std::filesystem::path{settings.data.dir} / "journal";
     return config;
 }
 

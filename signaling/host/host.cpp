@@ -4,6 +4,8 @@
 #include <thread>
 
 #include "config/base/log.h"
+#include "signaling/journal/journal.h"
+#include "signaling/xml/stream_parser.h"
 
 namespace carillon::host {
 
@@ -52,12 +54,75 @@ Host::Result Host::start(std::vector<runtime::ModuleDescriptor> builtin) {
         }
         if (auto chosen = repository_.select(std::string{jid->domain()}, domain.modules); !chosen) return chosen;
     }
+    if (auto opened = open_journals(); !opened) return opened;
     running_ = true;
     for (std::size_t i = 0; i < shards_.size(); ++i) {
         shards_[i]->start();
         shards_[i]->post([stages = stages_[i].get()] { stages->sessions.start(); });
     }
-    return repository_.start();
+    auto started = repository_.start();
+    if (started) take_over();
+    return started;
+}
+
+Host::Result Host::open_journals() {
+    if (config_.journal.empty()) return {};
+    std::error_code error;
+    std::filesystem::create_directories(config_.journal, error);
+    std::filesystem::permissions(config_.journal, std::filesystem::perms::owner_all, error);
+    if (error) return std::unexpected{config_.journal.string() + ": " + error.message()};
+    auto legacy = journal::read_legacy(config_.journal);
+    left_files_ = std::move(legacy.files);
+    const auto generation = std::to_string(environment_.clock->wall().time_since_epoch().count());
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        auto opened = journal::Journal::open(config_.journal, std::to_string(i) + '-' + generation);
+        if (!opened) return std::unexpected{opened.error()};
+        environment_.journals.push_back(std::move(*opened));
+    }
+    for (auto& record : legacy.records) {
+        Left left{{}, {}, record.stream, record.sequence, record.when};
+        if (record.kind == journal::Kind::stream) {
+            const auto user = xmpp::Jid::parse(record.text);
+            if (!user) continue;
+            left.user = *user;
+        } else {
+            auto element = xml::parse_document(record.text);
+            auto message =
+                element ? xmpp::Stanza::parse(std::move(*element)) : std::unexpected{xmpp::StanzaError::bad_request()};
+            if (!message || !message->is_message()) continue;
+            left.user = message->to().bare();
+            message->set_custody(
+                environment_.journals[environment_.owner(left.user)]->accept(record.text, record.when));
+            left.message = std::move(*message);
+        }
+        left_.push_back(std::move(left));
+    }
+    return {};
+}
+
+/// What was on its way and waits for nobody's acknowledgement goes on.
+void Host::take_over() {
+    std::vector<Left> waiting;
+    std::size_t routed = 0;
+    for (auto& left : left_) {
+        if (!left.message || left.stream != 0) {
+            waiting.push_back(std::move(left));
+            continue;
+        }
+        auto& stages = owner(left.user);
+        ++routed;
+        stages.shard.post([&stages, left = std::make_shared<Left>(std::move(left))] {
+            std::vector<session::Undelivered> one;
+            auto custody = left->message->custody();
+            one.push_back({std::move(*left->message).release(), std::move(custody), left->when});
+            stages.router.redeliver(left->user, std::move(one));
+        });
+    }
+    if (!left_.empty())
+        log::info("taken over from the journal", {{"on_their_way", routed}, {"waiting", waiting.size()}});
+    left_ = std::move(waiting);
+    std::error_code ignored;
+    for (const auto& file : std::exchange(left_files_, {})) std::filesystem::remove(file, ignored);
 }
 
 void Host::stop() {
@@ -121,6 +186,10 @@ runtime::CounterValues Host::counters() const {
                                               static_cast<const runtime::Server*>(&stages->process)}) {
             server->counters().collect(server->name(), sum);
         }
+    }
+    for (const auto& journal : environment_.journals) {
+        sum["journal.live"] += journal->live();
+        sum["journal.refused"] += journal->refused();
     }
     return sum;
 }

@@ -2,6 +2,7 @@
 /// Not here: sockets and streams (stream/stream_server.h), reading the configuration (main.cpp).
 #pragma once
 #include <expected>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,16 @@ struct HostConfig {
     std::vector<DomainConfig> domains;
     std::vector<std::string> plugins;  ///< shared objects
     session::SessionLimits sessions;
+    std::filesystem::path journal;  ///< folder for what is accepted and not settled; empty: none
+};
+
+/// Something that the process before this one left behind.
+struct Left {
+    std::optional<xmpp::Stanza> message;  ///< nothing: a managed stream, of which `sequence` stanzas were handled
+    xmpp::Jid user;                       ///< whose stream it is
+    std::uint64_t stream = 0;
+    std::uint32_t sequence = 0;
+    WallTime when;
 };
 
 /// The stages that live on one shard.
@@ -71,6 +82,9 @@ class Host {
     /// Streams are to be closed already. Modules end, then the shards.
     void stop();
 
+    /// What waits for clients that may resume; once, after start().
+    std::vector<Left> take_left() { return std::exchange(left_, {}); }
+
     runtime::Repository& repository() { return repository_; }
     const runtime::Environment& environment() const { return environment_; }
     std::size_t shard_count() const { return shards_.size(); }
@@ -92,7 +106,12 @@ class Host {
     template <class F>
     void on_each_shard(F work);
 
+    Result open_journals();
+    void take_over();
+
     HostConfig config_;
+    std::vector<Left> left_;
+    std::vector<std::filesystem::path> left_files_;
     std::vector<std::unique_ptr<runtime::Shard>> shards_;
     runtime::Environment environment_;
     runtime::LocalChannel channel_;

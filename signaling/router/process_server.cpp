@@ -1,7 +1,9 @@
 #include "signaling/router/process_server.h"
 
+#include "signaling/journal/journal.h"
 #include "signaling/router/delivery_rules.h"
 #include "signaling/router/router.h"
+#include "signaling/xml/writer.h"
 
 namespace carillon::router {
 
@@ -59,6 +61,10 @@ void ProcessServer::stanza(session::LocalSession& session, xmpp::Stanza stanza, 
     switch (stanza.kind()) {
         case xmpp::StanzaKind::message:
             messages_.add();
+            if (auto* journal = router_.journal(); journal && !stanza.is_error()) {
+                if (stanza.to().empty()) stanza.set_to(session.account().jid());  // RFC 6120 §10.3.1
+                stanza.set_custody(journal->accept(xml::to_string(stanza.element()), router_.clock().wall()));
+            }
             break;
         case xmpp::StanzaKind::presence: {
             presences_.add();

@@ -29,10 +29,9 @@ bool has_non_negative(const LocalAccount& account) {
     return false;
 }
 
-/// XEP-0280: a copy of the server's own making, for that device alone; the message itself went its way.
 /// Made by the server for one session (XEP-0280, XEP-0313): nobody else should get it.
-bool is_copy(const LocalAccount& account, const Stanza& message) {
-    if (message.from() != account.jid()) return false;
+bool is_copy(const xmpp::Jid& user, const Stanza& message) {
+    if (message.from() != user) return false;
     return message.element().child_in("urn:xmpp:carbons:2") || message.element().child("result", "urn:xmpp:mam:2");
 }
 
@@ -344,25 +343,26 @@ session::awaitable<void> Router::keep(LocalAccount& account, Stanza message, boo
 }
 
 /// XEP-0198 §4: as if the resource had not been there; since when it waited is told (XEP-0203).
-void Router::redeliver(LocalAccount& account, std::vector<session::Undelivered> messages) {
+void Router::redeliver(const xmpp::Jid& user, std::vector<session::Undelivered> messages) {
     for (auto& undelivered : messages) {
         // Another session of the account has it, or will deal with it the same way.
         if (undelivered.custody && (undelivered.custody->has_reached() || undelivered.custody->awaited())) continue;
         auto message = Stanza::parse(std::move(undelivered.message));
         if (!message || !message->is_message()) continue;
         const auto type = message_type(message->type());
-        if (type == MessageType::error || type == MessageType::groupchat || is_copy(account, *message)) {
+        if (type == MessageType::error || type == MessageType::groupchat || is_copy(user, *message)) {
             dropped_undelivered_.add();
             continue;
         }
         if (!message->element().child("delay", "urn:xmpp:delay")) {
             message->element()
                 .add("delay", "urn:xmpp:delay")
-                .set("from", account.jid().domain())
+                .set("from", user.domain())
                 .set("stamp", xmpp::to_datetime(undelivered.queued));
         }
         message->set_custody(std::move(undelivered.custody));
-        message->set_to(account.jid());
+        // A foreign addressee gets it as it was meant; here, any session may have it.
+        if (environment_.host(shard_.index(), user.domain())) message->set_to(user);
         message->set_redelivered();
         route(std::move(*message));
     }

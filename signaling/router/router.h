@@ -28,6 +28,11 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
     /// A message of another shard.
     void arrive(runtime::Message message);
     void reply_error(const xmpp::Stanza& stanza, const xmpp::StanzaError& error);
+    /// Messages that were for `user` and did not get there, for any session or store.
+    void redeliver(const xmpp::Jid& user, std::vector<session::Undelivered> messages);
+
+    journal::Journal* journal() const { return environment_.journal(shard_.index()); }
+    const Clock& clock() const { return *environment_.clock; }
 
     // Dispatch: what modules may do.
     void route(xmpp::Stanza stanza) override;
@@ -40,7 +45,9 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
     // AccountWork: a stanza whose turn has come.
     std::optional<session::awaitable<void>> perform(session::LocalAccount& account, xmpp::Stanza stanza) override;
     void refuse(const xmpp::Stanza& stanza, const xmpp::StanzaError& error) override { reply_error(stanza, error); }
-    void redeliver(session::LocalAccount& account, std::vector<session::Undelivered> messages) override;
+    void redeliver(session::LocalAccount& account, std::vector<session::Undelivered> messages) override {
+        redeliver(account.jid(), std::move(messages));
+    }
 
   private:
     bool to_question(xmpp::Stanza& answer);

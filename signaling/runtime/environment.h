@@ -13,6 +13,10 @@ namespace carillon::storage {
 class Storage;
 }
 
+namespace carillon::journal {
+class Journal;
+}
+
 namespace carillon::runtime {
 
 class VirtualHost;
@@ -20,6 +24,8 @@ class MessageChannel;
 
 /// Owns: the virtual hosts. Threading: constant while shards run; each VirtualHost belongs to its shard.
 struct Environment {
+    Environment();
+    ~Environment();
     using HostsOfShard = std::map<std::string, std::unique_ptr<VirtualHost>, std::less<>>;
 
     storage::Storage* storage = nullptr;
@@ -27,13 +33,15 @@ struct Environment {
     MessageChannel* channel = nullptr;
     std::map<std::type_index, void*> services;
     std::vector<Shard*> shards;
-    std::vector<HostsOfShard> hosts;  ///< by shard index, then domain
+    std::vector<HostsOfShard> hosts;                          ///< by shard index, then domain
+    std::vector<std::unique_ptr<journal::Journal>> journals;  ///< by shard index; empty: nothing outlives the process
 
     /// The virtual host of that domain on that shard, or nullptr.
     VirtualHost* host(std::size_t shard, std::string_view domain) const {
         const auto at = hosts[shard].find(domain);
         return at == hosts[shard].end() ? nullptr : at->second.get();
     }
+    journal::Journal* journal(std::size_t shard) const { return journals.empty() ? nullptr : journals[shard].get(); }
     std::size_t owner(const xmpp::Jid& jid) const { return owner_hash(jid) % shards.size(); }
 };
 

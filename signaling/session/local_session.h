@@ -45,8 +45,9 @@ class LocalSession final : public Session {
     void send(const xml::Element& stanza) override {
         if (outlet_) outlet_->send(stanza, nullptr);
     }
-    void deliver(const xmpp::Stanza& stanza) override {
-        if (outlet_) outlet_->send(stanza.element(), stanza.custody());
+    using Session::deliver;
+    void deliver(const xml::Element& stanza, const xmpp::CustodyPtr& custody) override {
+        if (outlet_) outlet_->send(stanza, custody);
     }
     bool hibernating() const override { return outlet_ && outlet_->hibernating(); }
     std::string peer_address() const override { return outlet_ ? outlet_->peer_address() : std::string{}; }

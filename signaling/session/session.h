@@ -52,7 +52,8 @@ class Session {
     /// Queues the element on the stream (bounded; an overflow ends the session, its messages are not lost).
     virtual void send(const xml::Element& stanza) = 0;
     /// As send(), and the custody of the message goes with it.
-    virtual void deliver(const xmpp::Stanza& stanza) { send(stanza.element()); }
+    void deliver(const xmpp::Stanza& stanza) { deliver(stanza.element(), stanza.custody()); }
+    virtual void deliver(const xml::Element& stanza, const xmpp::CustodyPtr& custody) = 0;
     /// The stream is lost and may be resumed (XEP-0198 §5): what is sent now waits.
     virtual bool hibernating() const { return false; }
     virtual std::string peer_address() const = 0;

@@ -129,6 +129,7 @@ awaitable<std::optional<std::string>> Connection::bind_request(const xml::Elemen
     auto bound = co_await stage_->stages.sessions.bind(*host, std::move(user), std::move(resource), *this);
     if (!bound) co_return refusal(bound.error());
     session_ = *bound;
+    stage_->recover(user_);
     if (dead_ || phase_ == Phase::closing) {
         end_session();
         co_return std::nullopt;

@@ -73,6 +73,10 @@ xml::Element Connection::enable_management(const xml::Element& request) {
     management_ = std::make_unique<StreamManagement>(resumable ? make_stream_id() : std::string{}, patience);
     xml::Element answer{"enabled", kManagement};
     if (resumable) {
+        if (auto* journal = stage_->stages.environment.journal(stage_->shard.index())) {
+            management_->remember_in(journal->mark_stream(stream_tag(management_->id()), user_.str(),
+                                                          stage_->stages.environment.clock->wall()));
+        }
         stage_->resumables.put(management_->id(), *this);
         answer.set("id", management_->id()).set("resume", "true").set("max", std::to_string(patience.count()));
         if (!options.resume_location.empty()) answer.set("location", options.resume_location);
@@ -96,7 +100,10 @@ Connection::Resumption Connection::resume(const xml::Element& request, std::stri
     auto* carrier = stage_->resumables.find(id);
     if (!carrier || !carrier->carried() || !carrier->carried()->jid().same_bare(user_)) {
         auto refusal = failed("item-not-found");
-        if (const auto handled = stage_->resumables.handled_by(id, user_)) refusal.set("h", std::to_string(*handled));
+        auto handled = stage_->resumables.handled_by(id, user_);
+        if (const auto before = stage_->recovery.resume(user_, stream_tag(id), *h)) handled = before;
+        if (handled) refusal.set("h", std::to_string(*handled));
+        stage_->recover(user_);
         answer = xml::to_string(refusal);
         return Resumption::refused;
     }

@@ -37,7 +37,8 @@ void Connection::put_out(const xml::Element& stanza, const xmpp::CustodyPtr& cus
         // After our closing tag nothing goes out, but messages still find another way.
         const auto text = output_.push(stanza, false);
         if (!output_.sealed()) {
-            management_->sent(text, message, custody, now);
+            management_->sent(text, message, stage_->custody_of(custody, message && management_->resumable(), text),
+                              now);
         } else if (message) {
             management_->sent(xml::to_string(stanza), true, custody, now);
         }

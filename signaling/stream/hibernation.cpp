@@ -46,7 +46,9 @@ void Hibernation::send(const xml::Element& stanza, const xmpp::CustodyPtr& custo
 }
 
 void Hibernation::keep(const xml::Element& stanza, const xmpp::CustodyPtr& custody) {
-    held_.management->sent(xml::to_string(stanza), stanza.name() == "message", custody,
+    const auto text = xml::to_string(stanza);
+    const bool message = stanza.name() == "message";
+    held_.management->sent(text, message, stage_->custody_of(custody, message, text),
                            stage_->stages.environment.clock->wall());
 }
 

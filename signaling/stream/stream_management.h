@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/base/clock.h"
+#include "signaling/journal/journal.h"
 #include "signaling/session/local_session.h"
 #include "signaling/xmpp/custody.h"
 
@@ -59,7 +60,12 @@ class StreamManagement {
     std::vector<session::Undelivered> leave_messages();
 
     // What the client sends.
-    void handled() { ++handled_; }
+    void handled() {
+        ++handled_;
+        if (mark_) mark_->handled(handled_);
+    }
+    /// Where the count outlives the process.
+    void remember_in(std::unique_ptr<journal::StreamMark> mark) { mark_ = std::move(mark); }
     std::uint32_t handled_count() const { return handled_; }
 
   private:
@@ -78,6 +84,7 @@ class StreamManagement {
     std::uint32_t sent_ = 0;
     std::uint32_t handled_ = 0;
     std::optional<SteadyTime> asked_;
+    std::unique_ptr<journal::StreamMark> mark_;
 };
 
 }  // namespace carillon::stream

@@ -26,6 +26,7 @@ StreamServer::~StreamServer() { blocking_.join(); }
 StreamServer::Result StreamServer::listen(const std::string& address, std::uint16_t port, bool direct_tls) {
     if (!std::exchange(ticking_, true)) {
         for (auto& stage : stages_) stage->shard.post([stage = stage.get()] { stage->start(); });
+        take_over();
     }
     std::promise<Result> done;
     stages_[0]->shard.post([&] {
@@ -38,6 +39,24 @@ StreamServer::Result StreamServer::listen(const std::string& address, std::uint1
         done.set_value({});
     });
     return done.get_future().get();
+}
+
+/// What the process before this one sent and nobody acknowledged waits for its clients to come back.
+void StreamServer::take_over() {
+    const auto until = host_.environment().clock->now() + options_.resume_timeout;
+    for (auto& left : host_.take_left()) {
+        auto& stage = *stages_[host_.environment().owner(left.user)];
+        stage.shard.post([&stage, until, left = std::make_shared<host::Left>(std::move(left))] {
+            if (!left->message) return stage.recovery.add_stream(left->user, left->stream, left->sequence, until);
+            auto custody = left->message->custody();
+            if (custody) {
+                custody->waits_for(left->stream, left->sequence);  // should this process die as well
+                custody->waits_no_more();
+            }
+            session::Undelivered message{std::move(*left->message).release(), std::move(custody), left->when};
+            stage.recovery.add_message(left->user, left->stream, left->sequence, std::move(message), until);
+        });
+    }
 }
 
 void StreamServer::accept(net::Accepted accepted, bool direct_tls) {

@@ -41,6 +41,7 @@ class StreamServer {
   private:
     void accept(net::Accepted accepted, bool direct_tls);
     void stop_listening();
+    void take_over();
 
     host::Host& host_;
     StreamOptions options_;

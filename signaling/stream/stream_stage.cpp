@@ -47,6 +47,7 @@ void StreamStage::tick() {
     const auto now = stages.environment.clock->now();
     const std::vector<Connection*> all{connections_.begin(), connections_.end()};
     for (auto* connection : all) connection->tick(now);
+    for (const auto& user : recovery.due(now)) recover(user);
     std::vector<Hibernation*> due;
     for (const auto& [hibernation, owned] : hibernations_) {
         if (now >= hibernation->deadline()) due.push_back(owned.get());
@@ -56,6 +57,14 @@ void StreamStage::tick() {
         not_resumed.add();
         hibernation->expire();
     }
+}
+
+void StreamStage::recover(const xmpp::Jid& user) {
+    if (recovery.empty()) return;
+    auto messages = recovery.take(user);
+    if (messages.empty()) return;
+    stages.router.redeliver(user, std::move(messages));
+    stages.router.drain();
 }
 
 Hibernation& StreamStage::hibernate(Surrendered held, Hibernation::Origin origin) {

@@ -11,6 +11,7 @@
 #include "signaling/net/tls_context.h"
 #include "signaling/stream/auth_server.h"
 #include "signaling/stream/hibernation.h"
+#include "signaling/stream/recovery.h"
 #include "signaling/stream/stream_options.h"
 #include "signaling/xml/stream_parser.h"
 
@@ -86,6 +87,14 @@ class StreamStage final : public runtime::Server {
     runtime::Counter& ack_timeouts;
 
     Resumables resumables;
+    Recovery recovery;
+    /// `custody`, or where there is none and `wanted` says so, a new one of this shard's journal.
+    xmpp::CustodyPtr custody_of(const xmpp::CustodyPtr& custody, bool wanted, std::string_view text) const {
+        auto* journal = custody || !wanted ? nullptr : stages.environment.journal(shard.index());
+        return journal ? journal->accept(text, stages.environment.clock->wall()) : custody;
+    }
+    /// The user is here, or does not come back: what an earlier process left for them is delivered.
+    void recover(const xmpp::Jid& user);
     bool ending = false;  ///< the process goes: what is written down stays for its successor
 
   private:

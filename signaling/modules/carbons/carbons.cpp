@@ -124,7 +124,8 @@ class Carbons final : public Module {
             if (!session->slots().find<Wish>() || !chosen(*session)) continue;
             if (!wrapper) wrapper = wrap(account, message, side);
             wrapper->set("to", session->jid().str());
-            session->send(*wrapper);
+            // Who has a copy of what came in need not be given the message when the addressed device dies.
+            session->deliver(*wrapper, side == "received" ? message.custody() : nullptr);
         }
         return wrapper.has_value();
     }

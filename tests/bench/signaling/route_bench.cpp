@@ -15,11 +15,11 @@ namespace {
 using namespace carillon;
 
 struct CountingOutlet final : session::Outlet {
-    void send(const xml::Element&) override { ++count; }
+    void send(const xml::Element&, const xmpp::CustodyPtr&) override { ++count; }
     std::string peer_address() const override { return "127.0.0.1"; }
     bool encrypted() const override { return true; }
     void close(std::string_view, std::string_view) override {}
-    std::vector<xml::Element> detach() override { return {}; }
+    std::vector<session::Undelivered> detach() override { return {}; }
     std::size_t count = 0;
 };
 

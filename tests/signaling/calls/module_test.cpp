@@ -169,7 +169,7 @@ class Client final : public session::Outlet {
         left.get_future().wait();
     }
 
-    void send(const xml::Element& stanza) override {
+    void send(const xml::Element& stanza, const xmpp::CustodyPtr&) override {
         const std::scoped_lock lock{mutex_};
         heard_.push_back(stanza);
         arrived_.notify_all();
@@ -177,7 +177,7 @@ class Client final : public session::Outlet {
     std::string peer_address() const override { return "192.0.2.1"; }
     bool encrypted() const override { return true; }
     void close(std::string_view, std::string_view) override {}
-    std::vector<xml::Element> detach() override { return {}; }
+    std::vector<session::Undelivered> detach() override { return {}; }
 
   private:
     host::Host& host_;

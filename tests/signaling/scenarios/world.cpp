@@ -20,6 +20,7 @@ World::World(WorldOptions options) : domain{options.domains.front()} {
     config.shards = options.shards;
     config.plugins = options.plugins;
     config.sessions = options.sessions;
+    config.journal = options.journal;
     for (const auto& name : options.domains) config.domains.push_back({name, options.selection});
     host = std::make_unique<host::Host>(std::move(config), storage);
     options.streams.decoy_secret = Secret{"a secret of this test"};

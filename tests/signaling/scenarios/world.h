@@ -19,6 +19,7 @@ struct WorldOptions {
     std::size_t shards = 2;
     session::SessionLimits sessions;
     stream::StreamOptions streams;
+    std::filesystem::path journal;  ///< empty: none
 };
 
 /// Users alice, bob, carol and dave of the first domain; the password is "secret".

@@ -1,14 +1,26 @@
 /// Spec: XEP-0198 (stream management).
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <filesystem>
 #include <thread>
 
+#include "signaling/modules/modules.h"
 #include "signaling/stream/stream_text.h"
 #include "tests/signaling/scenarios/scenario.h"
 #include "tests/signaling/scenarios/test_modules.h"
 
 namespace carillon::scenarios {
 namespace {
+
+/// A folder that goes with the test.
+struct Folder {
+    Folder() { std::filesystem::remove_all(path); }
+    ~Folder() { std::filesystem::remove_all(path); }
+    const std::filesystem::path path =
+        std::filesystem::temp_directory_path() / ("carillon-journal-" + std::to_string(::getpid()));
+};
 
 constexpr std::string_view kSm = "urn:xmpp:sm:3";
 
@@ -256,6 +268,99 @@ TEST(Xep0198S7Closure, AFarewellEndsTheSession) {
     auto again = authenticated(world, "bob");
     EXPECT_EQ(resume(*again, id, 0).attribute("h"), "0");
     EXPECT_EQ(world.host->sessions().size(), 0u);
+}
+
+/// RFC 6121 §8.5.2: what another session of the account has is not delivered once more when one of them dies.
+TEST(Xep0198S4TimeOut, WhatAnotherDeviceHasIsNotDeliveredAgain) {
+    const Folder folder;
+    auto options = with_keeper();
+    options.streams.resume_timeout = std::chrono::seconds{1};
+    options.journal = folder.path;
+    World world{std::move(options)};
+    auto alice = world.log_in("alice", "desk");
+    auto phone = world.log_in("bob", "phone");
+    auto desk = world.log_in("bob", "desk");
+    phone->send("<presence/>");
+    desk->send("<presence/>");
+    phone->drain("localhost");
+    desk->drain("localhost");
+    enable(*phone);
+    chat(*alice, "bob@localhost", "1");
+    EXPECT_EQ(next_stanza(*desk).attribute("id"), "1");
+    phone->disconnect();
+    wait_until_asleep(world);
+    for (int i = 0; i < 500 && world.host->sessions().size() > 2; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+    for (const auto& element : desk->drain("localhost")) EXPECT_NE(element.name(), "message");
+}
+
+/// XEP-0280: nor what another device has a copy of.
+TEST(Xep0198S4TimeOut, WhatAnotherDeviceHasACopyOfIsNotDeliveredAgain) {
+    const Folder folder;
+    auto options = with_keeper();
+    for (auto& module : modules::builtin()) {
+        if (module.info.name == "carbons") options.modules.push_back(std::move(module));
+    }
+    options.streams.resume_timeout = std::chrono::seconds{1};
+    options.journal = folder.path;
+    World world{std::move(options)};
+    auto alice = world.log_in("alice", "desk");
+    auto phone = world.log_in("bob", "phone");
+    auto desk = world.log_in("bob", "desk");
+    phone->send("<presence/>");
+    phone->drain("localhost");
+    desk->send("<presence/><iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
+    desk->drain("localhost");
+    enable(*phone);
+    chat(*alice, "bob@localhost/phone", "1");
+    EXPECT_TRUE(next_stanza(*desk).child("received", "urn:xmpp:carbons:2"));
+    phone->disconnect();
+    wait_until_asleep(world);
+    for (int i = 0; i < 500 && world.host->sessions().size() > 2; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+    EXPECT_EQ(world.host->sessions().size(), 2u);
+    for (const auto& element : desk->drain("localhost")) EXPECT_NE(element.name(), "message");
+}
+
+/// §5 over a restart: the session is gone, but the client learns what was handled, and says what it has.
+TEST(Xep0198S5Restart, TellsWhatWasHandledAndDeliversWhatWasNotSeen) {
+    const Folder folder;
+    std::string id;
+    for (const bool before : {true, false}) {
+        auto options = with_keeper();
+        options.journal = folder.path;
+        World world{std::move(options)};
+        if (before) {
+            auto alice = world.log_in("alice", "desk");
+            auto bob = world.log_in("bob", "phone");
+            bob->send("<presence/>");
+            bob->drain("localhost");
+            id = enable(*bob).attribute("id");
+            chat(*bob, "alice@localhost/desk", "b1");
+            EXPECT_EQ(next_stanza(*alice).attribute("id"), "b1");
+            chat(*alice, "bob@localhost", "1");
+            chat(*alice, "bob@localhost/phone", "2");
+            chat(*alice, "bob@localhost", "3");
+            for (const auto* expected : {"1", "2", "3"}) EXPECT_EQ(next_stanza(*bob).attribute("id"), expected);
+            bob->disconnect();
+            wait_until_asleep(world);
+        } else {
+            auto bob = authenticated(world, "bob");
+            const auto failed = resume(*bob, id, 2);
+            EXPECT_TRUE(failed.child("item-not-found"));
+            EXPECT_EQ(failed.attribute("h"), "1");
+            bob->send("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+            EXPECT_EQ(bob->expect_element().attribute("type"), "result");
+            bob->send("<presence/>");
+            const auto third = next_stanza(*bob);
+            EXPECT_EQ(third.attribute("id"), "3");
+            EXPECT_TRUE(third.child("delay", "urn:xmpp:delay"));
+            for (const auto& element : bob->drain("localhost")) EXPECT_NE(element.name(), "message");
+            EXPECT_EQ(world.host->counters().at("journal.live"), 0u);
+        }
+    }
 }
 
 }  // namespace
