@@ -33,7 +33,7 @@ class ArchiveQueue : public std::enable_shared_from_this<ArchiveQueue> {
     void write(soci::session& sql);
     void written(bool committed);
 
-    static constexpr std::chrono::milliseconds kInterval{50};
+    static constexpr std::chrono::milliseconds kInterval{100};
     static constexpr std::chrono::milliseconds kRetry{1000};
     static constexpr std::size_t kMaxOctets = 64 * 1024 * 1024;
 

@@ -33,6 +33,12 @@ Database::Database(const std::string& backend, const std::string& parameters, st
             if (backend == "sqlite3") prepare_sqlite(*sessions_.back());
         }
         migrate();
+        // The writer touches the same pages of the indices again and again: with room for them it reads none back.
+        if (backend == "sqlite3") {
+            write_later(
+                std::chrono::milliseconds{0}, [](soci::session& session) { session << "PRAGMA cache_size = -32768"; },
+                [](bool) {});
+        }
     } catch (const soci::soci_error& error) {
         throw StorageError{std::string{"cannot open the database: "} + error.what()};
     }
