@@ -4,6 +4,7 @@
 
 #include "signaling/auth/scram.h"
 #include "signaling/daemon/commands.h"
+#include "signaling/runtime/accounts.h"
 #include "signaling/runtime/on_pool.h"
 
 namespace carillon::daemon {
@@ -77,9 +78,8 @@ awaitable<Reply> passwd(CommandContext& context, const json::object& arguments) 
 awaitable<Reply> remove(CommandContext& context, const json::object& arguments) {
     const auto jid = user_argument(context, arguments);
     if (!jid) co_return std::unexpected{jid.error()};
-    const bool removed = co_await context.storage.users().remove(*jid);
+    const bool removed = co_await runtime::remove_account(context.host.environment(), *jid);
     if (!removed) co_return std::unexpected{no_such_user(*jid)};
-    context.host.account_changed(*jid, true);
     co_return jid_result(*jid);
 }
 

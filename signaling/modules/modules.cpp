@@ -4,6 +4,7 @@
 #include "signaling/modules/blocking/blocking.h"
 #include "signaling/modules/caps/caps.h"
 #include "signaling/modules/carbons/carbons.h"
+#include "signaling/modules/commands/commands.h"
 #include "signaling/modules/contact/contact.h"
 #include "signaling/modules/disco/disco.h"
 #include "signaling/modules/external_services/external_services.h"
@@ -12,6 +13,7 @@
 #include "signaling/modules/ping/ping.h"
 #include "signaling/modules/presence/presence.h"
 #include "signaling/modules/private_xml/private_xml.h"
+#include "signaling/modules/registration/registration.h"
 #include "signaling/modules/roster/roster.h"
 #include "signaling/modules/time/time.h"
 #include "signaling/modules/version/version.h"
@@ -19,8 +21,11 @@
 namespace carillon::modules {
 
 std::vector<runtime::ModuleDescriptor> builtin() {
-    return {roster(),  presence(),          offline(), archive(),  disco(),       caps(), ping(),   time(),
-            version(), external_services(), carbons(), blocking(), private_xml(), last(), contact()};
+    return {
+        roster(), presence(), offline(),           disco(),        caps(),     ping(),
+        time(),   version(),  external_services(), carbons(),      blocking(), private_xml(),
+        last(),   contact(),  commands(),          registration(), archive(),
+    };
 }
 
 }  // namespace carillon::modules

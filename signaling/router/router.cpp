@@ -184,6 +184,31 @@ session::Account* Router::account(const xmpp::Jid& bare) {
     return found && found->loaded() ? found : nullptr;
 }
 
+void Router::account_removed(const xmpp::Jid& bare, session::Roster roster) {
+    drain();
+    auto* host = environment_.host(shard_.index(), bare.domain());
+    auto* account = sessions_.find(bare);
+    if (account && account->working()) {  // the answer to whoever asked for this goes out first
+        auto timer = std::make_shared<asio::steady_timer>(shard_.io(), kReloadPoll);
+        timer->async_wait([this, timer, bare, roster = std::move(roster)](auto error) {
+            if (!error) account_removed(bare, roster);
+        });
+        return;
+    }
+    if (account && !account->roster().items.empty()) roster = account->roster();
+    // XEP-0077 §3.2: subscriptions end, both ways.
+    for (const auto& [contact, item] : roster.items) {
+        if (item.to || item.pending_out) route(Stanza::presence(bare, contact, "unsubscribe"));
+        if (item.from || item.pending_in) route(Stanza::presence(bare, contact, "unsubscribed"));
+        if (!account || !item.from) continue;
+        for (const auto& session : account->local_sessions()) {
+            if (session->available()) route(Stanza::presence(session->jid(), contact, "unavailable"));
+        }
+    }
+    if (host) host->handlers.fire(&runtime::SessionEvents::removed, bare);
+    sessions_.account_changed(bare, true);
+}
+
 runtime::Registration Router::serve_domain(const xmpp::Jid& domain, DomainHandler handler) {
     const std::string name{domain.domain()};
     if (environment_.host(shard_.index(), name) || !served_.try_emplace(name, std::move(handler)).second) {

@@ -40,6 +40,8 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
              Answered done) override;
     session::Account* account(const xmpp::Jid& bare) override;
     std::shared_ptr<void> hold(const xmpp::Jid& bare) override { return sessions_.hold(bare); }
+    void account_made(const xmpp::Jid& bare) override { sessions_.account_changed(bare, false); }
+    void account_removed(const xmpp::Jid& bare, session::Roster roster) override;
     runtime::Registration serve_domain(const xmpp::Jid& domain, DomainHandler handler) override;
 
     // AccountWork: a stanza whose turn has come.

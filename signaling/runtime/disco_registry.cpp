@@ -23,4 +23,11 @@ std::optional<xml::Element> DiscoRegistry::node_info(std::string_view node) cons
     return std::nullopt;
 }
 
+std::optional<xml::Element> DiscoRegistry::node_items(std::string_view node, const xmpp::Jid& asker) const {
+    for (const auto& entry : node_items_) {
+        if (auto items = entry.value(node, asker)) return items;
+    }
+    return std::nullopt;
+}
+
 }  // namespace carillon::runtime

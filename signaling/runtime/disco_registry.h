@@ -56,6 +56,10 @@ class DiscoRegistry {
     /// The disco#info of a node of the host that some module knows, or nothing.
     std::optional<xml::Element> node_info(std::string_view node) const;
 
+    /// The disco#items of a node of the host that some module knows, or nothing.
+    std::optional<xml::Element> node_items(std::string_view node, const xmpp::Jid& asker) const;
+
+    Registration add_items(DiscoItemsHandler handler) { return add(node_items_, Target::host, std::move(handler)); }
     Registration add_node(DiscoNodeHandler handler) { return add(nodes_, Target::host, std::move(handler)); }
     Registration add_feature(Target target, std::string var) { return add(features_, target, std::move(var)); }
     Registration add_identity(Target target, DiscoIdentity identity) {
@@ -85,6 +89,7 @@ class DiscoRegistry {
     std::list<Entry<DiscoItem>> items_;
     std::list<Entry<xml::Element>> forms_;
     std::list<Entry<DiscoNodeHandler>> nodes_;
+    std::list<Entry<DiscoItemsHandler>> node_items_;
     std::uint64_t revision_ = 0;
 };
 

@@ -7,6 +7,7 @@
 
 #include "signaling/runtime/liveness.h"
 #include "signaling/runtime/module.h"
+#include "signaling/session/roster.h"
 
 namespace carillon::runtime {
 
@@ -23,6 +24,10 @@ class Dispatch {
                      Answered done) = 0;
     virtual session::Account* account(const xmpp::Jid& bare) = 0;
     virtual std::shared_ptr<void> hold(const xmpp::Jid& bare) = 0;
+    /// That user was made in storage.
+    virtual void account_made(const xmpp::Jid& bare) = 0;
+    /// That user was removed from storage: contacts, modules and sessions learn of it once work in hand is done.
+    virtual void account_removed(const xmpp::Jid& bare, session::Roster roster) = 0;
     /// Throws std::logic_error when the domain is served already.
     virtual Registration serve_domain(const xmpp::Jid& domain, DomainHandler handler) = 0;
 };

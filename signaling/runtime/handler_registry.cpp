@@ -21,6 +21,21 @@ const HandlerRegistry::Iq* HandlerRegistry::find_iq(Target target, std::string_v
     return at == iqs_.end() ? nullptr : &at->second;
 }
 
+Registration HandlerRegistry::add_stranger_iq(std::string_view type, std::string_view ns, std::string_view name,
+                                              StrangerIq handler) {
+    Key key{Target::host, type, ns, name};
+    if (!stranger_iqs_.try_emplace(key, std::move(handler)).second) {
+        throw std::logic_error{"two modules handle strangers' iq {" + std::string{ns} + "}" + std::string{name}};
+    }
+    return Registration{[this, key = std::move(key)] { stranger_iqs_.erase(key); }};
+}
+
+const HandlerRegistry::StrangerIq* HandlerRegistry::find_stranger_iq(std::string_view type, std::string_view ns,
+                                                                     std::string_view name) const {
+    const auto at = stranger_iqs_.find(View{Target::host, type, ns, name});
+    return at == stranger_iqs_.end() ? nullptr : &at->second;
+}
+
 Verdict HandlerRegistry::intercept(Stage stage, xmpp::Stanza& stanza) {
     const auto hooks = interceptors(stage).snapshot();
     for (const auto& hook : *hooks) {

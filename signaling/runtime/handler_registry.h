@@ -63,6 +63,14 @@ class HandlerRegistry {
     /// The handler of an IQ request's payload, or nullptr.
     const Iq* find_iq(Target target, std::string_view type, std::string_view ns, std::string_view name) const;
 
+    struct StrangerIq {
+        StrangerHandler handler;
+        std::shared_ptr<Liveness> owner;
+    };
+    /// As add_iq(), for IQs before log-in.
+    Registration add_stranger_iq(std::string_view type, std::string_view ns, std::string_view name, StrangerIq handler);
+    const StrangerIq* find_stranger_iq(std::string_view type, std::string_view ns, std::string_view name) const;
+
     HookList<Interceptor>& interceptors(Stage stage) { return stage == Stage::from_local ? from_local_ : to_local_; }
     HookList<SessionEvents>& session_events() { return session_events_; }
     HookList<UndeliveredHandler>& undelivered() { return undelivered_; }
@@ -94,6 +102,7 @@ class HandlerRegistry {
     static void guarded(const std::function<void()>& call);
 
     std::map<Key, Iq, Less> iqs_;
+    std::map<Key, StrangerIq, Less> stranger_iqs_;  // all of Target::host
     HookList<Interceptor> from_local_;
     HookList<Interceptor> to_local_;
     HookList<SessionEvents> session_events_;

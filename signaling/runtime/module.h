@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <typeinfo>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -58,6 +59,16 @@ enum class Verdict {
 };
 using Interceptor = std::function<Verdict(xmpp::Stanza& stanza)>;
 
+/// Somebody whose connection has not logged in.
+struct Stranger {
+    std::string address;      ///< of the peer, without port
+    bool encrypted = false;   ///< TLS is there
+    std::string token;        ///< the invitation shown on this connection (XEP-0445); kept here by whoever checked it
+    bool registered = false;  ///< has made a user
+};
+/// Answers an IQ of a stranger's, on the shard of the connection. `iq` lives until the coroutine ends.
+using StrangerHandler = std::function<awaitable<IqReply>(Stranger& stranger, const xml::Element& iq)>;
+
 /// What happens to sessions of this shard. All run on the shard, in order of registration.
 struct SessionEvents {
     std::function<void(session::Session&)> bound;        ///< resource bound, no presence yet
@@ -74,16 +85,41 @@ struct SessionEvents {
     std::function<void(session::Session&)> resumed;  ///< on a new stream; what waited has been sent on it
     /// A stanza was queued for a session that hibernates, or whose client is inactive (XEP-0352).
     std::function<void(session::Session&, const xml::Element& stanza)> waiting;
+    /// The user has been removed from storage; sessions end right after. For what modules keep elsewhere.
+    std::function<void(const xmpp::Jid& bare)> removed;
 };
 
 /// The disco#info of a node of the host, or nothing when the node is not this handler's (XEP-0030 §3.2).
+using DiscoItemsHandler = std::function<std::optional<xml::Element>(std::string_view node, const xmpp::Jid& asker)>;
 using DiscoNodeHandler = std::function<std::optional<xml::Element>(std::string_view node)>;
 
 /// A message of type normal, chat or headline that found no available resource of an existing account (RFC 6121 §8.5).
 /// True: stored or otherwise taken care of; false: the next handler, and at last service-unavailable.
 using UndeliveredHandler = std::function<awaitable<bool>(const xmpp::Stanza& message)>;
 
+/// One request of somebody's within an ad-hoc command (XEP-0050).
+struct CommandCall {
+    xmpp::Jid from;                ///< full JID
+    std::string action;            ///< execute, prev, next, complete; never cancel, which needs no module
+    const xml::Element* form;      ///< the submitted jabber:x:data, or nullptr; lives until the coroutine ends
+    std::shared_ptr<void>* state;  ///< the command's own, from one step to the next
+};
+struct CommandStep {
+    bool completed = true;               ///< else `form` asks for more
+    std::optional<xml::Element> form;    ///< jabber:x:data
+    std::vector<std::string> actions{};  ///< of prev, next, complete: what may follow a step that asks for more
+    std::string note{};                  ///< for people
+};
+using CommandReply = std::expected<CommandStep, xmpp::StanzaError>;
+struct AdHocCommand {
+    std::string node;
+    std::string name;                                   ///< for people
+    std::function<bool(const xmpp::Jid& who)> allowed;  ///< others neither see nor run it
+    std::function<awaitable<CommandReply>(CommandCall call)> run;
+};
+
 class Module;
+class CommandRegistry;
 class DiscoRegistry;
 
 /// Threading: of one module instance, on one shard of one virtual host; call it only there.
@@ -115,8 +151,15 @@ class ModuleContext {
     virtual Registration stream_feature(xml::Element) { return {}; }
     /// As stream_feature(), made anew for each stream; nothing: it is left out.
     virtual Registration stream_feature_when_asked(std::function<std::optional<xml::Element>()>) { return {}; }
+    /// As above, but of the features that clients get before log-in, for those connections that it fits.
+    virtual Registration login_feature(std::function<std::optional<xml::Element>(const Stranger&)>) { return {}; }
     /// Answers disco#info for nodes of the host that it knows; the answer lacks 'node', which the asker adds.
     virtual Registration disco_node(DiscoNodeHandler) { return {}; }
+    /// Answers disco#items for nodes of the host that it knows, as that asker may see them.
+    virtual Registration disco_items(DiscoItemsHandler) { return {}; }
+    /// A command on the host (XEP-0050), by way of the module `commands`.
+    virtual Registration command(AdHocCommand) { return {}; }
+    virtual const CommandRegistry& commands() const = 0;
     /// All that this virtual host's modules declare, read when asked (disco_registry.h).
     virtual const DiscoRegistry& disco() const = 0;
 
@@ -125,6 +168,10 @@ class ModuleContext {
                             IqHandler handler) = 0;
     virtual Registration iq_async(Target target, std::string_view type, std::string_view ns, std::string_view name,
                                   AsyncIqHandler handler) = 0;
+    /// IQs before log-in: registration. Their senders have no address and nothing but what Stranger says.
+    virtual Registration stranger_iq(std::string_view, std::string_view, std::string_view, StrangerHandler) {
+        return {};
+    }
     /// Lower priorities run first.
     virtual Registration intercept(Stage stage, int priority, Interceptor interceptor) = 0;
     virtual Registration sessions(SessionEvents events) = 0;
@@ -146,6 +193,10 @@ class ModuleContext {
     /// While the answer lives, stanzas for that loaded account wait their turn: for work that must be done before any
     /// of them. Bounded as the inbox is: hold it briefly, and never while waiting for a client. Let go on this shard.
     virtual std::shared_ptr<void> hold(const xmpp::Jid&) { return nullptr; }
+    /// A user was made in storage just now: who asked before is told otherwise from here on.
+    virtual void account_made(const xmpp::Jid&) {}
+    /// Removes a user with all that is theirs: storage, subscriptions, sessions. False when there is no such user.
+    virtual awaitable<bool> remove_account(xmpp::Jid) { co_return false; }
     virtual bool owns(const xmpp::Jid& bare) const = 0;  ///< whether this shard owns that bare JID
     /// Runs `work` on the shard that owns `hash`, with this module's instance there. FIFO between two shards.
     virtual void on_owner(std::size_t hash, std::function<void(Module& there)> work) = 0;

@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "config/base/log.h"
+#include "signaling/runtime/accounts.h"
 #include "signaling/runtime/virtual_host.h"
 
 namespace carillon::runtime {
@@ -69,9 +70,19 @@ Registration ModuleInstance::stream_feature_when_asked(std::function<std::option
     return Registration{[&list, at = list.insert(list.end(), std::move(feature))] { list.erase(at); }};
 }
 
+Registration ModuleInstance::login_feature(std::function<std::optional<xml::Element>(const Stranger&)> make) {
+    auto& list = host_.login_features;
+    return Registration{[&list, at = list.insert(list.end(), std::move(make))] { list.erase(at); }};
+}
+
 Registration ModuleInstance::disco_form(xml::Element form, Target target) {
     return host_.disco.add_form(target, std::move(form));
 }
+Registration ModuleInstance::disco_items(DiscoItemsHandler handler) {
+    return host_.disco.add_items(std::move(handler));
+}
+Registration ModuleInstance::command(AdHocCommand command) { return host_.commands.add(std::move(command)); }
+const CommandRegistry& ModuleInstance::commands() const { return host_.commands; }
 Registration ModuleInstance::disco_node(DiscoNodeHandler handler) { return host_.disco.add_node(std::move(handler)); }
 
 Registration ModuleInstance::iq(Target target, std::string_view type, std::string_view ns, std::string_view name,
@@ -82,6 +93,11 @@ Registration ModuleInstance::iq(Target target, std::string_view type, std::strin
 Registration ModuleInstance::iq_async(Target target, std::string_view type, std::string_view ns, std::string_view name,
                                       AsyncIqHandler handler) {
     return host_.handlers.add_iq(target, type, ns, name, {nullptr, std::move(handler), life_});
+}
+
+Registration ModuleInstance::stranger_iq(std::string_view type, std::string_view ns, std::string_view name,
+                                         StrangerHandler handler) {
+    return host_.handlers.add_stranger_iq(type, ns, name, {std::move(handler), life_});
 }
 
 Registration ModuleInstance::intercept(Stage stage, int priority, Interceptor interceptor) {
@@ -116,6 +132,12 @@ void ModuleInstance::ask(xmpp::Stanza iq, std::chrono::milliseconds deadline,
 session::Account* ModuleInstance::account(const xmpp::Jid& bare) { return host_.dispatch->account(bare); }
 
 std::shared_ptr<void> ModuleInstance::hold(const xmpp::Jid& bare) { return host_.dispatch->hold(bare); }
+
+void ModuleInstance::account_made(const xmpp::Jid& bare) { runtime::account_made(environment_, bare); }
+
+awaitable<bool> ModuleInstance::remove_account(xmpp::Jid bare) {
+    return runtime::remove_account(environment_, std::move(bare));
+}
 
 bool ModuleInstance::owns(const xmpp::Jid& bare) const { return environment_.owner(bare) == host_.shard.index(); }
 

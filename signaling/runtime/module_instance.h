@@ -38,13 +38,19 @@ class ModuleInstance final : public ModuleContext {
     Registration item(const xmpp::Jid& jid, std::string_view name) override;
     Registration stream_feature(xml::Element feature) override;
     Registration stream_feature_when_asked(std::function<std::optional<xml::Element>()> feature) override;
+    Registration login_feature(std::function<std::optional<xml::Element>(const Stranger&)> make) override;
     Registration disco_form(xml::Element form, Target target) override;
+    Registration disco_items(DiscoItemsHandler handler) override;
+    Registration command(AdHocCommand command) override;
+    const CommandRegistry& commands() const override;
     Registration disco_node(DiscoNodeHandler handler) override;
     const DiscoRegistry& disco() const override;
     Registration iq(Target target, std::string_view type, std::string_view ns, std::string_view name,
                     IqHandler handler) override;
     Registration iq_async(Target target, std::string_view type, std::string_view ns, std::string_view name,
                           AsyncIqHandler handler) override;
+    Registration stranger_iq(std::string_view type, std::string_view ns, std::string_view name,
+                             StrangerHandler handler) override;
     Registration intercept(Stage stage, int priority, Interceptor interceptor) override;
     Registration sessions(SessionEvents events) override;
     Registration undelivered(int priority, UndeliveredHandler handler) override;
@@ -55,6 +61,8 @@ class ModuleInstance final : public ModuleContext {
              std::function<void(std::optional<xmpp::Stanza> answer)> done) override;
     std::shared_ptr<void> hold(const xmpp::Jid& bare) override;
     session::Account* account(const xmpp::Jid& bare) override;
+    void account_made(const xmpp::Jid& bare) override;
+    awaitable<bool> remove_account(xmpp::Jid bare) override;
     bool owns(const xmpp::Jid& bare) const override;
     void on_owner(std::size_t hash, std::function<void(Module& there)> work) override;
     void spawn(awaitable<void> work) override;

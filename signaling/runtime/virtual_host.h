@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "signaling/runtime/command_registry.h"
 #include "signaling/runtime/disco_registry.h"
 #include "signaling/runtime/dispatch.h"
 #include "signaling/runtime/environment.h"
@@ -24,8 +25,10 @@ class VirtualHost {
     Shard& shard;
     HandlerRegistry handlers;
     DiscoRegistry disco;
+    CommandRegistry commands;
     std::list<xml::Element> stream_features;
     std::list<std::function<std::optional<xml::Element>()>> computed_stream_features;
+    std::list<std::function<std::optional<xml::Element>(const Stranger&)>> login_features;
     Dispatch* dispatch = nullptr;  ///< set before any module is made
 
     /// What modules add to the <stream:features/> after log-in.
@@ -33,6 +36,14 @@ class VirtualHost {
         std::vector<xml::Element> all{stream_features.begin(), stream_features.end()};
         for (const auto& make_feature : computed_stream_features) {
             if (auto feature = make_feature()) all.push_back(std::move(*feature));
+        }
+        return all;
+    }
+    /// What modules add to the features that this stranger gets.
+    std::vector<xml::Element> features_before_login(const Stranger& stranger) const {
+        std::vector<xml::Element> all;
+        for (const auto& make_feature : login_features) {
+            if (auto feature = make_feature(stranger)) all.push_back(std::move(*feature));
         }
         return all;
     }

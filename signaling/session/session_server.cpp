@@ -240,7 +240,10 @@ void SessionServer::account_changed(const xmpp::Jid& bare, bool removed) {
         for (auto* session : account->sessions()) session->close("not-authorized", "The account has been removed");
         account->exists_ = false;
         account->roster() = {};
-    } else if (!account->exists()) {
+    } else if (account->at_rest()) {
+        accounts_.erase(bare);  // it is loaded anew when somebody asks
+        loaded_.subtract();
+    } else {
         account->exists_ = true;  // made just now: an empty roster is right
     }
 }

@@ -15,6 +15,7 @@ class SqlStorage final : public Storage {
     RosterStore& rosters() override { return rosters_; }
     OfflineStore& offline() override { return offline_; }
     UserDataStore& user_data() override { return user_data_; }
+    InviteStore& invites() override { return invites_; }
     CallStore& calls() override { return calls_; }
     ArchiveStore& archive() override { return archive_; }
 
@@ -24,6 +25,7 @@ class SqlStorage final : public Storage {
     SqlRosterStore rosters_{database_};
     SqlOfflineStore offline_{database_};
     SqlUserDataStore user_data_{database_};
+    SqlInviteStore invites_{database_};
     SqlCallStore calls_{database_};
     SqlArchiveStore archive_{database_};
 };

@@ -66,6 +66,34 @@ class OfflineStore {
     virtual awaitable<void> erase_up_to(xmpp::Jid user, std::int64_t id) = 0;
 };
 
+/// A link that lets whoever has it become a contact of the inviter's, a user of this server, or both.
+struct Invite {
+    std::string token;
+    std::string host;        ///< virtual host
+    std::string account;     ///< the name that is kept for whoever registers; empty: any
+    xmpp::Jid inviter;       ///< becomes their contact; empty: nobody
+    bool registers = false;  ///< may be used to register
+    WallTime created{};
+    WallTime expires{};
+    int uses = 1;  ///< left
+
+    friend bool operator==(const Invite&, const Invite&) = default;
+};
+
+class InviteStore {
+  public:
+    virtual ~InviteStore() = default;
+    /// False when the inviter has `limit` living invites already. Forgets those that expired more than a day ago.
+    virtual awaitable<bool> add(Invite invite, std::size_t limit) = 0;
+    virtual awaitable<std::optional<Invite>> find(std::string token) = 0;  ///< expired or not
+    /// Takes one use; the last one takes the invite. False when it is gone.
+    virtual awaitable<bool> use(std::string token) = 0;
+    virtual awaitable<bool> remove(std::string token) = 0;
+    virtual awaitable<std::vector<Invite>> list(std::string host, WallTime now) = 0;  ///< living ones, oldest first
+    /// Whether a living invite keeps that name.
+    virtual awaitable<bool> keeps(std::string host, std::string account, WallTime now) = 0;
+};
+
 /// Small pieces of text that a module keeps for a user: gone with the user, without anybody's doing.
 /// `space` names the module's drawer, `name` what lies in it.
 class UserDataStore {
@@ -126,6 +154,7 @@ class Storage {
     virtual RosterStore& rosters() = 0;
     virtual OfflineStore& offline() = 0;
     virtual UserDataStore& user_data() = 0;
+    virtual InviteStore& invites() = 0;
     virtual CallStore& calls() = 0;
     virtual ArchiveStore& archive() { throw StorageError{"there is no archive"}; }
 };

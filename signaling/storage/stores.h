@@ -57,6 +57,20 @@ class SqlUserDataStore final : public UserDataStore {
     Database& database_;
 };
 
+class SqlInviteStore final : public InviteStore {
+  public:
+    explicit SqlInviteStore(Database& database) : database_{database} {}
+    awaitable<bool> add(Invite invite, std::size_t limit) override;
+    awaitable<std::optional<Invite>> find(std::string token) override;
+    awaitable<bool> use(std::string token) override;
+    awaitable<bool> remove(std::string token) override;
+    awaitable<std::vector<Invite>> list(std::string host, WallTime now) override;
+    awaitable<bool> keeps(std::string host, std::string account, WallTime now) override;
+
+  private:
+    Database& database_;
+};
+
 class SqlCallStore final : public CallStore {
   public:
     explicit SqlCallStore(Database& database) : database_{database} {}

@@ -61,6 +61,7 @@ class Connection final : public session::Outlet,
     awaitable<bool> open_stream();
     awaitable<bool> start_tls();
     awaitable<bool> authenticate(xml::Element request);
+    awaitable<bool> answer_stranger(xml::Element iq);  // connection_stranger.cpp
     auth::Security security() const;
     std::vector<xml::Element> features() const;
     net::Socket::Deadline time_left() const;
@@ -111,6 +112,7 @@ class Connection final : public session::Outlet,
     std::string domain_;
     std::string language_;  // of the client's stream, when other than ours
     xmpp::Jid user_;
+    std::unique_ptr<runtime::Stranger> stranger_;  // once it has asked for something before log-in
     session::LocalSession* session_ = nullptr;
     OutputQueue output_;
     std::unique_ptr<StreamManagement> management_;  // when enabled
@@ -121,6 +123,7 @@ class Connection final : public session::Outlet,
     std::unique_ptr<boost::asio::steady_timer> pause_;  // while waiting for a stanza's turn, or for the peer to close
     Phase phase_ = Phase::negotiating;
     std::uint8_t attempts_ = 0;
+    std::uint8_t questions_ = 0;  // IQs before log-in
     bool direct_tls_;
     bool opened_ = false;  // our opening tag is out
     bool authenticated_ = false;

@@ -106,6 +106,9 @@ awaitable<void> Connection::negotiate() {
         } else if (element->is("auth", kSasl)) {
             const bool in = co_await authenticate(std::move(*element));
             if (in) co_return;
+        } else if (element->is("iq", kClient)) {
+            const bool answered = co_await answer_stranger(std::move(*element));
+            if (!answered) co_return;
         } else {
             co_await fail_now("not-authorized");  // §4.9.3.12
             co_return;
@@ -154,6 +157,10 @@ std::vector<xml::Element> Connection::features() const {
     }
     if (socket_.is_tls() || !stage_->options.require_tls) {
         for (auto& feature : AuthServer::features(security())) list.push_back(std::move(feature));
+        if (const auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_)) {
+            const runtime::Stranger stranger{peer_address_, socket_.is_tls(), {}};
+            for (auto& feature : host->features_before_login(stranger)) list.push_back(std::move(feature));
+        }
     }
     return list;
 }

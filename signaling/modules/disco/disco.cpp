@@ -51,7 +51,13 @@ class Disco final : public Module {
 
     IqReply items(Target target, const xmpp::Stanza& iq) {
         if (!may_ask(target, iq)) return std::unexpected{StanzaError::service_unavailable()};
-        if (!iq.payload()->attribute("node").empty()) return std::unexpected{StanzaError::item_not_found()};
+        const std::string node{iq.payload()->attribute("node")};
+        if (!node.empty()) {
+            auto known = target == Target::host ? context_.disco().node_items(node, iq.from()) : std::nullopt;
+            if (!known) return std::unexpected{StanzaError::item_not_found()};
+            known->set("node", node);
+            return std::move(*known);
+        }
         xml::Element query{"query", kItemsNs};
         if (target == Target::account) return query;
         for (const auto& item : context_.disco().items()) {

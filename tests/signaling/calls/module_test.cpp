@@ -80,16 +80,28 @@ struct UserData final : storage::UserDataStore {
         co_return;
     }
 };
+struct Invites final : storage::InviteStore {
+    awaitable<bool> add(storage::Invite, std::size_t) override { co_return true; }
+    awaitable<std::optional<storage::Invite>> find(std::string) override { co_return std::nullopt; }
+    awaitable<bool> use(std::string) override { co_return false; }
+    awaitable<bool> remove(std::string) override { co_return false; }
+    awaitable<std::vector<storage::Invite>> list(std::string, WallTime) override {
+        co_return std::vector<storage::Invite>{};
+    }
+    awaitable<bool> keeps(std::string, std::string, WallTime) override { co_return false; }
+};
 struct Memory final : storage::Storage {
     storage::UserStore& users() override { return users_; }
     storage::RosterStore& rosters() override { return rosters_; }
     storage::OfflineStore& offline() override { return offline_; }
     storage::UserDataStore& user_data() override { return user_data_; }
+    storage::InviteStore& invites() override { return invites_; }
     storage::CallStore& calls() override { return calls_; }
     Users users_;
     Rosters rosters_;
     Offline offline_;
     UserData user_data_;
+    Invites invites_;
     Calls calls_;
 };
 

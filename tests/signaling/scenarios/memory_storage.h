@@ -49,6 +49,10 @@ class MemoryRosters final : public storage::RosterStore {
         const std::lock_guard lock{mutex_};
         rosters_[user].items.insert_or_assign(item.jid, std::move(item));
     }
+    void forget(const xmpp::Jid& user) {
+        const std::lock_guard lock{mutex_};
+        rosters_.erase(user);
+    }
     void set_blocked(const xmpp::Jid& user, const xmpp::Jid& whom) {
         const std::lock_guard lock{mutex_};
         rosters_[user].blocked.add(whom);
@@ -142,6 +146,60 @@ class MemoryUserData final : public storage::UserDataStore {
     std::map<Key, std::string> values_;
 };
 
+class MemoryInvites final : public storage::InviteStore {
+  public:
+    awaitable<bool> add(storage::Invite invite, std::size_t limit) override {
+        const std::lock_guard lock{mutex_};
+        const auto living = std::ranges::count_if(invites_, [&](const auto& entry) {
+            return entry.second.inviter == invite.inviter && entry.second.expires > invite.created;
+        });
+        if (!invite.inviter.empty() && static_cast<std::size_t>(living) >= limit) co_return false;
+        invites_[invite.token] = std::move(invite);
+        co_return true;
+    }
+    awaitable<std::optional<storage::Invite>> find(std::string token) override {
+        const std::lock_guard lock{mutex_};
+        const auto at = invites_.find(token);
+        if (at == invites_.end()) co_return std::nullopt;
+        co_return at->second;
+    }
+    awaitable<bool> use(std::string token) override {
+        const std::lock_guard lock{mutex_};
+        const auto at = invites_.find(token);
+        if (at == invites_.end()) co_return false;
+        if (--at->second.uses <= 0) invites_.erase(at);
+        co_return true;
+    }
+    awaitable<bool> remove(std::string token) override {
+        const std::lock_guard lock{mutex_};
+        co_return invites_.erase(token) > 0;
+    }
+    awaitable<std::vector<storage::Invite>> list(std::string, WallTime) override {
+        const std::lock_guard lock{mutex_};
+        std::vector<storage::Invite> all;
+        for (const auto& [token, invite] : invites_) all.push_back(invite);
+        co_return all;
+    }
+    awaitable<bool> keeps(std::string host, std::string account, WallTime now) override {
+        const std::lock_guard lock{mutex_};
+        co_return std::ranges::any_of(invites_, [&](const auto& entry) {
+            return entry.second.host == host && entry.second.account == account && entry.second.expires > now;
+        });
+    }
+    void set(storage::Invite invite) {
+        const std::lock_guard lock{mutex_};
+        invites_[invite.token] = std::move(invite);
+    }
+    std::size_t size() {
+        const std::lock_guard lock{mutex_};
+        return invites_.size();
+    }
+
+  private:
+    std::mutex mutex_;
+    std::map<std::string, storage::Invite> invites_;
+};
+
 /// Threading: any thread.
 class MemoryStorage final : public storage::Storage, storage::UserStore, storage::CallStore {
   public:
@@ -168,6 +226,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     storage::RosterStore& rosters() override { return rosters_; }
     MemoryOffline& offline() override { return offline_; }
     storage::UserDataStore& user_data() override { return user_data_; }
+    MemoryInvites& invites() override { return invites_; }
     storage::CallStore& calls() override { return *this; }
     MemoryArchive& archive() override { return archive_; }
 
@@ -199,6 +258,8 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     }
     awaitable<bool> remove(xmpp::Jid bare) override {
         const std::lock_guard lock{mutex_};
+        user_data_.forget(bare);
+        rosters_.forget(bare);
         co_return users_.erase(bare) > 0;
     }
     awaitable<std::vector<xmpp::Jid>> list(std::string domain) override {
@@ -237,6 +298,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     MemoryOffline offline_;
     MemoryArchive archive_;
     MemoryUserData user_data_;
+    MemoryInvites invites_;
 };
 
 }  // namespace carillon::scenarios

@@ -183,6 +183,54 @@ TEST_F(SqlStorageTest, UserDataIsBoundedByEntriesAndOctets) {
     EXPECT_EQ(run(storage_->user_data().get(jid("nobody@example.org"), "t", "a")), std::nullopt);
 }
 
+TEST_F(SqlStorageTest, InvitesAreCountedUsedAndForgotten) {
+    using namespace std::chrono_literals;
+    const auto user = jid("a@example.org");
+    create(user);
+    const WallTime now{1'000'000s};
+    auto& invites = storage_->invites();
+    const auto make = [&](std::string token, WallTime created) {
+        return Invite{.token = std::move(token),
+                      .host = "example.org",
+                      .inviter = user,
+                      .created = created,
+                      .expires = created + 1h};
+    };
+    EXPECT_TRUE(run(invites.add(make("one", now), 2)));
+    EXPECT_TRUE(run(invites.add(make("two", now), 2)));
+    EXPECT_FALSE(run(invites.add(make("three", now), 2)));
+    EXPECT_TRUE(run(invites.add(make("three", now + 2h), 2))) << "the first two have expired";
+    EXPECT_TRUE(run(invites.add({.token = "free",
+                                 .host = "example.org",
+                                 .account = "carol",
+                                 .registers = true,
+                                 .created = now + 2h,
+                                 .expires = now + 3h,
+                                 .uses = 2},
+                                0)));
+    reopen();
+    auto& again = storage_->invites();
+    EXPECT_EQ(run(again.list("example.org", now + 2h)).size(), 2u);
+    EXPECT_TRUE(run(again.keeps("example.org", "carol", now + 2h)));
+    EXPECT_FALSE(run(again.keeps("example.org", "carol", now + 3h)));
+    EXPECT_FALSE(run(again.keeps("example.net", "carol", now + 2h)));
+    const auto found = run(again.find("free"));
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->account, "carol");
+    EXPECT_TRUE(found->registers);
+    EXPECT_TRUE(found->inviter.empty());
+    EXPECT_EQ(found->expires, now + 3h);
+    EXPECT_TRUE(run(again.use("free")));
+    EXPECT_TRUE(run(again.use("free")));
+    EXPECT_FALSE(run(again.use("free"))) << "two uses were all";
+    EXPECT_TRUE(run(again.remove("three")));
+    EXPECT_FALSE(run(again.remove("three")));
+    EXPECT_TRUE(run(again.add(make("late", now + 48h), 5)));
+    EXPECT_EQ(run(again.find("one")), std::nullopt) << "expired a day ago";
+    EXPECT_TRUE(run(storage_->users().remove(user)));
+    EXPECT_EQ(run(again.find("late")), std::nullopt) << "gone with the inviter";
+}
+
 TEST_F(SqlStorageTest, StrangersHaveNoRoster) {
     EXPECT_THROW(run(storage_->rosters().put(jid("nobody@example.org"), {.jid = jid("c@example.net")}, 1)),
                  StorageError)
