@@ -22,6 +22,7 @@ struct NetworkSettings {
     std::uint16_t http_port = 5280;
     std::uint16_t https_port = 5281;
     std::uint16_t stun_port = 3478;
+    std::string web_address;  ///< of pages in links for people; empty: the host's domain and https_port
 };
 
 struct TlsSettings {

@@ -14,6 +14,10 @@ std::string check_domain(std::string_view text) { return is_domain(text) ? "" : 
 
 std::string check_not_empty(std::string_view text) { return text.empty() ? "is empty" : ""; }
 
+std::string check_web_address(std::string_view text) {
+    return text.starts_with("https://") || text.starts_with("http://") ? "" : "does not begin with https://";
+}
+
 /// sockaddr_un holds 107 octets of path.
 std::string check_socket(std::string_view text) {
     return text.size() <= 107 ? check_not_empty(text) : "is longer than a socket's path may be (107 octets)";
@@ -28,7 +32,11 @@ Schema network(NetworkSettings& s) {
         .integer("c2s_tls_port", s.c2s_tls_port, 0, 65535, "XMPP clients, TLS from the first octet.")
         .integer("http_port", s.http_port, 0, 65535, "HTTP: status, health and metrics.")
         .integer("https_port", s.https_port, 0, 65535, "The same over TLS.")
-        .integer("stun_port", s.stun_port, 0, 65535, "STUN binding requests over UDP.");
+        .integer("stun_port", s.stun_port, 0, 65535, "STUN binding requests over UDP.")
+        .text("web_address", s.web_address,
+              "Where the pages of https_port are found from outside, when another web server stands before it: "
+              "https://chat.example.org.",
+              check_web_address);
     return out;
 }
 

@@ -20,9 +20,9 @@ Exit status: 0 done; 1 the server refused; 2 wrong usage; 3 no server answers.)"
 
 /// What the command line was filled into; each subcommand names the arguments it sends.
 struct Line {
-    std::string jid, password, domain, host, name, id;
+    std::string jid, password, domain, host, name, id, account, contact, token;
     bool password_stdin = false;
-    std::int64_t count = 1, expire = 60, limit = 100;
+    std::int64_t count = 1, expire = 60, limit = 100, days = 7, uses = 1;
     std::vector<std::string> ids;
 };
 
@@ -50,6 +50,7 @@ class Builder {
     }
 
     void users(CLI::App& root);
+    void invites(CLI::App& root);
     void sessions(CLI::App& root);
     void calls(CLI::App& root);
     void relays(CLI::App& root);
@@ -79,6 +80,32 @@ void Builder::users(CLI::App& root) {
     list->add_option("domain", line_.domain, "of this domain only");
     auto* remove = leaf(*user, "delete", "Remove a user, sessions and data with it", "user.delete", jid);
     remove->add_option("jid", line_.jid, "address, e.g. ann@localhost")->required();
+    remove->alias("remove");
+}
+
+void Builder::invites(CLI::App& root) {
+    auto* invite = group(root, "invite", "Invitations: links that let people register or become contacts");
+    auto* create = leaf(*invite, "create", "Make an invitation", "invite.create", [this](auto& into) {
+        put(into, "host", line_.host);
+        put(into, "account", line_.account);
+        put(into, "contact", line_.contact);
+        into["days"] = line_.days;
+        into["uses"] = line_.uses;
+    });
+    create->add_option("--account", line_.account, "the name of the account; without, the invited person chooses");
+    create->add_option("--contact", line_.contact, "a user who becomes the invited person's contact");
+    create->add_option("--host", line_.host, "the domain, when the server has several");
+    create->add_option("--days", line_.days, "how long it is valid")->check(CLI::Range(1, 366))->capture_default_str();
+    create->add_option("--uses", line_.uses, "how many people may use it")
+        ->check(CLI::Range(1, 10000))
+        ->capture_default_str();
+    leaf(*invite, "list", "List invitations", "invite.list", [this](auto& into) {
+        put(into, "host", line_.host);
+    })->add_option("--host", line_.host, "of this domain only");
+    leaf(*invite, "revoke", "Make an invitation invalid", "invite.revoke",
+         [this](auto& into) { put(into, "token", line_.token); })
+        ->add_option("token", line_.token, "from invite list")
+        ->required();
 }
 
 void Builder::sessions(CLI::App& root) {
@@ -166,6 +193,7 @@ std::expected<Invocation, Failure> parse(const std::vector<std::string>& words, 
     app.add_flag("--json", out.json, "answer in JSON, as docs/admin-protocol.md tells");
     Builder builder{line};
     builder.users(app);
+    builder.invites(app);
     builder.sessions(app);
     builder.calls(app);
     builder.relays(app);

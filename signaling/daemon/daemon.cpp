@@ -1,5 +1,7 @@
 #include "signaling/daemon/daemon.h"
 
+#include <algorithm>
+
 #include <boost/json.hpp>
 
 #include "config/base/log.h"
@@ -8,6 +10,7 @@
 #include "signaling/calls/module.h"
 #include "signaling/calls/worker_relay.h"
 #include "signaling/daemon/data_folder.h"
+#include "signaling/daemon/invite_page.h"
 #include "signaling/modules/modules.h"
 #include "signaling/relays/command_lines.h"
 #include "signaling/relays/commands.h"
@@ -108,6 +111,9 @@ Result Daemon::start() {
     host_->provide(*switchboard_);
     external_services_ = external_services(settings_);
     host_->provide(external_services_);
+    invite_facts_.web = {settings_.network.https_port, settings_.network.web_address};
+    invite_facts_.registration = [this](const std::string& host) { return registration_possible(host); };
+    host_->provide(invite_facts_.web);
     running_ = true;
     if (auto started = host_->start(all_modules()); !started) return started;
     if (auto open = open_listeners(); !open) return open;
@@ -118,6 +124,7 @@ Result Daemon::open_admin() {
     command_context_ = std::make_unique<CommandContext>(*host_, *storage_, blocking_,
                                                         [this](boost::json::object& status) { add_status(status); });
     add_user_commands(commands_, *command_context_);
+    add_invite_commands(commands_, *command_context_, invite_facts_);
     add_session_commands(commands_, *command_context_);
     add_module_commands(commands_, *command_context_);
     add_status_command(commands_, *command_context_);
@@ -139,7 +146,20 @@ Result Daemon::open_listeners() {
         }
     }
     web_ = std::make_unique<Web>(io_, *host_, *streams_);
+    add_invite_page(web_->routes(), *storage_, SystemClock::instance());
     return web_->listen(settings_.network, tls_);
+}
+
+/// Read from the configuration: this is asked on the daemon's thread, modules live on theirs.
+bool Daemon::registration_possible(const std::string& domain) const {
+    for (const auto& host : settings_.hosts) {
+        if (host.domain != domain) continue;
+        const auto off = std::ranges::find(host.modules_disabled, "registration") != host.modules_disabled.end();
+        const auto table = host.modules.find("registration");
+        if (off || table == host.modules.end()) return false;
+        return table->second["mode"].value_or(std::string{"closed"}) != "closed";
+    }
+    return false;
 }
 
 void Daemon::add_status(boost::json::object& status) {

@@ -11,7 +11,7 @@
 #include "signaling/admin/server.h"
 #include "signaling/calls/desk.h"
 #include "signaling/calls/switchboard.h"
-#include "signaling/daemon/commands.h"
+#include "signaling/daemon/invite_commands.h"
 #include "signaling/daemon/web.h"
 #include "signaling/host/host.h"
 #include "signaling/net/tls_context.h"
@@ -47,6 +47,7 @@ class Daemon {
     Result open_listeners();
     Result open_admin();
     void add_status(boost::json::object& status);
+    bool registration_possible(const std::string& domain) const;
 
     config::Settings settings_;
     boost::asio::io_context io_;
@@ -62,6 +63,7 @@ class Daemon {
     std::unique_ptr<calls::CallDesk> call_desk_;
     std::unique_ptr<admin::Server> admin_;
     std::unique_ptr<Web> web_;
+    InviteFacts invite_facts_;
     runtime::ExternalServiceList external_services_;
     bool running_ = false;
 };

@@ -25,6 +25,12 @@ TEST(CtlCommands, WordsBecomeRequests) {
     EXPECT_EQ(wire({"user", "list"}), "user.list {}");
     EXPECT_EQ(wire({"user", "list", "b"}), R"(user.list {"domain":"b"})");
     EXPECT_EQ(wire({"user", "delete", "a@b"}), R"(user.delete {"jid":"a@b"})");
+    EXPECT_EQ(wire({"user", "remove", "a@b"}), R"(user.delete {"jid":"a@b"})");
+    EXPECT_EQ(wire({"invite", "create"}), R"(invite.create {"days":7,"uses":1})");
+    EXPECT_EQ(wire({"invite", "create", "--account", "ann", "--days", "2"}),
+              R"(invite.create {"account":"ann","days":2,"uses":1})");
+    EXPECT_EQ(wire({"invite", "list", "--host", "b"}), R"(invite.list {"host":"b"})");
+    EXPECT_EQ(wire({"invite", "revoke", "t"}), R"(invite.revoke {"token":"t"})");
     EXPECT_EQ(wire({"session", "list"}), "session.list {}");
     EXPECT_EQ(wire({"session", "kick", "a@b/c"}), R"(session.kick {"jid":"a@b/c"})");
     EXPECT_EQ(wire({"call", "list"}), R"(call.list {"limit":100})");
