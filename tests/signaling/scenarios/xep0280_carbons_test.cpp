@@ -251,5 +251,29 @@ TEST(Xep0280S9Errors, ABouncedCopyTroublesNobody) {
     )"));
 }
 
+/// A copy is for one device: when that dies with it unacknowledged, nobody else gets it a second way.
+TEST(Xep0280S9Errors, ACopyThatADeadDeviceDidNotTakeIsNotDeliveredAgain) {
+    auto world = make_world();
+    run(*world, with_devices(R"(
+        alice/bare sends
+            <presence/>
+        alice/bare receives
+            <presence/>
+        alice/phone sends
+            <enable xmlns='urn:xmpp:sm:3'/>
+        alice/phone receives
+            <enabled xmlns='urn:xmpp:sm:3'/>
+        bob/phone sends
+            <message to='alice@localhost/bare' type='chat' id='1'><body>x</body></message>
+        alice/bare receives
+            <message id='1'/>
+        alice/phone receives
+            <message from='alice@localhost'><received xmlns='urn:xmpp:carbons:2'/></message>
+        alice/phone disconnects
+        alice/phone is gone
+        alice/bare receives nothing
+    )"));
+}
+
 }  // namespace
 }  // namespace carillon::scenarios
