@@ -46,6 +46,13 @@ struct DataSettings {
     std::string dir = "./var";
 };
 
+/// XMPP over HTTP: WebSocket and BOSH, and how clients find them.
+struct WebSettings {
+    std::string public_url;            ///< e.g. "https://chat.example.org"; empty: as the client asked for it
+    std::vector<std::string> origins;  ///< web pages that may open a WebSocket; empty: all
+    std::string websocket_path = "/xmpp-websocket";
+};
+
 struct StorageSettings {
     std::string database;  ///< SQLite file; empty: carillon.sqlite in the data folder
     unsigned threads = 2;  ///< blocking pool
@@ -99,6 +106,7 @@ struct Settings {
     std::vector<HostSettings> hosts;  ///< never empty after loading
     ModuleTables modules;             ///< [module.NAME]: what holds on every host
     DataSettings data;
+    WebSettings web;
     StorageSettings storage;
     LimitSettings limits;
     LogSettings log;

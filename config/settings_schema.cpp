@@ -53,6 +53,24 @@ Schema data(DataSettings& s) {
     return out;
 }
 
+std::string check_url(std::string_view text) {
+    if (text.empty() || text.starts_with("https://") || text.starts_with("http://")) return "";
+    return "is no URL: it begins with https://";
+}
+
+std::string check_path(std::string_view text) { return text.starts_with('/') ? "" : "does not begin with a slash"; }
+
+Schema web(WebSettings& s) {
+    Schema out;
+    out.text("public_url", s.public_url,
+             "Where clients reach the HTTP ports, as a reverse proxy shows them, say \"https://chat.example.org\". "
+             "Without it: as the client asked for it.",
+             check_url)
+        .texts("origins", s.origins, "[]", "Web pages whose scripts may open a WebSocket. Empty: all.", check_not_empty)
+        .text("websocket_path", s.websocket_path, "XMPP over WebSocket (RFC 7395).", check_path);
+    return out;
+}
+
 Schema storage(StorageSettings& s) {
     Schema out;
     out.text("database", s.database, "SQLite file. Without it: carillon.sqlite in the data folder.", check_not_empty)
@@ -161,6 +179,7 @@ Schema settings_schema(Settings& settings) {
         });
     out.open_tables("module", settings.modules, "A module's settings on every host; docs/configuration.md lists them.")
         .table("data", data(settings.data), "Files that the server keeps.")
+        .table("web", web(settings.web), "XMPP over HTTP.")
         .table("storage", storage(settings.storage), "The database.")
         .table("limits", limits(settings.limits), "What a client may ask for.")
         .table("log", log(settings.log), "Logs.")

@@ -145,7 +145,7 @@ Result Daemon::open_listeners() {
             if (auto open = streams_->listen(address, port, direct_tls); !open) return open;
         }
     }
-    web_ = std::make_unique<Web>(io_, *host_, *streams_);
+    web_ = std::make_unique<Web>(io_, *host_, *streams_, settings_.web);
     add_invite_page(web_->routes(), *storage_, SystemClock::instance());
     return web_->listen(settings_.network, tls_);
 }

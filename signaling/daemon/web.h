@@ -18,7 +18,8 @@ namespace carillon::daemon {
 /// Threading: the io_context's thread.  Host and streams must outlive it.
 class Web {
   public:
-    Web(boost::asio::io_context& io, const host::Host& host, const stream::StreamServer& streams);
+    Web(boost::asio::io_context& io, const host::Host& host, stream::StreamServer& streams,
+        const config::WebSettings& settings);
 
     std::expected<void, std::string> listen(const config::NetworkSettings& network, const net::TlsContext& tls);
     http::Routes& routes() { return routes_; }

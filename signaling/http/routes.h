@@ -23,6 +23,14 @@ struct Request {
     std::string body;
     std::string peer;  ///< address without port
     bool encrypted = false;
+    std::map<std::string, std::string, std::less<>>
+        fields;  ///< by lower-case name; of several the values joined by ", "
+
+    /// The value of a field by its lower-case name; empty when it is absent.
+    std::string_view field(std::string_view name) const {
+        const auto at = fields.find(name);
+        return at == fields.end() ? std::string_view{} : std::string_view{at->second};
+    }
 };
 
 struct Response {

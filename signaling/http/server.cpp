@@ -7,6 +7,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "signaling/http/websocket.h"
 #include "signaling/net/socket.h"
 
 namespace carillon::http {
@@ -54,6 +55,13 @@ Request to_request(const Parser& parser, const net::Socket& socket) {
     out.body = message.body();
     out.peer = socket.peer_address();
     out.encrypted = socket.is_tls();
+    for (const auto& field : message) {
+        std::string name{field.name_string().data(), field.name_string().size()};
+        for (auto& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        auto& value = out.fields[name];
+        if (!value.empty()) value += ", ";
+        value.append(field.value().data(), field.value().size());
+    }
     return out;
 }
 
@@ -65,6 +73,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
         net::Socket socket;
         net::ConnectionLimiter::Place place;
         std::string pending;  ///< read but not parsed: the next request of a pipeline
+        bool taken = false;   ///< it is a WebSocket now, and somebody else's
     };
     enum class Read { whole, refused, gone };
 
@@ -76,7 +85,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
 
     static awaitable<void> serve(std::shared_ptr<Impl> self, std::shared_ptr<Connection> connection, TlsSource tls) {
         co_await self->talk(*connection, tls);
-        connection->socket.close();
+        if (!connection->taken) connection->socket.close();
         self->open.erase(connection);
     }
 
@@ -106,6 +115,26 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
                 // RFC 9112 §3.2: a 1.1 request without Host, or a target that is no path, is 400.
                 const bool fine = parser.get().version() == 10 || parser.get().count(beast_http::field::host) == 1;
                 keep_alive = fine && parser.keep_alive() && count < limits.requests && !stopping;
+                if (fine && parser.get().version() == 11 && wants_websocket(request)) {
+                    const auto upgrade = upgrades.find(request.path);
+                    if (upgrade != upgrades.end()) {
+                        auto text = upgrade->second.check ? refusal_of(upgrade->second, request)
+                                                          : handshake(request, upgrade->second.protocol);
+                        if (text) {
+                            const auto sent = co_await connection.socket.write_all(*text, limits.write);
+                            if (!sent) co_return;
+                            Upgraded upgraded{std::move(connection.socket), std::move(connection.pending), request};
+                            upgrade->second.take(std::move(upgraded));
+                            connection.taken = true;
+                            co_return;
+                        }
+                        response = std::move(text.error());
+                        const auto refused = serialize(response, false, false);
+                        const auto told = co_await connection.socket.write_all(refused, limits.write);
+                        if (!told) co_return;
+                        break;
+                    }
+                }
                 if (fine && request.path.starts_with('/'))
                     response = co_await routes.run(request);
                 else
@@ -153,8 +182,14 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
         }
     }
 
+    static std::expected<std::string, Response> refusal_of(const Upgrade& upgrade, const Request& request) {
+        if (auto refused = upgrade.check(request)) return std::unexpected{std::move(*refused)};
+        return handshake(request, upgrade.protocol);
+    }
+
     asio::io_context& io;
     const Routes& routes;
+    std::map<std::string, Upgrade, std::less<>> upgrades;
     ServerLimits limits;
     std::shared_ptr<net::ConnectionLimiter> limiter;
     std::vector<std::unique_ptr<net::Listener>> listeners;
@@ -182,10 +217,16 @@ Server::Result Server::listen(std::string_view address, std::uint16_t port, TlsS
     return bound;
 }
 
+void Server::add_upgrade(std::string path, Upgrade upgrade) {
+    impl_->upgrades.insert_or_assign(std::move(path), std::move(upgrade));
+}
+
 void Server::stop() {
     impl_->stopping = true;
     impl_->listeners.clear();
-    for (const auto& connection : impl_->open) connection->socket.close();
+    for (const auto& connection : impl_->open) {
+        if (!connection->taken) connection->socket.close();
+    }
 }
 
 }  // namespace carillon::http

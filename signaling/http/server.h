@@ -7,6 +7,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,7 @@
 
 #include "signaling/http/routes.h"
 #include "signaling/net/listener.h"
+#include "signaling/net/socket.h"
 #include "signaling/net/tls_context.h"
 
 namespace carillon::http {
@@ -30,6 +32,19 @@ struct ServerLimits {
     std::chrono::milliseconds write{10'000};    ///< a peer that takes nothing
 };
 
+/// A connection that has become a WebSocket.
+struct Upgraded {
+    net::Socket socket;
+    std::string pending;  ///< read already
+    Request request;
+};
+struct Upgrade {
+    std::string protocol;  ///< the only subprotocol
+    /// Nothing: the request may become a WebSocket; else the answer. May be empty.
+    std::function<std::optional<Response>(const Request&)> check;
+    std::function<void(Upgraded)> take;
+};
+
 /// Threading: the io_context's thread; handlers run there.
 class Server {
   public:
@@ -41,6 +56,8 @@ class Server {
     ~Server();
     /// Answers the port, which matters when `port` is 0. With `tls`, TLS from the first octet.
     Result listen(std::string_view address, std::uint16_t port, TlsSource tls = {});
+    /// Requests for `path` may become WebSockets. Before listen().
+    void add_upgrade(std::string path, Upgrade upgrade);
     /// Closes listeners and connections.
     void stop();
 

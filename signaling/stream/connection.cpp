@@ -30,12 +30,16 @@ std::span<char> read_buffer() {
 
 awaitable<Connection::Event> Connection::next_event(net::Socket::Deadline deadline) {
     for (;;) {
-        auto event = parser_.next();
+        auto event = parsed_event();
         if (!std::holds_alternative<xml::NeedMore>(event)) {
             if (std::holds_alternative<xml::StreamFault>(event)) stage_->parse.faults.add();
             co_return Event{std::move(event)};
         }
         if (dead_) co_return Event{};
+        if (!unread_.empty()) {
+            if (!feed_frames()) co_return Event{};
+            continue;
+        }
         const auto buffer = read_buffer();
         const auto read = co_await socket_.read_some(buffer, deadline);
         if (!read) {
@@ -49,12 +53,72 @@ awaitable<Connection::Event> Connection::next_event(net::Socket::Deadline deadli
         last_input_ = stage_->stages.environment.clock->now();
         ping_sent_ = false;
         stage_->parse.octets.add(*read);
-        parser_.feed(std::string_view{buffer.data(), *read});
+        if (!feed(buffer.first(*read))) co_return Event{};
     }
+}
+
+/// What the parser has; of a WebSocket in the terms of a stream.
+xml::StreamEvent Connection::parsed_event() {
+    if (!wire_.framed()) return parser_.next();
+    if (!framed_context_) {  // RFC 7395 §3.3: each message is parsed as if it stood in a stream
+        framed_context_ = true;
+        parser_.feed(open_tag({}));
+        (void)parser_.next();
+        (void)parser_.next();
+    }
+    auto event = parser_.next();
+    auto* element = std::get_if<xml::Element>(&event);
+    if (!element || element->ns() != kFraming) return event;
+    if (element->name() == "close") return xml::StreamClose{};
+    element->rename("stream", kStreams);
+    return xml::StreamOpen{std::move(*element), std::string{kClient}};
+}
+
+/// False: the connection is over.
+bool Connection::feed(std::span<char> octets) {
+    if (!wire_.framed()) {
+        parser_.feed(std::string_view{octets.data(), octets.size()});
+        return true;
+    }
+    unread_.append(octets.data(), octets.size());
+    return feed_frames();
+}
+
+/// Up to one piece of a text message, so that what follows a restart is not parsed too early.
+bool Connection::feed_frames() {
+    std::span<char> rest{unread_};
+    for (;;) {
+        const auto piece = frames_->next(rest);
+        using Kind = http::FrameReader::Kind;
+        if (piece.kind == Kind::text) {
+            parser_.feed(piece.payload);
+            break;
+        }
+        if (piece.kind == Kind::more) break;
+        if (piece.kind == Kind::pong) continue;
+        std::string answer;
+        if (piece.kind == Kind::ping) {
+            http::append_frame_header(answer, http::Opcode::pong, piece.payload.size());
+            answer += piece.payload;
+            output_.push_raw(answer);
+            if (output_.bytes() > stage_->options.send_queue_bytes) return lose(), false;
+            schedule_flush();
+            continue;
+        }
+        // The WebSocket ends without the stream having been closed: as a lost connection.
+        http::append_close_frame(answer, piece.kind == Kind::close ? http::kCloseNormal : piece.code);
+        if (!writing_) (void)socket_.try_write(answer);
+        if (!std::exchange(dead_, true) && phase_ == Phase::session) stage_->lost.add();
+        return false;
+    }
+    unread_.erase(0, unread_.size() - rest.size());
+    if (unread_.empty()) std::string{}.swap(unread_);
+    return true;
 }
 
 awaitable<void> Connection::serve() {
     parser_.restart();
+    framed_context_ = false;
     parser_.set_limits(stage_->parse.after_login());
     opened_ = false;
     const bool bound = co_await bind();
@@ -75,7 +139,7 @@ awaitable<bool> Connection::bind() {
         co_return false;
     }
     language_ = foreign_language(*open);
-    auto text = open_tag({domain_, user_.str(), make_stream_id()});
+    auto text = wire_.open({domain_, user_.str(), make_stream_id()});
     opened_ = true;
     std::vector<xml::Element> features;
     features.emplace_back("bind", kBind).add("required");
@@ -85,8 +149,8 @@ awaitable<bool> Connection::bind() {
     if (auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_)) {
         for (auto& feature : host->features_after_login()) features.push_back(std::move(feature));
     }
-    text += features_text(features);
-    bool sent = co_await put(std::move(text));
+    text += wire_.features(features);
+    bool sent = co_await write(std::move(text));
     while (sent && !dead_) {
         auto element = co_await get();
         if (!element) co_return false;
@@ -98,8 +162,11 @@ awaitable<bool> Connection::bind() {
                 replay();
                 co_return true;
             }
-            sent = co_await put(std::move(answer));
-            if (outcome == Resumption::refused) continue;
+            if (outcome == Resumption::refused) {
+                sent = co_await put(std::move(answer));
+                continue;
+            }
+            sent = co_await write(std::move(answer));
             socket_.shutdown_send();
             co_await linger();
             co_return false;
@@ -120,7 +187,7 @@ awaitable<bool> Connection::bind() {
 awaitable<std::optional<std::string>> Connection::bind_request(const xml::Element& iq) {
     const auto refusal = [&](const xmpp::StanzaError& error) {
         auto reply = xmpp::error_reply(iq, error);
-        return std::optional{reply ? xml::to_string(*reply) : std::string{}};
+        return std::optional{reply ? xml::to_string(*reply, wire_.content_ns()) : std::string{}};
     };
     if (iq.attribute("id").empty()) co_return refusal(xmpp::StanzaError::bad_request());
     auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_);

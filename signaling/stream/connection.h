@@ -17,6 +17,7 @@
 #include "signaling/stream/hibernation.h"
 #include "signaling/stream/output_queue.h"
 #include "signaling/stream/stream_stage.h"
+#include "signaling/stream/wire.h"
 #include "signaling/xml/stream_parser.h"
 
 namespace carillon::stream {
@@ -29,6 +30,15 @@ class Connection final : public session::Outlet,
                          public std::enable_shared_from_this<Connection> {
   public:
     Connection(StreamStage& stage, net::Accepted accepted, bool direct_tls);
+    /// A WebSocket; `pending` has been read from it already.
+    struct WebSocket {
+        net::Socket socket;
+        net::ConnectionLimiter::Place place;
+        std::string pending;
+        std::string peer_address;
+        bool secure = false;  ///< whether nobody can listen, which for a proxy's connection TLS does not tell
+    };
+    Connection(StreamStage& stage, WebSocket web);
     ~Connection() override;
 
     /// Begins to serve, on the stage's shard.
@@ -65,6 +75,8 @@ class Connection final : public session::Outlet,
     auth::Security security() const;
     std::vector<xml::Element> features() const;
     net::Socket::Deadline time_left() const;
+    awaitable<bool> write(std::string octets);
+    bool encrypted_enough() const { return socket_.is_tls() || secure_; }
     void move_to_owner();
 
     // On the owner's shard.
@@ -76,6 +88,9 @@ class Connection final : public session::Outlet,
     bool legacy_session(const xml::Element& element);
     awaitable<void> wait_for_turn();
     awaitable<Event> next_event(net::Socket::Deadline deadline);
+    xml::StreamEvent parsed_event();
+    bool feed(std::span<char> octets);
+    bool feed_frames();
 
     // XEP-0198 and XEP-0352, from connection_management.cpp.
     bool manage(const xml::Element& element);
@@ -114,6 +129,9 @@ class Connection final : public session::Outlet,
     xmpp::Jid user_;
     std::unique_ptr<runtime::Stranger> stranger_;  // once it has asked for something before log-in
     session::LocalSession* session_ = nullptr;
+    Wire wire_;
+    std::unique_ptr<http::FrameReader> frames_;  // of a WebSocket
+    std::string unread_;                         // behind the WebSocket message in hand
     OutputQueue output_;
     std::unique_ptr<StreamManagement> management_;  // when enabled
     std::unique_ptr<ClientState> client_state_;     // when it matters
@@ -125,7 +143,9 @@ class Connection final : public session::Outlet,
     std::uint8_t attempts_ = 0;
     std::uint8_t questions_ = 0;  // IQs before log-in
     bool direct_tls_;
-    bool opened_ = false;  // our opening tag is out
+    bool secure_ = false;
+    bool framed_context_ = false;  // the parser stands where a WebSocket's elements do
+    bool opened_ = false;          // our opening tag is out
     bool authenticated_ = false;
     bool stanza_pending_ = false;
     bool flush_posted_ = false;

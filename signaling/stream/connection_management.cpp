@@ -22,7 +22,8 @@ xml::Element failed(std::string_view condition) {
 /// §6: more than was sent has been acknowledged.
 std::string too_high_text(std::string_view h, std::uint32_t sent) {
     std::string out =
-        "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+        "<stream:error xmlns:stream='http://etherx.jabber.org/streams'>"
+        "<undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
         "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='";
     xml::append_escaped(out, h);
     return out + "' send-count='" + std::to_string(sent) + "'/></stream:error>";
@@ -109,8 +110,8 @@ Connection::Resumption Connection::resume(const xml::Element& request, std::stri
     }
     if (!carrier->management().acknowledge(*h)) {
         stage_->stream_errors.add();
-        answer = too_high_text(request.attribute("h"), carrier->management().sent_count());
-        answer += kCloseTag;
+        answer = wire_.element(too_high_text(request.attribute("h"), carrier->management().sent_count()));
+        answer += wire_.close();
         return Resumption::over;
     }
     auto taken = carrier->surrender();
@@ -131,9 +132,10 @@ Connection::Resumption Connection::resume(const xml::Element& request, std::stri
 
 /// What the client has not acknowledged goes out again.
 void Connection::replay() {
-    std::string text;
-    management_->replay(text);
-    output_.push_text(text);
+    management_->replay([&](const std::string& text) {
+        if (!wire_.framed()) return output_.push_text(text);
+        if (const auto stanza = read_back(text)) output_.push(*stanza, false);  // with its namespace, to stand alone
+    });
     if (client_state_) {
         for (const auto& held : client_state_->release()) put_out(held, nullptr);
     }

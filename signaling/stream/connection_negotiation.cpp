@@ -23,6 +23,21 @@ Connection::Connection(StreamStage& stage, net::Accepted accepted, bool direct_t
     socket_.rebind(stage.shard.io());  // it was accepted on the listener's shard
 }
 
+Connection::Connection(StreamStage& stage, WebSocket web)
+    : stage_{&stage},
+      place_{std::move(web.place)},
+      socket_{std::move(web.socket)},
+      parser_{stage.parse.before_login()},
+      peer_address_{std::move(web.peer_address)},
+      wire_{true},
+      frames_{std::make_unique<http::FrameReader>()},
+      unread_{std::move(web.pending)},
+      direct_tls_{false},
+      secure_{web.secure} {
+    output_.set_wire(wire_);
+    socket_.rebind(stage.shard.io());
+}
+
 Connection::~Connection() = default;
 
 void Connection::start() {
@@ -49,13 +64,15 @@ net::Socket::Deadline Connection::time_left() const {
 }
 
 auth::Security Connection::security() const {
-    return {socket_.is_tls(), {socket_.tls_exporter(), socket_.tls_server_end_point()}, true};
+    return {encrypted_enough(), {socket_.tls_exporter(), socket_.tls_server_end_point()}, true};
 }
 
-awaitable<bool> Connection::put(std::string text) {
+awaitable<bool> Connection::put(std::string text) { return write(wire_.framed() ? wire_.element(text) : text); }
+
+awaitable<bool> Connection::write(std::string octets) {
     if (dead_) co_return false;
     writing_ = true;
-    const auto sent = co_await socket_.write_all(text, time_left());
+    const auto sent = co_await socket_.write_all(octets, time_left());
     writing_ = false;
     last_output_ = stage_->stages.environment.clock->now();
     co_return sent.has_value() && !dead_;
@@ -69,7 +86,7 @@ awaitable<std::optional<xml::Element>> Connection::get() {
         const auto condition = fault->condition;
         co_await fail_now(condition, fault->text);
     } else if (std::holds_alternative<xml::StreamClose>(*event)) {
-        const bool answered = co_await put(std::string{kCloseTag});
+        const bool answered = co_await write(wire_.close());
         dead_ = dead_ || !answered;
         dead_ = true;
     }
@@ -91,9 +108,10 @@ awaitable<void> Connection::negotiate() {
         auto element = co_await get();
         if (!element) co_return;
         if (element->is("starttls", kTls)) {
-            if (socket_.is_tls() || !stage_->tls.current()) {
+            if (socket_.is_tls() || wire_.framed() || !stage_->tls.current()) {
                 // §5.4.2.2: failure, and the stream is over.
-                const bool told = co_await put("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>");
+                auto answer = wire_.element("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>") + wire_.close();
+                const bool told = co_await write(std::move(answer));
                 dead_ = dead_ || !told;
                 co_return;
             }
@@ -141,21 +159,21 @@ awaitable<bool> Connection::open_stream() {
     }
     domain_ = *domain;
     const auto who = xmpp::Jid::parse(open->root.attribute("from"));
-    auto text = open_tag({domain_, who ? who->str() : std::string{}, make_stream_id()});
+    auto text = wire_.open({domain_, who ? who->str() : std::string{}, make_stream_id()});
     opened_ = true;
-    text += features_text(features());
-    const bool sent = co_await put(std::move(text));
+    text += wire_.features(features());
+    const bool sent = co_await write(std::move(text));
     co_return sent;
 }
 
 std::vector<xml::Element> Connection::features() const {
     std::vector<xml::Element> list;
-    const bool tls_possible = !socket_.is_tls() && stage_->tls.current() != nullptr;
+    const bool tls_possible = !socket_.is_tls() && !wire_.framed() && stage_->tls.current() != nullptr;
     if (tls_possible) {
         auto& starttls = list.emplace_back("starttls", kTls);
         if (stage_->options.require_tls) starttls.add("required");
     }
-    if (socket_.is_tls() || !stage_->options.require_tls) {
+    if (encrypted_enough() || !stage_->options.require_tls) {
         for (auto& feature : AuthServer::features(security())) list.push_back(std::move(feature));
         if (const auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_)) {
             const runtime::Stranger stranger{peer_address_, socket_.is_tls(), {}};
@@ -180,7 +198,7 @@ awaitable<bool> Connection::start_tls() {
 }
 
 awaitable<bool> Connection::authenticate(xml::Element request) {
-    if (!socket_.is_tls() && stage_->options.require_tls) {
+    if (!encrypted_enough() && stage_->options.require_tls) {
         const bool told = co_await put(AuthServer::failure_text("encryption-required"));  // §6.5.4
         dead_ = dead_ || !told;
         co_return false;

@@ -121,9 +121,9 @@ void Connection::close(std::string_view condition, std::string_view text) {
     if (phase_ == Phase::negotiating) {
         // The negotiating coroutine is in a read or a write; it wakes to a closed socket.
         if (!writing_) {
-            auto last = opened_ ? std::string{} : open_tag({domain_, {}, make_stream_id()});
-            if (!condition.empty()) last += error_text(condition, text);
-            const auto sent = socket_.try_write(last + std::string{kCloseTag});
+            auto last = opened_ ? std::string{} : wire_.open({domain_, {}, make_stream_id()});
+            if (!condition.empty()) last += wire_.error(condition, text);
+            const auto sent = socket_.try_write(last + wire_.close());
             if (sent) socket_.shutdown_send();
         }
         dead_ = true;
@@ -131,14 +131,15 @@ void Connection::close(std::string_view condition, std::string_view text) {
         socket_.close();
         return;
     }
-    end_stream(condition.empty() ? std::string{} : error_text(condition, text));
+    end_stream(condition.empty() ? std::string{} : error_text(condition, text, wire_.framed()));
 }
 
 /// Our last words in a session: `error`, if it is not empty, and the closing tag.
 void Connection::end_stream(std::string_view error) {
     phase_ = Phase::closing;
     if (!error.empty()) stage_->stream_errors.add();
-    output_.push_text(std::string{error} + std::string{kCloseTag});
+    if (!error.empty()) output_.push_text(error);
+    output_.push_raw(wire_.close());
     output_.seal();
     close_sent_ = true;
     const bool stuck = output_.bytes() > stage_->options.send_queue_bytes;  // it will not read this either
@@ -159,10 +160,10 @@ void Connection::fail(std::string_view condition, std::string_view text) { close
 /// As fail(), during the negotiation, where the caller is the one coroutine that writes.
 awaitable<void> Connection::fail_now(std::string_view condition, std::string_view text) {
     stage_->stream_errors.add();
-    auto last = opened_ ? std::string{} : open_tag({domain_, {}, make_stream_id()});  // §4.9.1.2
-    last += error_text(condition, text);
-    last += kCloseTag;
-    const bool sent = co_await put(std::move(last));
+    auto last = opened_ ? std::string{} : wire_.open({domain_, {}, make_stream_id()});  // §4.9.1.2
+    last += wire_.error(condition, text);
+    last += wire_.close();
+    const bool sent = co_await write(std::move(last));
     if (sent) {
         socket_.shutdown_send();
         co_await linger();
@@ -225,7 +226,7 @@ void Connection::tick(SteadyTime now) {
     check_acknowledgement(now);
     if (phase_ != Phase::session || dead_) return;
     if (options.keepalive.count() > 0 && now - last_output_ >= options.keepalive && output_.empty()) {
-        output_.push_text(" ");  // §4.6.1
+        output_.push_raw(wire_.keepalive());  // §4.6.1
         stage_->keepalives.add();
         schedule_flush();
     }

@@ -14,12 +14,19 @@ std::string_view OutputQueue::push(const xml::Element& stanza, bool keep, const 
         return {};
     }
     const auto begin = waiting_.text.size();
-    xml::write(waiting_.text, stanza);
+    auto text = begin;
+    if (wire_.framed()) {
+        const auto alone = xml::to_string(stanza, wire_.content_ns());
+        wire_.append(waiting_.text, alone);
+        text = waiting_.text.size() - alone.size();
+    } else {
+        xml::write(waiting_.text, stanza);
+    }
     if (keep) {
         if (custody) custody->waits_for(0, 0);
-        waiting_.kept.push_back({begin, waiting_.text.size(), custody, now});
+        waiting_.kept.push_back({begin, text, waiting_.text.size(), custody, now});
     }
-    return std::string_view{waiting_.text}.substr(begin);
+    return std::string_view{waiting_.text}.substr(text);
 }
 
 std::string_view OutputQueue::batch() {
@@ -46,7 +53,7 @@ std::vector<session::Undelivered> OutputQueue::undelivered() {
             if (piece.custody) piece.custody->waits_no_more();
             if (piece.end <= written) continue;
             const std::string_view text{from.text};
-            auto element = read_back(text.substr(piece.begin, piece.end - piece.begin));
+            auto element = read_back(text.substr(piece.text, piece.end - piece.text));
             if (element) rest.push_back({std::move(*element), piece.custody, piece.when});
         }
     };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "signaling/session/local_session.h"
+#include "signaling/stream/wire.h"
 
 namespace carillon::stream {
 
@@ -18,7 +19,11 @@ class OutputQueue {
     /// stream dies first.
     std::string_view push(const xml::Element& stanza, bool keep, const xmpp::CustodyPtr& custody = {},
                           WallTime now = {});
-    void push_text(std::string_view text) { waiting_.text += text; }
+    /// One element's text.
+    void push_text(std::string_view text) { wire_.append(waiting_.text, text); }
+    /// Octets as they go on the wire.
+    void push_raw(std::string_view octets) { waiting_.text += octets; }
+    void set_wire(Wire wire) { wire_ = wire; }
     /// Nothing goes out after what is queued now: later stanzas are only kept for undelivered().
     void seal() { sealed_ = true; }
     bool sealed() const { return sealed_; }
@@ -36,6 +41,7 @@ class OutputQueue {
   private:
     struct Piece {
         std::size_t begin;
+        std::size_t text;  // where the stanza begins: after the header of its frame
         std::size_t end;
         xmpp::CustodyPtr custody;
         WallTime when;
@@ -45,6 +51,7 @@ class OutputQueue {
         std::vector<Piece> kept;
     };
 
+    Wire wire_;
     Text batch_;
     std::size_t written_ = 0;  // of batch_
     Text waiting_;

@@ -50,9 +50,10 @@ class StreamManagement {
     void asked(SteadyTime now) { asked_ = now; }
     void answered() { asked_.reset(); }
     std::optional<SteadyTime> asked_since() const { return asked_; }
-    /// The text of everything unacknowledged, in order, to be sent again.
-    void replay(std::string& out) const {
-        for (const auto& stanza : waiting_) out += stanza.text;
+    /// The texts of everything unacknowledged, in order, to be sent again.
+    template <class F>
+    void replay(F send) const {
+        for (const auto& stanza : waiting_) send(stanza.text);
     }
     /// The session is over: the messages that no acknowledgement covers, in order. The rest is forgotten.
     std::vector<session::Undelivered> take_messages();

@@ -66,6 +66,22 @@ void StreamServer::accept(net::Accepted accepted, bool direct_tls) {
     });
 }
 
+bool StreamServer::adopt(http::Upgraded upgraded) {
+    boost::system::error_code error;
+    const auto peer = boost::asio::ip::make_address(upgraded.socket.peer_address(), error);
+    auto place = error ? nullptr : limiter_->admit(peer);
+    if (!place) return false;
+    // Nobody listens in on the loopback interface: a reverse proxy there has ended TLS, or there is no network at all.
+    const bool secure = peer.is_loopback();
+    Connection::WebSocket web{std::move(upgraded.socket), std::move(place), std::move(upgraded.pending),
+                              std::move(upgraded.request.peer), secure};
+    stages_[0]->shard.post([this, web = std::make_shared<Connection::WebSocket>(std::move(web))] {
+        auto& stage = *stages_[next_shard_++ % stages_.size()];
+        stage.shard.post([&stage, web] { std::make_shared<Connection>(stage, std::move(*web))->start(); });
+    });
+    return true;
+}
+
 void StreamServer::stop_listening() {
     std::promise<void> done;
     stages_[0]->shard.post([&] {

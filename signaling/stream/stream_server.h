@@ -10,6 +10,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "signaling/host/host.h"
+#include "signaling/http/server.h"
 #include "signaling/net/listener.h"
 #include "signaling/net/tls_context.h"
 #include "signaling/stream/stream_options.h"
@@ -33,6 +34,8 @@ class StreamServer {
     /// Begins to listen; the host must run. `port` 0: any; local_port() tells.
     Result listen(const std::string& address, std::uint16_t port, bool direct_tls);
     std::uint16_t local_port(std::size_t listener) const { return ports_[listener]; }
+    /// Takes over what the HTTP server has made a WebSocket (RFC 7395). False: there are too many connections.
+    bool adopt(http::Upgraded upgraded);
     /// Ends every stream with `condition` and waits until they are gone, not longer than `patience`.
     void shutdown(std::string_view condition, std::chrono::milliseconds patience);
     std::size_t open_connections() const;

@@ -42,6 +42,14 @@ std::string open_tag(const OpenAttributes& attributes) {
     return out;
 }
 
+std::string framed_open_tag(const OpenAttributes& attributes) {
+    std::string out = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing'";
+    append_attribute(out, "id", attributes.id);
+    append_attribute(out, "from", attributes.from);
+    append_attribute(out, "to", attributes.to);
+    return out + " version='1.0' xml:lang='en'/>";
+}
+
 std::string foreign_language(const xml::StreamOpen& open) {
     constexpr std::size_t kLongest = 35;  // RFC 5646 §4.4.1
     const auto language = open.root.attribute("xml:lang");
@@ -53,14 +61,14 @@ std::string foreign_language(const xml::StreamOpen& open) {
     return std::string{language};
 }
 
-std::string features_text(const std::vector<xml::Element>& features) {
-    std::string out = "<stream:features>";
+std::string features_text(const std::vector<xml::Element>& features, bool alone) {
+    std::string out = alone ? "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>" : "<stream:features>";
     for (const auto& feature : features) xml::write(out, feature);
     return out + "</stream:features>";
 }
 
-std::string error_text(std::string_view condition, std::string_view text) {
-    std::string out = "<stream:error><";
+std::string error_text(std::string_view condition, std::string_view text, bool alone) {
+    std::string out = alone ? "<stream:error xmlns:stream='http://etherx.jabber.org/streams'><" : "<stream:error><";
     out += condition;
     out += " xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>";
     if (!text.empty()) {

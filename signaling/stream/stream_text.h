@@ -30,11 +30,14 @@ struct OpenAttributes {
 };
 /// The server's opening tag, with the XML declaration.
 std::string open_tag(const OpenAttributes& attributes);
-std::string features_text(const std::vector<xml::Element>& features);
+/// RFC 7395 §3.3.2: <open/>.
+std::string framed_open_tag(const OpenAttributes& attributes);
+/// `alone`: the element stands outside a stream's document and declares the prefix itself (RFC 7395 §3.3.3).
+std::string features_text(const std::vector<xml::Element>& features, bool alone = false);
 /// §4.7.4: the language that an opening tag names, when it is one (RFC 5646 §2.1) and other than ours; else empty.
 std::string foreign_language(const xml::StreamOpen& open);
 /// §4.9.2: the error element; the closing tag is not part of it.
-std::string error_text(std::string_view condition, std::string_view text = {});
+std::string error_text(std::string_view condition, std::string_view text = {}, bool alone = false);
 /// §4.7.3: unpredictable and unique.
 std::string make_stream_id();
 

@@ -28,7 +28,7 @@ TEST(StreamManagement, ReplaysWhatIsNotAcknowledged) {
     EXPECT_TRUE(stream.should_ask());
     EXPECT_TRUE(stream.acknowledge(2));
     std::string again;
-    stream.replay(again);
+    stream.replay([&](std::string_view stanza) { again += stanza; });
     EXPECT_EQ(again, text(3) + text(4));
     EXPECT_EQ(stream.octets(), again.size());
     EXPECT_TRUE(stream.acknowledge(1)) << "an older count changes nothing";
