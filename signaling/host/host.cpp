@@ -86,7 +86,7 @@ Host::Result Host::open_journals() {
             if (!user) continue;
             left.user = *user;
         } else {
-            auto element = xml::parse_document(record.text);
+            auto element = xml::parse_document(record.text, {}, "jabber:client");
             auto message =
                 element ? xmpp::Stanza::parse(std::move(*element)) : std::unexpected{xmpp::StanzaError::bad_request()};
             if (!message || !message->is_message()) continue;
@@ -186,9 +186,6 @@ runtime::CounterValues Host::counters() const {
                                               static_cast<const runtime::Server*>(&stages->process)}) {
             server->counters().collect(server->name(), sum);
         }
-    }
-    for (const auto& hosts : environment_.hosts) {
-        for (const auto& [domain, host] : hosts) host->counters.collect("module", sum);
     }
     for (const auto& journal : environment_.journals) {
         sum["journal.live"] += journal->live();

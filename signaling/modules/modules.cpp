@@ -13,7 +13,6 @@
 #include "signaling/modules/ping/ping.h"
 #include "signaling/modules/presence/presence.h"
 #include "signaling/modules/private_xml/private_xml.h"
-#include "signaling/modules/push/push.h"
 #include "signaling/modules/registration/registration.h"
 #include "signaling/modules/roster/roster.h"
 #include "signaling/modules/time/time.h"
@@ -25,7 +24,7 @@ std::vector<runtime::ModuleDescriptor> builtin() {
     return {
         roster(), presence(), offline(),           disco(),        caps(),     ping(),
         time(),   version(),  external_services(), carbons(),      blocking(), private_xml(),
-        last(),   contact(),  commands(),          registration(), archive(),  push(),
+        last(),   contact(),  commands(),          registration(), archive(),
     };
 }
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -24,20 +23,12 @@ class Counter {
 
 using CounterValues = std::map<std::string, std::uint64_t, std::less<>>;
 
-/// References stay valid for its life. Threading: one thread declares, any reads.
+/// Declares its counters while it is being made, before any reader sees it; references stay valid for its life.
 class Counters {
   public:
-    /// The counter of that name, made when it is new: a module that is reloaded counts on.
-    Counter& declare(std::string_view name) {
-        const std::lock_guard lock{mutex_};
-        for (auto& entry : list_) {
-            if (entry.name == name) return entry.counter;
-        }
-        return list_.emplace_back(name).counter;
-    }
+    Counter& declare(std::string_view name) { return list_.emplace_back(name).counter; }
     /// Adds the values to `sum` under "<prefix>.<name>".
     void collect(std::string_view prefix, CounterValues& sum) const {
-        const std::lock_guard lock{mutex_};
         for (const auto& entry : list_) sum[std::string{prefix} + '.' + entry.name] += entry.counter.value();
     }
 
@@ -47,7 +38,6 @@ class Counters {
         std::string name;
         Counter counter;
     };
-    mutable std::mutex mutex_;  // of the list, not of the counters
     std::deque<Entry> list_;
 };
 

@@ -18,7 +18,6 @@ class SqlStorage final : public Storage {
     InviteStore& invites() override { return invites_; }
     CallStore& calls() override { return calls_; }
     ArchiveStore& archive() override { return archive_; }
-    PushStore& pushes() override { return pushes_; }
 
   private:
     Database database_;
@@ -29,7 +28,6 @@ class SqlStorage final : public Storage {
     SqlInviteStore invites_{database_};
     SqlCallStore calls_{database_};
     SqlArchiveStore archive_{database_};
-    SqlPushStore pushes_{database_};
 };
 
 }  // namespace

@@ -120,7 +120,7 @@ Connection::Resumption Connection::resume(const xml::Element& request, std::stri
     session_ = taken.session;
     session_->attach(*this);
     stage_->resumables.put(id, *this);
-    management_->answered();
+    management_->ask_anew();
     if (client_state_) client_state_->set_active(true);  // XEP-0352 §5.1
     phase_ = Phase::session;
     xml::Element resumed{"resumed", kManagement};
@@ -179,11 +179,8 @@ void Connection::check_acknowledgement(SteadyTime now) {
 void Connection::hibernate() {
     auto& session = *session_;
     Surrendered held{std::exchange(session_, nullptr), std::move(management_), std::move(client_state_)};
-    auto& hibernation = stage_->hibernate(std::move(held), {peer_address_, socket_.is_tls()});
-    auto& sessions = stage_->stages.sessions;
-    sessions.hibernated(session);
-    // What was sent into the dead connection waits as well.
-    hibernation.management().for_each_message([&](const xml::Element& message) { sessions.waiting(session, message); });
+    stage_->hibernate(std::move(held), {peer_address_, socket_.is_tls()});
+    stage_->stages.sessions.hibernated(session);
 }
 
 /// §5: somebody resumes the session on another stream while this one seems to live.

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,18 +45,25 @@ class StreamManagement {
     std::uint32_t sent_count() const { return sent_; }
     std::size_t unacknowledged() const { return waiting_.size(); }
     std::size_t octets() const { return octets_; }
-    /// Something waits for an <a/>, and no <r/> is under way.
-    bool should_ask() const { return !waiting_.empty() && !asked_; }
-    void asked(SteadyTime now) { asked_ = now; }
+    /// Something waits for an <a/> that was not asked for: what an answer left out is not asked for again, else a
+    /// client that counts wrongly would be asked without end.
+    bool should_ask() const { return !waiting_.empty() && !asked_ && asked_up_to_ != sent_; }
+    void asked(SteadyTime now) {
+        asked_ = now;
+        asked_up_to_ = sent_;
+    }
     void answered() { asked_.reset(); }
+    /// What was asked on a stream that is lost counts no more.
+    void ask_anew() {
+        asked_.reset();
+        asked_up_to_.reset();
+    }
     std::optional<SteadyTime> asked_since() const { return asked_; }
     /// The texts of everything unacknowledged, in order, to be sent again.
     template <class F>
     void replay(F send) const {
         for (const auto& stanza : waiting_) send(stanza.text);
     }
-    /// The unacknowledged messages, in order.
-    void for_each_message(const std::function<void(const xml::Element&)>& call) const;
     /// The session is over: the messages that no acknowledgement covers, in order. The rest is forgotten.
     std::vector<session::Undelivered> take_messages();
     /// As take_messages(), but the process ends: what is written down stays so, and only the rest is answered.
@@ -88,6 +94,7 @@ class StreamManagement {
     std::uint32_t sent_ = 0;
     std::uint32_t handled_ = 0;
     std::optional<SteadyTime> asked_;
+    std::optional<std::uint32_t> asked_up_to_;
     std::unique_ptr<journal::StreamMark> mark_;
 };
 

@@ -273,7 +273,8 @@ void StreamParser::set_limits(ParserLimits limits) { impl_->limits = limits; }
 
 bool StreamParser::has_pending() const { return impl_->waiting; }
 
-std::expected<Element, std::string_view> parse_document(std::string_view text, ParserLimits limits) {
+std::expected<Element, std::string_view> parse_document(std::string_view text, ParserLimits limits,
+                                                        std::string_view context_ns) {
     // A stream of one stanza; the document may begin with an XML declaration, which is passed over.
     if (text.starts_with("<?xml")) {
         const auto end = text.find("?>");
@@ -281,7 +282,7 @@ std::expected<Element, std::string_view> parse_document(std::string_view text, P
         text.remove_prefix(end + 2);
     }
     StreamParser parser{limits};
-    parser.feed("<document>");
+    parser.feed(context_ns.empty() ? "<document>" : "<document xmlns='" + std::string{context_ns} + "'>");
     if (!std::holds_alternative<StreamOpen>(parser.next())) return std::unexpected{std::string_view{"not-well-formed"}};
     if (!std::holds_alternative<NeedMore>(parser.next())) return std::unexpected{std::string_view{"not-well-formed"}};
     parser.feed(text);

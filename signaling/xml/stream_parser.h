@@ -63,6 +63,8 @@ class StreamParser {
 };
 
 /// Parses one complete element. On failure the stream error condition that fits.
-std::expected<Element, std::string_view> parse_document(std::string_view text, ParserLimits limits = {});
+/// `context_ns`: the namespace of what declares none, jabber:client for what to_string() wrote.
+std::expected<Element, std::string_view> parse_document(std::string_view text, ParserLimits limits = {},
+                                                        std::string_view context_ns = {});
 
 }  // namespace carillon::xml

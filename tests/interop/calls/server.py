@@ -44,9 +44,13 @@ enabled = {str(relay).lower()}
 {more}
 """)
         self.log = open(self.work / "log", "a+")
-        self.start()
-        for user in users:
-            self.ctl("user", "add", f"{user}@{DOMAIN}", "--password", f"{user}-secret")
+        try:
+            self.start()
+            for user in users:
+                self.ctl("user", "add", f"{user}@{DOMAIN}", "--password", f"{user}-secret")
+        except BaseException:
+            self.process.kill()
+            raise
 
     def start(self):
         (self.data / "carillond.sock").unlink(missing_ok=True)  # left by one that was killed

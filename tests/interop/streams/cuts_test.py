@@ -17,7 +17,7 @@ from sm_client import CLIENT, SmClient  # noqa: E402
 
 CUTS = int(os.environ.get("CARILLON_CUTS", "200"))
 SEED = int(os.environ.get("CARILLON_SEED", str(random.SystemRandom().randrange(1_000_000))))
-BACKLOG = 200  # unacknowledged stanzas at which a client pauses
+BACKLOG = int(os.environ.get("CARILLON_BACKLOG", "200"))  # unacknowledged stanzas at which a client pauses
 
 
 class Correspondent:

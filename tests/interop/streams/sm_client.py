@@ -45,7 +45,8 @@ class Stream:
     async def element(self, seconds=None):
         """The next child of the stream."""
         while not self.waiting:
-            data = await asyncio.wait_for(self.reader.read(65536), seconds)
+            async with asyncio.timeout(seconds):
+                data = await self.reader.read(65536)
             if not data:
                 raise EOFError
             self.parser.feed(data)
@@ -73,9 +74,11 @@ class Stream:
 class SmClient:
     """Owns a session that outlives its connections. `heard(element)` gets each stanza once."""
 
-    def __init__(self, user, password, domain, port, heard, resume=True, pause=0.01, strict=True):
+    def __init__(self, user, password, domain, port, heard, resume=True, pause=0.01, strict=True,
+                 acknowledged=lambda texts: None):
         self.user, self.password, self.domain, self.port = user, password, domain, port
         self.heard, self.resume, self.pause = heard, resume, pause
+        self.note_acknowledged = acknowledged
         self.strict, self.stream_errors = strict, []  # strict: a stream error is the end
         self.id = None
         self.jid = None
@@ -175,6 +178,7 @@ class SmClient:
         new = h - self.acknowledged
         if not 0 <= new <= len(self.unacknowledged):
             raise StreamError(f"h={h} while {self.acknowledged} were acknowledged and {len(self.unacknowledged)} are not")
+        self.note_acknowledged(self.unacknowledged[:new])
         del self.unacknowledged[:new]
         self.acknowledged = h
 
@@ -190,6 +194,12 @@ class SmClient:
             self.stream_errors.append([child.tag for child in element])
             if self.strict:
                 raise StreamError(self.stream_errors[-1])
+
+    def vanish(self):
+        """Cut off without a word, and never back: the server waits for a resumption in vain."""
+        self.over = True
+        if self.live:
+            self.live.abort()
 
     async def log_out(self):
         """Says the last <a/> and closes the stream in order."""

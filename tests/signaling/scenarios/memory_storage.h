@@ -11,7 +11,6 @@
 #include "signaling/auth/scram.h"
 #include "signaling/storage/storage.h"
 #include "tests/signaling/scenarios/memory_archive.h"
-#include "tests/signaling/scenarios/memory_pushes.h"
 
 namespace carillon::scenarios {
 
@@ -230,7 +229,6 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     MemoryInvites& invites() override { return invites_; }
     storage::CallStore& calls() override { return *this; }
     MemoryArchive& archive() override { return archive_; }
-    MemoryPushes& pushes() override { return pushes_; }
 
   private:
     awaitable<bool> exists(xmpp::Jid bare) override {
@@ -299,7 +297,6 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     MemoryRosters rosters_;
     MemoryOffline offline_;
     MemoryArchive archive_;
-    MemoryPushes pushes_;
     MemoryUserData user_data_;
     MemoryInvites invites_;
 };

@@ -132,6 +132,19 @@ TEST(Xep0198S4Acks, TheServerAsksAndWantsNoMoreThanItSent) {
     EXPECT_EQ(why->attribute("send-count"), "2");
 }
 
+TEST(Xep0198S4Acks, TheServerDoesNotAskAgainForWhatAnAnswerLeftOut) {
+    World world;
+    auto client = world.log_in("alice", "desk");
+    enable(*client);
+    chat(*client, "alice@localhost/desk", "1");
+    EXPECT_EQ(client->expect_element().attribute("id"), "1");
+    EXPECT_TRUE(client->expect_element().is("r", kSm));
+    client->send("<a xmlns='urn:xmpp:sm:3' h='0'/>");
+    chat(*client, "alice@localhost/desk", "2");
+    EXPECT_EQ(client->expect_element().attribute("id"), "2");
+    EXPECT_TRUE(client->expect_element().is("r", kSm));
+}
+
 TEST(Xep0198S4Acks, AreRefusedWhereNobodyEnabledThem) {
     World world;
     auto client = world.log_in("alice", "desk");
@@ -356,6 +369,8 @@ TEST(Xep0198S5Restart, TellsWhatWasHandledAndDeliversWhatWasNotSeen) {
             bob->send("<presence/>");
             const auto third = next_stanza(*bob);
             EXPECT_EQ(third.attribute("id"), "3");
+            EXPECT_TRUE(third.is("message", "jabber:client"));
+            EXPECT_EQ(third.child_text("body", "jabber:client"), "3");
             EXPECT_TRUE(third.child("delay", "urn:xmpp:delay"));
             for (const auto& element : bob->drain("localhost")) EXPECT_NE(element.name(), "message");
             EXPECT_EQ(world.host->counters().at("journal.live"), 0u);
