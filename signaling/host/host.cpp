@@ -187,6 +187,9 @@ runtime::CounterValues Host::counters() const {
             server->counters().collect(server->name(), sum);
         }
     }
+    for (const auto& hosts : environment_.hosts) {
+        for (const auto& [domain, host] : hosts) host->counters.collect("module", sum);
+    }
     for (const auto& journal : environment_.journals) {
         sum["journal.live"] += journal->live();
         sum["journal.refused"] += journal->refused();

@@ -13,6 +13,7 @@
 #include "signaling/modules/ping/ping.h"
 #include "signaling/modules/presence/presence.h"
 #include "signaling/modules/private_xml/private_xml.h"
+#include "signaling/modules/push/push.h"
 #include "signaling/modules/registration/registration.h"
 #include "signaling/modules/roster/roster.h"
 #include "signaling/modules/time/time.h"
@@ -24,7 +25,7 @@ std::vector<runtime::ModuleDescriptor> builtin() {
     return {
         roster(), presence(), offline(),           disco(),        caps(),     ping(),
         time(),   version(),  external_services(), carbons(),      blocking(), private_xml(),
-        last(),   contact(),  commands(),          registration(), archive(),
+        last(),   contact(),  commands(),          registration(), archive(),  push(),
     };
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -23,12 +24,20 @@ class Counter {
 
 using CounterValues = std::map<std::string, std::uint64_t, std::less<>>;
 
-/// Declares its counters while it is being made, before any reader sees it; references stay valid for its life.
+/// References stay valid for its life. Threading: one thread declares, any reads.
 class Counters {
   public:
-    Counter& declare(std::string_view name) { return list_.emplace_back(name).counter; }
+    /// The counter of that name, made when it is new: a module that is reloaded counts on.
+    Counter& declare(std::string_view name) {
+        const std::lock_guard lock{mutex_};
+        for (auto& entry : list_) {
+            if (entry.name == name) return entry.counter;
+        }
+        return list_.emplace_back(name).counter;
+    }
     /// Adds the values to `sum` under "<prefix>.<name>".
     void collect(std::string_view prefix, CounterValues& sum) const {
+        const std::lock_guard lock{mutex_};
         for (const auto& entry : list_) sum[std::string{prefix} + '.' + entry.name] += entry.counter.value();
     }
 
@@ -38,6 +47,7 @@ class Counters {
         std::string name;
         Counter counter;
     };
+    mutable std::mutex mutex_;  // of the list, not of the counters
     std::deque<Entry> list_;
 };
 

@@ -19,6 +19,7 @@
 
 #include "config/base/clock.h"
 #include "config/value.h"
+#include "signaling/runtime/counters.h"
 #include "signaling/runtime/registration.h"
 #include "signaling/xmpp/stanza.h"
 
@@ -132,6 +133,8 @@ class ModuleContext {
     virtual const config::Value& settings() const = 0;  ///< this module's own table for this host; a table, maybe empty
     virtual storage::Storage& storage() = 0;
     virtual const Clock& clock() const = 0;
+    /// A counter of this module's, shown as module_<module>_<name>: what it refuses or drops has one, with the reason.
+    virtual Counter& counter(std::string_view name) = 0;
     virtual std::size_t shard() const = 0;
     virtual std::size_t shard_count() const = 0;
     /// A process-wide service that the program put up (e.g. relays::Pool); nullptr when there is none of that type.

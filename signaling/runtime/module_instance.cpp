@@ -44,6 +44,9 @@ awaitable<bool> ModuleInstance::quiesce(std::chrono::milliseconds patience) {
 }
 
 const xmpp::Jid& ModuleInstance::host() const { return host_.domain; }
+Counter& ModuleInstance::counter(std::string_view name) {
+    return host_.counters.declare(name_ + '.' + std::string{name});
+}
 std::size_t ModuleInstance::shard() const { return host_.shard.index(); }
 const DiscoRegistry& ModuleInstance::disco() const { return host_.disco; }
 

@@ -30,6 +30,7 @@ class ModuleInstance final : public ModuleContext {
     const config::Value& settings() const override { return settings_; }
     storage::Storage& storage() override { return *environment_.storage; }
     const Clock& clock() const override { return *environment_.clock; }
+    Counter& counter(std::string_view name) override;
     std::size_t shard() const override;
     std::size_t shard_count() const override { return environment_.shards.size(); }
     Registration feature(std::string_view var, Target target) override;

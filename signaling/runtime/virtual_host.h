@@ -7,6 +7,7 @@
 #include <string>
 
 #include "signaling/runtime/command_registry.h"
+#include "signaling/runtime/counters.h"
 #include "signaling/runtime/disco_registry.h"
 #include "signaling/runtime/dispatch.h"
 #include "signaling/runtime/environment.h"
@@ -26,6 +27,7 @@ class VirtualHost {
     HandlerRegistry handlers;
     DiscoRegistry disco;
     CommandRegistry commands;
+    Counters counters;  ///< of its modules, by "<module>.<name>"
     std::list<xml::Element> stream_features;
     std::list<std::function<std::optional<xml::Element>()>> computed_stream_features;
     std::list<std::function<std::optional<xml::Element>(const Stranger&)>> login_features;

@@ -32,6 +32,7 @@ class Slots {
         const auto at = slots_.find(typeid(T));
         return at == slots_.end() ? nullptr : static_cast<T*>(at->second.get());
     }
+    void clear() { slots_.clear(); }
     template <class T>
     void drop() {
         slots_.erase(typeid(T));

@@ -240,6 +240,7 @@ void SessionServer::account_changed(const xmpp::Jid& bare, bool removed) {
         for (auto* session : account->sessions()) session->close("not-authorized", "The account has been removed");
         account->exists_ = false;
         account->roster() = {};
+        account->slots().clear();  // what modules know of the user, too
     } else if (account->at_rest()) {
         accounts_.erase(bare);  // it is loaded anew when somebody asks
         loaded_.subtract();

@@ -62,12 +62,19 @@ constexpr std::array<std::string_view, 3> kUserData{
     "CREATE INDEX invites_by_inviter ON invites (inviter)",
 };
 
+constexpr std::array<std::string_view, 1> kPush{
+    "CREATE TABLE push_registrations (jid VARCHAR(2047) NOT NULL REFERENCES users (jid) ON DELETE CASCADE, service "
+    "VARCHAR(3071) NOT NULL, node VARCHAR(1023) NOT NULL, form TEXT NOT NULL, failures INTEGER NOT NULL, messages "
+    "BIGINT NOT NULL, PRIMARY KEY (jid, service, node))",
+};
+
 constexpr auto kAll = std::to_array<Migration>({
     {1, "users, rosters, offline messages, calls", kFirst},
     {2, "find a callee's calls", kSecond},
     {3, "block lists", kThird},
     {4, "message archive", kArchive},
     {5, "users' data, invites", kUserData},
+    {6, "push registrations", kPush},
 });
 
 }  // namespace

@@ -18,6 +18,7 @@ class SqlStorage final : public Storage {
     InviteStore& invites() override { return invites_; }
     CallStore& calls() override { return calls_; }
     ArchiveStore& archive() override { return archive_; }
+    PushStore& pushes() override { return pushes_; }
 
   private:
     Database database_;
@@ -28,6 +29,7 @@ class SqlStorage final : public Storage {
     SqlInviteStore invites_{database_};
     SqlCallStore calls_{database_};
     SqlArchiveStore archive_{database_};
+    SqlPushStore pushes_{database_};
 };
 
 }  // namespace

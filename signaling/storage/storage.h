@@ -145,6 +145,7 @@ class CallStore {
 };
 
 class ArchiveStore;  // archive_store.h
+class PushStore;     // push_store.h
 
 /// Threading: any thread; the stores hand the work to the blocking pool.
 class Storage {
@@ -157,6 +158,7 @@ class Storage {
     virtual InviteStore& invites() = 0;
     virtual CallStore& calls() = 0;
     virtual ArchiveStore& archive() { throw StorageError{"there is no archive"}; }
+    virtual PushStore& pushes() { throw StorageError{"there is no place for push registrations"}; }
 };
 
 }  // namespace carillon::storage

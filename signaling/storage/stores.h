@@ -2,6 +2,7 @@
 #pragma once
 #include "signaling/storage/archive_store.h"
 #include "signaling/storage/database.h"
+#include "signaling/storage/push_store.h"
 #include "signaling/storage/storage.h"
 
 namespace carillon::storage {
@@ -102,6 +103,18 @@ class SqlArchiveStore final : public ArchiveStore {
     std::shared_ptr<class ArchiveQueue> queue_;
     std::atomic<std::int64_t> last_time_{0};  // of the last id made
 };
+class SqlPushStore final : public PushStore {
+  public:
+    explicit SqlPushStore(Database& database) : database_{database} {}
+    awaitable<std::vector<PushRegistration>> load(xmpp::Jid user) override;
+    awaitable<bool> put(xmpp::Jid user, PushRegistration registration, std::size_t limit) override;
+    awaitable<void> erase(xmpp::Jid user, xmpp::Jid service, std::optional<std::string> node) override;
+    awaitable<void> count(xmpp::Jid user, PushRegistration registration) override;
+
+  private:
+    Database& database_;
+};
+
 /// Removes all that an owner has in the archive. For the transaction that removes the user.
 void erase_archive(soci::session& sql, const std::string& owner);
 

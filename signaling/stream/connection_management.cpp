@@ -179,8 +179,11 @@ void Connection::check_acknowledgement(SteadyTime now) {
 void Connection::hibernate() {
     auto& session = *session_;
     Surrendered held{std::exchange(session_, nullptr), std::move(management_), std::move(client_state_)};
-    stage_->hibernate(std::move(held), {peer_address_, socket_.is_tls()});
-    stage_->stages.sessions.hibernated(session);
+    auto& hibernation = stage_->hibernate(std::move(held), {peer_address_, socket_.is_tls()});
+    auto& sessions = stage_->stages.sessions;
+    sessions.hibernated(session);
+    // What was sent into the dead connection waits as well.
+    hibernation.management().for_each_message([&](const xml::Element& message) { sessions.waiting(session, message); });
 }
 
 /// §5: somebody resumes the session on another stream while this one seems to live.

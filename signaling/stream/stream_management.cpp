@@ -47,6 +47,13 @@ bool StreamManagement::acknowledge(std::uint32_t h) {
     return true;
 }
 
+void StreamManagement::for_each_message(const std::function<void(const xml::Element&)>& call) const {
+    for (const auto& stanza : waiting_) {
+        if (!stanza.message) continue;
+        if (const auto element = read_back(stanza.text)) call(*element);
+    }
+}
+
 std::vector<session::Undelivered> StreamManagement::take_messages() {
     std::vector<session::Undelivered> rest;
     for (auto& stanza : waiting_) {

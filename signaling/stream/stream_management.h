@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,6 +65,8 @@ class StreamManagement {
     void replay(F send) const {
         for (const auto& stanza : waiting_) send(stanza.text);
     }
+    /// The unacknowledged messages, in order.
+    void for_each_message(const std::function<void(const xml::Element&)>& call) const;
     /// The session is over: the messages that no acknowledgement covers, in order. The rest is forgotten.
     std::vector<session::Undelivered> take_messages();
     /// As take_messages(), but the process ends: what is written down stays so, and only the rest is answered.

@@ -54,7 +54,12 @@ std::expected<std::vector<Item>, StanzaError> read_items(const xml::Element& com
 
 class Blocking final : public Module {
   public:
-    explicit Blocking(ModuleContext& context) : context_{context} {
+    explicit Blocking(ModuleContext& context)
+        : context_{context},
+          outbound_{context.counter("refused_outbound")},
+          inbound_{context.counter("refused_inbound")},
+          dropped_{context.counter("dropped_presence")},
+          reports_{context.counter("reports")} {
         hooks_ += context.feature(kNs);
         hooks_ += context.feature(kReporting);
         hooks_ += context.iq(Target::account, "get", kNs, "blocklist", [this](const Stanza& iq) { return list(iq); });
@@ -83,6 +88,7 @@ class Blocking final : public Module {
     /// §3.2: outbound.
     Verdict from_local(const Stanza& stanza) {
         if (!is_blocked(stanza.from(), stanza.to())) return Verdict::pass;
+        outbound_.add();
         // To the session itself: routed in the contact's name it would be blocked in its turn.
         auto* account = context_.account(stanza.from().bare());
         auto* session = account ? account->session(stanza.from().resource()) : nullptr;
@@ -95,6 +101,7 @@ class Blocking final : public Module {
     /// §3.2: inbound. To the blocked the user seems not to be there.
     Verdict to_local(const Stanza& stanza) {
         if (!is_blocked(stanza.to(), stanza.from())) return Verdict::pass;
+        (stanza.is_presence() ? dropped_ : inbound_).add();
         if (!stanza.is_presence()) context_.reply_error(stanza, StanzaError::service_unavailable());
         return Verdict::taken;
     }
@@ -226,6 +233,7 @@ class Blocking final : public Module {
     void report(const Jid& reporter, const Item& item) {
         const auto reason = item.report->attribute("reason");
         if (reason.empty()) return;
+        reports_.add();
         constexpr std::string_view kPrefix = "urn:xmpp:reporting:";
         const auto word = reason.starts_with(kPrefix) ? reason.substr(kPrefix.size()) : reason;
         std::string ids;
@@ -243,6 +251,10 @@ class Blocking final : public Module {
     }
 
     ModuleContext& context_;
+    Counter& outbound_;
+    Counter& inbound_;
+    Counter& dropped_;
+    Counter& reports_;
     std::uint64_t pushes_ = 0;
     Registrations hooks_;
 };

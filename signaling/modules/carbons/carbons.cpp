@@ -55,7 +55,7 @@ struct Shown {
 
 class Carbons final : public Module {
   public:
-    explicit Carbons(ModuleContext& context) : context_{context} {
+    explicit Carbons(ModuleContext& context) : context_{context}, copies_{context.counter("copies")} {
         hooks_ += context.feature(kNs);
         hooks_ += context.feature("urn:xmpp:carbons:rules:0");
         for (const auto on : {true, false}) {
@@ -126,6 +126,7 @@ class Carbons final : public Module {
             wrapper->set("to", session->jid().str());
             // Who has a copy of what came in need not be given the message when the addressed device dies.
             session->deliver(*wrapper, side == "received" ? message.custody() : nullptr);
+            copies_.add();
         }
         return wrapper.has_value();
     }
@@ -139,6 +140,7 @@ class Carbons final : public Module {
     }
 
     ModuleContext& context_;
+    Counter& copies_;
     Registrations hooks_;
 };
 

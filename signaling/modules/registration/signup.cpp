@@ -36,7 +36,13 @@ Answers answers_in(const xml::Element& query) {
 
 Signup::Signup(ModuleContext& context, const RegistrationSettings& settings, std::shared_ptr<Office> office,
                Introduced introduced)
-    : context_{context}, settings_{settings}, office_{std::move(office)}, introduced_{std::move(introduced)} {
+    : context_{context},
+      settings_{settings},
+      office_{std::move(office)},
+      introduced_{std::move(introduced)},
+      registered_{context.counter("registered")},
+      limited_{context.counter("refused_address_limit")},
+      refused_{context.counter("refused")} {
     const auto offered = [](std::string_view ns, bool when) {
         return
             [ns, when](const Stranger&) { return when ? std::optional{xml::Element{"register", ns}} : std::nullopt; };
@@ -99,6 +105,12 @@ awaitable<std::optional<StanzaError>> Signup::check(const Stranger& stranger, co
 }
 
 Signup::Reply Signup::sign_up(Stranger& stranger, const xml::Element& iq) {
+    auto reply = co_await try_sign_up(stranger, iq);
+    if (!reply) refused_.add();
+    co_return reply;
+}
+
+Signup::Reply Signup::try_sign_up(Stranger& stranger, const xml::Element& iq) {
     auto may = fields(stranger);
     if (!may) co_return may;
     const auto& query = *iq.first_child();
@@ -113,6 +125,7 @@ Signup::Reply Signup::sign_up(Stranger& stranger, const xml::Element& iq) {
     if (!user) co_return refusal(user.error());
     if (!office_->attempts.admit(stranger.address, context_.clock().now(), settings_.attempts_per_address,
                                  settings_.attempts_window)) {
+        limited_.add();
         log::warning("too many registrations", {{"peer", stranger.address}});
         co_return refusal(StanzaError::resource_constraint().with_text("too many registrations; try again later"));
     }
@@ -136,6 +149,7 @@ Signup::Reply Signup::sign_up(Stranger& stranger, const xml::Element& iq) {
         co_return refusal(StanzaError::conflict());
     }
     stranger.registered = true;
+    registered_.add();
     log::info("user registered", {{"user", user->str()},
                                   {"peer", stranger.address},
                                   {"inviter", invite ? invite->inviter.str() : std::string{}}});

@@ -29,6 +29,7 @@ class Signup {
     runtime::IqReply fields(const runtime::Stranger& stranger) const;
     Reply preauth(runtime::Stranger& stranger, const xml::Element& iq);
     Reply sign_up(runtime::Stranger& stranger, const xml::Element& iq);
+    Reply try_sign_up(runtime::Stranger& stranger, const xml::Element& iq);
     /// Nothing when the stranger may make that user.
     runtime::awaitable<std::optional<xmpp::StanzaError>> check(const runtime::Stranger& stranger, const xmpp::Jid& user,
                                                                const std::optional<storage::Invite>& invite);
@@ -39,6 +40,9 @@ class Signup {
     const RegistrationSettings& settings_;
     std::shared_ptr<Office> office_;
     Introduced introduced_;
+    runtime::Counter& registered_;
+    runtime::Counter& limited_;
+    runtime::Counter& refused_;
     runtime::Registrations hooks_;
 };
 

@@ -11,6 +11,7 @@
 #include "signaling/auth/scram.h"
 #include "signaling/storage/storage.h"
 #include "tests/signaling/scenarios/memory_archive.h"
+#include "tests/signaling/scenarios/memory_pushes.h"
 
 namespace carillon::scenarios {
 
@@ -229,6 +230,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     MemoryInvites& invites() override { return invites_; }
     storage::CallStore& calls() override { return *this; }
     MemoryArchive& archive() override { return archive_; }
+    MemoryPushes& pushes() override { return pushes_; }
 
   private:
     awaitable<bool> exists(xmpp::Jid bare) override {
@@ -297,6 +299,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     MemoryRosters rosters_;
     MemoryOffline offline_;
     MemoryArchive archive_;
+    MemoryPushes pushes_;
     MemoryUserData user_data_;
     MemoryInvites invites_;
 };

@@ -378,6 +378,7 @@ TEST(Xep0377Report, ABlockWithAReportIsABlock) {
     const auto log = testing::internal::GetCapturedStderr();
     EXPECT_NE(log.find("reason=spam reported=bob@localhost by=alice@localhost messages=77"), std::string::npos) << log;
     EXPECT_EQ(log.find("reported=carol"), std::string::npos) << "a report has a reason";
+    EXPECT_EQ(world->host->counters().at("module.blocking.reports"), 1u);
 }
 
 }  // namespace

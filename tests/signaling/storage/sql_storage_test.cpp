@@ -10,6 +10,8 @@
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 
+#include "signaling/storage/push_store.h"
+
 namespace carillon::storage {
 namespace {
 
@@ -235,6 +237,36 @@ TEST_F(SqlStorageTest, StrangersHaveNoRoster) {
     EXPECT_THROW(run(storage_->rosters().put(jid("nobody@example.org"), {.jid = jid("c@example.net")}, 1)),
                  StorageError)
         << "a row without its user would outlive everything";
+}
+
+TEST_F(SqlStorageTest, PushRegistrationsAreKeptWithinTheirLimit) {
+    const auto user = jid("a@example.org");
+    create(user);
+    auto& pushes = storage_->pushes();
+    const PushRegistration first{.service = jid("push.example.net"), .node = "1", .form = "<x/>"};
+    const PushRegistration second{.service = jid("push.example.net"), .node = "2", .form = ""};
+    EXPECT_TRUE(run(pushes.put(user, first, 2)));
+    EXPECT_TRUE(run(pushes.put(user, second, 2)));
+    EXPECT_FALSE(run(pushes.put(user, {.service = jid("other.example.net"), .node = "1", .form = ""}, 2)));
+    EXPECT_TRUE(run(pushes.put(user, first, 2))) << "not one more";
+    auto counted = second;
+    counted.failures = 3;
+    counted.messages = 7;
+    run(pushes.count(user, counted));
+    reopen();
+    auto found = run(storage_->pushes().load(user));
+    ASSERT_EQ(found.size(), 2u);
+    EXPECT_EQ(found[0].form, "<x/>");
+    EXPECT_EQ(found[1].node, "2");
+    EXPECT_EQ(found[1].failures, 3u);
+    EXPECT_EQ(found[1].messages, 7u);
+    run(storage_->pushes().erase(user, jid("push.example.net"), "1"));
+    EXPECT_EQ(run(storage_->pushes().load(user)).size(), 1u);
+    run(storage_->pushes().erase(user, jid("push.example.net"), std::nullopt));
+    EXPECT_TRUE(run(storage_->pushes().load(user)).empty());
+    EXPECT_TRUE(run(storage_->pushes().put(user, first, 2)));
+    EXPECT_TRUE(run(storage_->users().remove(user)));
+    EXPECT_TRUE(run(storage_->pushes().load(user)).empty());
 }
 
 TEST_F(SqlStorageTest, CallRecordsAreReplacedAndFoundFromBothSides) {
