@@ -34,7 +34,7 @@ bool AttemptLimiter::admit(const std::string& address, SteadyTime now, std::size
         if (attempts_.size() >= kMaxAddresses) return false;
     }
     auto& times = attempts_[group];
-    while (!times.empty() && now - times.front() >= window) times.pop_front();
+    std::erase_if(times, [&](SteadyTime at) { return now - at >= window; });
     if (times.size() >= limit) return false;
     times.push_back(now);
     return true;

@@ -3,7 +3,6 @@
 #pragma once
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -30,7 +29,7 @@ class AttemptLimiter {
     void forget_old(SteadyTime now, std::chrono::nanoseconds window);
 
     std::mutex mutex_;
-    std::map<std::string, std::deque<SteadyTime>> attempts_;
+    std::map<std::string, std::vector<SteadyTime>> attempts_;
 };
 
 /// Threading: any thread.

@@ -17,6 +17,7 @@ constexpr std::string_view kPars = "urn:xmpp:pars:0";
 constexpr int kPriority = 90;  // after what forbids, before subscriptions are dealt with
 constexpr std::size_t kMaxAgreed = 10'000;
 constexpr std::size_t kMaxToken = 63;
+constexpr std::size_t kMaxChecks = 100;  // tokens being looked up; strangers can send as many as they like
 
 bool is_preauth(const xml::Element& element) { return element.is("preauth", kPars); }
 
@@ -44,7 +45,8 @@ Verdict Pars::to_local(Stanza& request) {
     if (!preauth) return Verdict::pass;
     std::string token{preauth->attribute("token")};
     request.element().remove_children_if(is_preauth);  // it is between these two; and it comes by here once more
-    if (token.empty() || token.size() > kMaxToken) return Verdict::pass;
+    if (token.empty() || token.size() > kMaxToken || checks_ >= kMaxChecks) return Verdict::pass;
+    ++checks_;
     context_.spawn(check(std::move(request), std::move(token)));
     return Verdict::taken;
 }
@@ -62,6 +64,7 @@ awaitable<void> Pars::check(Stanza request, std::string token) {
     } catch (const storage::StorageError& error) {
         log::error("an invitation could not be looked up", {{"reason", error.what()}});
     }
+    --checks_;
     context_.route(std::move(request));
 }
 

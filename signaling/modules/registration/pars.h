@@ -25,6 +25,7 @@ class Pars {
 
     runtime::ModuleContext& context_;
     std::set<std::pair<xmpp::Jid, xmpp::Jid>> agreed_;  // user and contact, until the request arrives
+    std::size_t checks_ = 0;
     runtime::Registrations hooks_;
 };
 

@@ -161,7 +161,12 @@ Signup::Reply Signup::try_sign_up(Stranger& stranger, const xml::Element& iq) {
 awaitable<void> Signup::introduce(Jid user, Jid inviter) {
     // The new user has asked already and would agree; nobody is logged in yet who would have to be told.
     session::RosterItem item{.jid = inviter, .pending_out = true, .approved = true, .version = 1};
-    co_await context_.storage().rosters().put(user, std::move(item), 1);
+    try {
+        co_await context_.storage().rosters().put(user, std::move(item), 1);
+    } catch (const storage::StorageError& error) {  // the user is made: that much has been done
+        log::error("inviter and invited are not contacts", {{"user", user.str()}, {"reason", error.what()}});
+        co_return;
+    }
     introduced_(inviter, user);
 }
 
