@@ -53,6 +53,19 @@ struct WebSettings {
     std::string websocket_path = "/xmpp-websocket";
 };
 
+/// Other servers.
+struct FederationSettings {
+    std::string enabled = "auto";  ///< "auto": when a host's domain has a dot, as names in the DNS have
+    std::uint16_t port = 5269;
+    std::uint16_t tls_port = 5270;
+    bool require_certificate = false;
+    std::vector<std::string> allow;
+    std::vector<std::string> deny;
+    std::vector<std::string> targets;  ///< "domain=host:port"
+    std::string authorities;           ///< PEM file
+    Duration idle_timeout = std::chrono::minutes{10};
+};
+
 struct StorageSettings {
     std::string database;  ///< SQLite file; empty: carillon.sqlite in the data folder
     unsigned threads = 2;  ///< blocking pool
@@ -107,6 +120,7 @@ struct Settings {
     ModuleTables modules;             ///< [module.NAME]: what holds on every host
     DataSettings data;
     WebSettings web;
+    FederationSettings federation;
     StorageSettings storage;
     LimitSettings limits;
     LogSettings log;

@@ -71,6 +71,30 @@ Schema web(WebSettings& s) {
     return out;
 }
 
+std::string check_target(std::string_view text) {
+    const auto equals = text.find('=');
+    return equals == text.npos || equals == 0 || equals + 1 == text.size() ? "is not written as domain=host:port" : "";
+}
+
+Schema federation(FederationSettings& s) {
+    Schema out;
+    out.choice("enabled", s.enabled, {"auto", "yes", "no"},
+               "Speak to other XMPP servers. auto: when the domain of a host has a dot.")
+        .integer("port", s.port, 0, 65535, "Other servers, with STARTTLS. 0 switches a listener off.")
+        .integer("tls_port", s.tls_port, 0, 65535, "Other servers, TLS from the first octet.")
+        .boolean("require_certificate", s.require_certificate,
+                 "Trust certificates alone. Without it a call back to the domain (dialback) over TLS will do.")
+        .texts("allow", s.allow, R"(["example.net"])", "Domains to speak to, subdomains included. Empty: all.",
+               check_domain)
+        .texts("deny", s.deny, R"(["spam.example"])", "Domains not to speak to.", check_domain)
+        .texts("targets", s.targets, R"(["example.net=192.0.2.1:5269", "example.com=tls://xmpp.example.com:5270"])",
+               "Where the servers of a domain listen, in place of what the DNS says.", check_target)
+        .text("authorities", s.authorities, "PEM file with authorities to trust beside those of the system.",
+              check_not_empty)
+        .duration("idle_timeout", s.idle_timeout, 10s, 24h, "Silence after which a stream to a server is closed.");
+    return out;
+}
+
 Schema storage(StorageSettings& s) {
     Schema out;
     out.text("database", s.database, "SQLite file. Without it: carillon.sqlite in the data folder.", check_not_empty)
@@ -180,6 +204,7 @@ Schema settings_schema(Settings& settings) {
     out.open_tables("module", settings.modules, "A module's settings on every host; docs/configuration.md lists them.")
         .table("data", data(settings.data), "Files that the server keeps.")
         .table("web", web(settings.web), "XMPP over HTTP.")
+        .table("federation", federation(settings.federation), "Other XMPP servers.")
         .table("storage", storage(settings.storage), "The database.")
         .table("limits", limits(settings.limits), "What a client may ask for.")
         .table("log", log(settings.log), "Logs.")

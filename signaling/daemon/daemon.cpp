@@ -72,16 +72,40 @@ stream::StreamOptions stream_options(const config::Settings& settings, Secret se
     return options;
 }
 
+bool federates(const config::Settings& settings) {
+    if (settings.federation.enabled != "auto") return settings.federation.enabled == "yes";
+    return std::ranges::any_of(settings.hosts, [](const auto& host) { return host.domain.contains('.'); });
+}
+
+federation::Options federation_options(const config::Settings& settings, const Secret& secret) {
+    federation::Options options;
+    const auto& chosen = settings.federation;
+    options.require_certificate = chosen.require_certificate;
+    options.allow = chosen.allow;
+    options.deny = chosen.deny;
+    for (const auto& target : chosen.targets) {
+        const auto equals = target.find('=');
+        options.targets[target.substr(0, equals)] = target.substr(equals + 1);
+    }
+    options.idle = std::chrono::duration_cast<std::chrono::seconds>(chosen.idle_timeout);
+    options.stanza_octets = settings.limits.stanza_size;
+    options.dialback_secret = Secret{"dialback " + secret.reveal()};
+    return options;
+}
+
 }  // namespace
 
 Daemon::Daemon(config::Settings settings)
-    : settings_{std::move(settings)}, tls_{{{"xmpp-client"}, settings_.tls.min_version != "1.3"}} {}
+    : settings_{std::move(settings)},
+      tls_{{{"xmpp-client"}, settings_.tls.min_version != "1.3"}},
+      server_tls_{{.alpn = {"xmpp-server"}, .ask_peer = true, .authorities = settings_.federation.authorities}} {}
 
 Daemon::~Daemon() { stop(); }
 
 Result Daemon::load_certificates() {
     const auto files = certificate_files(settings_);
     if (!files) return std::unexpected{files.error()};
+    if (auto loaded = server_tls_.load(*files); !loaded) return loaded;
     return tls_.load(*files);
 }
 
@@ -100,6 +124,11 @@ Result Daemon::start() {
         std::make_unique<relays::Supervisor>(io_, relays::command_lines(settings_, relays::worker_program()));
     relay_workers_->start();
     host_ = std::make_unique<host::Host>(host_config(settings_), *storage_);
+    if (federates(settings_)) {
+        federation_ =
+            std::make_unique<federation::Federation>(*host_, federation_options(settings_, *secret), server_tls_);
+        host_->set_foreign(*federation_);
+    }
     streams_ = std::make_unique<stream::StreamServer>(
         *host_, stream_options(settings_, std::move(*secret)), tls_,
         stream::ConnectionLimits{settings_.limits.connections_per_address, settings_.limits.connections});
@@ -143,6 +172,11 @@ Result Daemon::open_listeners() {
              {std::pair{settings_.network.c2s_port, false}, std::pair{settings_.network.c2s_tls_port, true}}) {
             if (port == 0) continue;
             if (auto open = streams_->listen(address, port, direct_tls); !open) return open;
+        }
+        for (const auto& [port, direct_tls] :
+             {std::pair{settings_.federation.port, false}, std::pair{settings_.federation.tls_port, true}}) {
+            if (port == 0 || !federation_) continue;
+            if (auto open = federation_->listen(address, port, direct_tls); !open) return open;
         }
     }
     web_ = std::make_unique<Web>(io_, *host_, *streams_, settings_.web);
@@ -229,9 +263,11 @@ void Daemon::stop() {
     web_.reset();
     blocking_.join();
     streams_->shutdown("system-shutdown", kPatience);
+    if (federation_) federation_->stop();
     host_->stop();
     switchboard_.reset();  // the calls, before the loops that they run on
     streams_.reset();
+    federation_.reset();
     storage_.reset();  // waits for writes in hand
     host_.reset();
     relay_workers_.reset();

@@ -13,6 +13,7 @@
 #include "signaling/calls/switchboard.h"
 #include "signaling/daemon/invite_commands.h"
 #include "signaling/daemon/web.h"
+#include "signaling/federation/federation.h"
 #include "signaling/host/host.h"
 #include "signaling/net/tls_context.h"
 #include "signaling/relays/supervisor.h"
@@ -54,7 +55,9 @@ class Daemon {
     std::unique_ptr<storage::Storage> storage_;
     std::unique_ptr<relays::Supervisor> relay_workers_;
     net::TlsContext tls_;
+    net::TlsContext server_tls_;  ///< towards other servers: certificates are asked for
     std::unique_ptr<host::Host> host_;
+    std::unique_ptr<federation::Federation> federation_;
     std::unique_ptr<calls::Switchboard> switchboard_;
     std::unique_ptr<stream::StreamServer> streams_;
     boost::asio::thread_pool blocking_{1};  ///< operator's commands that wait on shards

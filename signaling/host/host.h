@@ -78,6 +78,8 @@ class Host {
     void provide(T& service) {
         environment_.services[typeid(T)] = &service;
     }
+    /// The way to other servers; before start().
+    void set_foreign(runtime::Foreign& foreign) { environment_.foreign = &foreign; }
     Result start(std::vector<runtime::ModuleDescriptor> builtin);
     /// Streams are to be closed already. Modules end, then the shards.
     void stop();

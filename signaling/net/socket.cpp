@@ -1,5 +1,7 @@
 #include "signaling/net/socket.h"
 
+#include "signaling/net/tls_client.h"
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
@@ -23,6 +25,10 @@ struct SslFree {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
 };
 
+struct X509Free {
+    void operator()(X509* certificate) const { X509_free(certificate); }
+};
+
 /// What a failed OpenSSL call wants done.
 enum class Want { read, write, nothing };
 
@@ -33,6 +39,11 @@ struct Socket::Impl {
         error_code ignored;
         socket.non_blocking(true, ignored);
         socket.set_option(tcp::no_delay{true}, ignored);  // we batch ourselves
+        note_peer();
+    }
+
+    void note_peer() {
+        error_code ignored;
         const auto endpoint = socket.remote_endpoint(ignored);
         if (!ignored) {
             auto address = endpoint.address();
@@ -169,12 +180,23 @@ awaitable<Socket::Result<void>> Socket::accept_tls(std::shared_ptr<const TlsCont
                                                    Deadline deadline) {
     impl_->context = std::move(context);
     impl_->ssl.reset(TlsContext::make_ssl(*impl_->context));
+    SSL_set_accept_state(impl_->ssl.get());
+    return shake_hands(deadline);
+}
+
+awaitable<Socket::Result<void>> Socket::connect_tls(ssl_st* ssl, Deadline deadline) {
+    impl_->ssl.reset(ssl);
+    SSL_set_connect_state(ssl);
+    return shake_hands(deadline);
+}
+
+awaitable<Socket::Result<void>> Socket::shake_hands(Deadline deadline) {
     SSL_set_fd(impl_->ssl.get(), impl_->socket.native_handle());
     const auto until = std::chrono::steady_clock::now() + deadline;  // of the whole handshake, not of each step
     for (;;) {
         ERR_clear_error();
         errno = 0;
-        const int result = SSL_accept(impl_->ssl.get());
+        const int result = SSL_do_handshake(impl_->ssl.get());
         if (result == 1) co_return Result<void>{};
         const auto want = impl_->want_after(result);
         if (!want) co_return std::unexpected{want.error()};
@@ -182,6 +204,33 @@ awaitable<Socket::Result<void>> Socket::accept_tls(std::shared_ptr<const TlsCont
         if (left.count() <= 0) co_return std::unexpected{error_code{asio::error::timed_out}};
         if (const auto ec = co_await impl_->wait(*want, left)) co_return std::unexpected{ec};
     }
+}
+
+awaitable<Socket::Result<Socket>> Socket::connect(asio::io_context& io, tcp::endpoint to, Deadline deadline) {
+    tcp::socket socket{io};
+    error_code error;
+    socket.open(to.protocol(), error);
+    if (error) co_return std::unexpected{error};
+    socket.non_blocking(true, error);
+    socket.connect(to, error);
+    if (error == asio::error::in_progress || error == asio::error::would_block) {
+        Socket waiting{std::move(socket)};
+        if (const auto failed = co_await waiting.impl_->wait(Want::write, deadline)) co_return std::unexpected{failed};
+        int reason = 0;
+        socklen_t length = sizeof reason;
+        ::getsockopt(waiting.impl_->socket.native_handle(), SOL_SOCKET, SO_ERROR, &reason, &length);
+        if (reason != 0) co_return std::unexpected{error_code{reason, boost::system::system_category()}};
+        waiting.impl_->note_peer();
+        co_return std::move(waiting);
+    }
+    if (error) co_return std::unexpected{error};
+    co_return Socket{std::move(socket)};
+}
+
+bool Socket::peer_is(std::string_view domain) const {
+    if (!impl_->ssl || SSL_get_verify_result(impl_->ssl.get()) != X509_V_OK) return false;
+    const std::unique_ptr<X509, X509Free> certificate{SSL_get1_peer_certificate(impl_->ssl.get())};
+    return certificate && certificate_names(*certificate, domain);
 }
 
 void Socket::shutdown_send() {

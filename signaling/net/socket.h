@@ -45,6 +45,14 @@ class Socket {
 
     /// Server-side handshake. Octets read before it in the clear are the caller's to drop.
     awaitable<Result<void>> accept_tls(std::shared_ptr<const TlsContext::Loaded> context, Deadline deadline);
+    /// Connects to `to`; for the other end's part of a stream between servers.
+    static awaitable<Result<Socket>> connect(boost::asio::io_context& io, boost::asio::ip::tcp::endpoint to,
+                                             Deadline deadline);
+    /// Client-side handshake. Takes the SSL, which TlsClient made.
+    awaitable<Result<void>> connect_tls(ssl_st* ssl, Deadline deadline);
+    /// Whether the peer showed a certificate that a trusted authority signed for `domain` (RFC 6120 §13.7.1.2:
+    /// dNSName, wildcards, id-on-xmppAddr).
+    bool peer_is(std::string_view domain) const;
     /// close_notify without waiting for the peer's, and the TCP end of sending.
     void shutdown_send();
     /// Ends everything at once; waiting coroutines get operation_aborted.
@@ -63,6 +71,7 @@ class Socket {
 
   private:
     struct Impl;
+    awaitable<Result<void>> shake_hands(Deadline deadline);
     std::unique_ptr<Impl> impl_;
 };
 

@@ -82,7 +82,7 @@ std::expected<void, std::string> TlsContext::load(const std::vector<CertificateF
     auto loaded = std::make_shared<Loaded>();
     loaded->alpn = options_.alpn;
     for (const auto& file : files) {
-        Context context{SSL_CTX_new(TLS_server_method())};
+        Context context{SSL_CTX_new(TLS_method())};
         if (!context) return std::unexpected{"OpenSSL: " + openssl_reason()};
         SSL_CTX_set_min_proto_version(context.get(), options_.allow_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
         SSL_CTX_set_options(context.get(),
@@ -98,6 +98,18 @@ std::expected<void, std::string> TlsContext::load(const std::vector<CertificateF
             SSL_CTX_check_private_key(context.get()) != 1) {
             return std::unexpected{file.key.string() + ": no key that fits " + file.certificate.string() + ": " +
                                    openssl_reason()};
+        }
+        if (options_.ask_peer) {
+            SSL_CTX_set_default_verify_paths(context.get());
+            if (!options_.authorities.empty() &&
+                SSL_CTX_load_verify_locations(context.get(), options_.authorities.c_str(), nullptr) != 1) {
+                return std::unexpected{options_.authorities.string() + ": no usable certificates: " + openssl_reason()};
+            }
+            // Servers' certificates often say that they are for servers; here they speak for themselves as clients,
+            // too.
+            SSL_CTX_set_purpose(context.get(), X509_PURPOSE_SSL_SERVER);
+            // Whoever shows a bad one, or none, may go on: what that is worth is decided later.
+            SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
         }
         static constexpr unsigned char kSessionContext[] = "carillon";
         SSL_CTX_set_session_id_context(context.get(), kSessionContext, sizeof kSessionContext - 1);
@@ -116,6 +128,21 @@ std::expected<void, std::string> TlsContext::load(const std::vector<CertificateF
 std::shared_ptr<const TlsContext::Loaded> TlsContext::current() const { return loaded_.load(); }
 
 ssl_st* TlsContext::make_ssl(const Loaded& loaded) { return SSL_new(loaded.hosts.front().context.get()); }
+
+ssl_st* TlsContext::make_client_ssl(const Loaded& loaded, std::string_view domain, std::string_view peer,
+                                    std::string_view alpn) {
+    const auto ours = std::ranges::find(loaded.hosts, lower(std::string{domain}), &Loaded::Host::domain);
+    const auto& host = ours == loaded.hosts.end() ? loaded.hosts.front() : *ours;
+    SSL* ssl = SSL_new(host.context.get());
+    SSL_set_tlsext_host_name(ssl, std::string{peer}.c_str());
+    std::string offer(1, static_cast<char>(alpn.size()));
+    offer += alpn;
+    if (!alpn.empty()) {
+        SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(offer.data()),
+                            static_cast<unsigned>(offer.size()));
+    }
+    return ssl;
+}
 
 ssl_ctx_st* TlsContext::share(const Loaded& loaded) {
     auto* context = loaded.hosts.front().context.get();

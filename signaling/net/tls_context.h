@@ -22,6 +22,8 @@ struct CertificateFiles {
 struct TlsOptions {
     std::vector<std::string> alpn;  ///< e.g. {"xmpp-client"}; a client that offers none of them is served all the same
     bool allow_tls12 = true;        ///< false: TLS 1.3 only
+    bool ask_peer = false;          ///< ask the peer for a certificate; Socket::peer_is() judges it
+    std::filesystem::path authorities;  ///< PEM file of trusted ones, beside the system's
 };
 
 /// Threading: any thread; load() replaces what new handshakes use, connections keep what they have.
@@ -37,6 +39,9 @@ class TlsContext {
     std::shared_ptr<const Loaded> current() const;
     /// A server-side SSL for a new connection.
     static ssl_st* make_ssl(const Loaded& loaded);
+    /// A client-side SSL that shows the certificate of `domain`, for a server of the name `peer`.
+    static ssl_st* make_client_ssl(const Loaded& loaded, std::string_view domain, std::string_view peer,
+                                   std::string_view alpn);
     /// The default host's context with one more reference, for libraries that want a SSL_CTX of their own (Beast).
     static ssl_ctx_st* share(const Loaded& loaded);
 

@@ -8,6 +8,7 @@
 #include "signaling/router/delivery_rules.h"
 #include "signaling/router/iq_service.h"
 #include "signaling/router/presence_state.h"
+#include "signaling/runtime/foreign.h"
 #include "signaling/xmpp/datetime.h"
 
 namespace carillon::router {
@@ -105,7 +106,7 @@ void Router::dispatch(Stanza stanza, std::function<void()> done) {
     }
     auto* host = environment_.host(shard_.index(), to.domain());
     if (!host) {
-        to_elsewhere(stanza);
+        to_elsewhere(std::move(stanza));
         return finish();
     }
     if (to.node().empty()) return to_host(*host, std::move(stanza), std::move(done));
@@ -158,8 +159,11 @@ void Router::to_host(runtime::VirtualHost& host, Stanza stanza, std::function<vo
     if (done) done();
 }
 
-/// RFC 6120 §10.4: no other server is spoken to.
-void Router::to_elsewhere(const Stanza& stanza) {
+/// RFC 6120 §10.4.
+void Router::to_elsewhere(Stanza stanza) {
+    if (environment_.foreign && !stanza.from().empty()) {
+        return environment_.foreign->send(shard_.index(), std::move(stanza));
+    }
     if (stanza.is_presence() && !is_subscription(stanza.type())) return dropped_remote_.add();
     reply_error(stanza, StanzaError::remote_server_not_found());
 }

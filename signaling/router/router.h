@@ -23,6 +23,8 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
 
     /// Takes a stanza to its addressee now. `done` (may be empty) runs when it is out of this shard's hands.
     void dispatch(xmpp::Stanza stanza, std::function<void()> done);
+    /// Whether a module on this shard serves that domain.
+    bool serves(std::string_view domain) const { return served_.find(domain) != served_.end(); }
     /// Routes everything that route() queued.
     void drain();
     /// A message of another shard.
@@ -54,7 +56,7 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
   private:
     bool to_question(xmpp::Stanza& answer);
     void to_host(runtime::VirtualHost& host, xmpp::Stanza stanza, std::function<void()> done);
-    void to_elsewhere(const xmpp::Stanza& stanza);
+    void to_elsewhere(xmpp::Stanza stanza);
     void to_nobody(const xmpp::Stanza& stanza);
     std::optional<session::awaitable<void>> deliver_iq(session::LocalAccount& account, xmpp::Stanza iq);
     void deliver_presence(session::LocalAccount& account, const xmpp::Stanza& presence);

@@ -21,6 +21,7 @@ namespace carillon::runtime {
 
 class VirtualHost;
 class MessageChannel;
+class Foreign;
 
 /// Owns: the virtual hosts. Threading: constant while shards run; each VirtualHost belongs to its shard.
 struct Environment {
@@ -31,6 +32,7 @@ struct Environment {
     storage::Storage* storage = nullptr;
     const Clock* clock = nullptr;
     MessageChannel* channel = nullptr;
+    Foreign* foreign = nullptr;  ///< the way to other servers; nullptr: there is none
     std::map<std::type_index, void*> services;
     std::vector<Shard*> shards;
     std::vector<HostsOfShard> hosts;                          ///< by shard index, then domain

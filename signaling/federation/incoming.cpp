@@ -1,0 +1,321 @@
+#include "signaling/federation/incoming.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "config/base/log.h"
+#include "signaling/federation/dialback.h"
+#include "signaling/stream/stream_text.h"
+#include "signaling/xml/writer.h"
+
+namespace carillon::federation {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr unsigned kBurst = 32;         // stanzas before others have their turn
+constexpr unsigned kMostVerified = 64;  // domains on one stream
+constexpr unsigned kMostVerifying = 8;
+constexpr std::chrono::milliseconds kCongestionPause{2};
+
+std::string domain_of(std::string_view text) {
+    const auto jid = xmpp::Jid::parse(text);
+    return jid && jid->is_domain() ? std::string{jid->domain()} : std::string{};
+}
+
+}  // namespace
+
+Incoming::Incoming(host::Host& host, host::Stages& stages, Surroundings around, Counted counted, net::Accepted accepted,
+                   bool direct_tls)
+    : host_{host},
+      stages_{stages},
+      around_{around},
+      counted_{counted},
+      place_{std::move(accepted.place)},
+      stream_{net::Socket{std::move(accepted.socket)}, around.options.stanza_octets},
+      direct_tls_{direct_tls} {
+    peer_address_ = stream_.socket().peer_address();
+    stream_.socket().rebind(around.io);  // it was accepted on the listener's shard
+    deadline_ = stages.environment.clock->now() + around.options.open_timeout;
+}
+
+void Incoming::start() {
+    counted_.accepted.add();
+    counted_.open.add();
+    asio::co_spawn(
+        around_.io, [self = shared_from_this()] { return self->run(); },
+        [self = shared_from_this()](std::exception_ptr) {
+            self->ended_ = true;
+            self->stream_.close();
+            self->counted_.open.subtract();
+        });
+}
+
+void Incoming::stop() {
+    if (!writing_) (void)stream_.socket().try_write(stream::error_text("system-shutdown") + "</stream:stream>");
+    stream_.close();
+}
+
+bool Incoming::serves(std::string_view domain) const { return host_.serves(domain) || stages_.router.serves(domain); }
+
+bool Incoming::may_speak(std::string_view from, std::string_view to) const {
+    return certified_.contains(from) || dialed_.contains({std::string{from}, std::string{to}});
+}
+
+std::chrono::milliseconds Incoming::patience() const {
+    if (!certified_.empty() || !dialed_.empty()) return around_.options.idle + std::chrono::seconds{60};
+    const auto left = deadline_ - stages_.environment.clock->now();
+    return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), std::chrono::milliseconds{1});
+}
+
+awaitable<bool> Incoming::put(std::string text) {
+    while (writing_) {  // a dialback answer is on its way
+        asio::steady_timer pause{around_.io, std::chrono::milliseconds{5}};
+        co_await pause.async_wait(asio::use_awaitable);
+    }
+    writing_ = true;
+    const bool sent = co_await stream_.put(std::move(text), around_.options.write_timeout);
+    writing_ = false;
+    co_return sent;
+}
+
+awaitable<void> Incoming::fail(std::string_view condition, std::string_view text) {
+    counted_.refused.add();
+    auto last = opened_ ? std::string{} : PeerStream::open_tag(local_, claimed_, stream::make_stream_id());
+    last += stream::error_text(condition, text);
+    last += "</stream:stream>";
+    const bool sent = co_await put(std::move(last));
+    if (sent) stream_.socket().shutdown_send();
+    // What still comes is dropped: closing with unread octets would reset the connection and lose the reason.
+    for (int i = 0; sent && i < 64; ++i) {
+        const auto more = co_await stream_.next(std::chrono::milliseconds{500});
+        if (!more || !std::holds_alternative<xml::Element>(*more)) break;
+    }
+}
+
+awaitable<void> Incoming::run() {
+    if (direct_tls_) {
+        const bool secured = co_await start_tls();
+        if (!secured) co_return;
+    }
+    for (;;) {
+        auto event = co_await stream_.next(patience());
+        if (!event) {
+            if (certified_.empty() && dialed_.empty()) co_await fail("connection-timeout");
+            co_return;
+        }
+        bool go_on = false;
+        if (auto* element = std::get_if<xml::Element>(&*event)) {
+            go_on = co_await take(std::move(*element));
+        } else if (auto* opening = std::get_if<xml::StreamOpen>(&*event)) {
+            go_on = co_await open(*opening);
+        } else if (auto* fault = std::get_if<xml::StreamFault>(&*event)) {
+            const auto condition = fault->condition;
+            co_await fail(condition, fault->text);
+        } else {
+            go_on = co_await put("</stream:stream>");
+            co_return;
+        }
+        if (!go_on) co_return;
+    }
+}
+
+awaitable<bool> Incoming::start_tls() {
+    auto context = around_.tls.current();
+    if (!context) co_return false;
+    const auto done = co_await stream_.socket().accept_tls(std::move(context), patience());
+    opened_ = false;
+    co_return done.has_value();
+}
+
+awaitable<bool> Incoming::open(const xml::StreamOpen& opening) {
+    claimed_ = domain_of(opening.root.attribute("from"));
+    const auto to = domain_of(opening.root.attribute("to"));
+    std::string_view problem;
+    if (opening.root.ns() != stream::kStreams || opening.content_ns != kServer)
+        problem = "invalid-namespace";
+    else if (!opening.root.attribute("to").empty() && !serves(to))
+        problem = "host-unknown";
+    else if (opening.root.attribute("version").empty() && around_.options.require_tls)
+        problem = "unsupported-version";
+    else if (!claimed_.empty() && serves(claimed_))
+        problem = "not-authorized";
+    else if (!claimed_.empty() && !permitted(around_.options, claimed_))
+        problem = "policy-violation";
+    local_ = problem.empty() ? to : std::string{};
+    if (!problem.empty()) {
+        co_await fail(problem);
+        co_return false;
+    }
+    id_ = stream::make_stream_id();
+    opened_ = true;
+    auto text = PeerStream::open_tag(local_, claimed_, id_);
+    if (!opening.root.attribute("version").empty()) text += features();
+    const bool sent = co_await put(std::move(text));
+    co_return sent;
+}
+
+std::string Incoming::features() const {
+    std::vector<xml::Element> list;
+    const auto& socket = const_cast<PeerStream&>(stream_).socket();
+    if (!socket.is_tls()) {
+        if (around_.tls.current()) {
+            auto& starttls = list.emplace_back("starttls", stream::kTls);
+            if (around_.options.require_tls) starttls.add("required");
+        }
+    } else if (!claimed_.empty() && !certified_.contains(claimed_) && socket.peer_is(claimed_)) {
+        list.emplace_back("mechanisms", stream::kSasl).add("mechanism").add_text("EXTERNAL");
+    }
+    if (socket.is_tls() || !around_.options.require_tls) {
+        list.emplace_back("dialback", "urn:xmpp:features:dialback").add("errors");
+    }
+    return stream::features_text(list);
+}
+
+/// False: the stream is over.
+awaitable<bool> Incoming::take(xml::Element element) {
+    if (element.is("starttls", stream::kTls)) {
+        if (stream_.socket().is_tls() || !around_.tls.current()) {
+            const bool told = co_await put("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>");
+            co_return told && false;
+        }
+        const bool proceeding = co_await put("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+        if (!proceeding) co_return false;
+        stream_.restart_discarding();
+        co_return co_await start_tls();
+    }
+    if (!stream_.socket().is_tls() && around_.options.require_tls) {
+        co_await fail("policy-violation", "TLS comes first");
+        co_return false;
+    }
+    if (element.is("auth", stream::kSasl)) co_return co_await authenticate(element);
+    if (element.is("result", kDialback)) co_return co_await dialback_result(element);
+    if (element.is("verify", kDialback)) co_return co_await dialback_verify(element);
+    if (element.ns() == kServer) co_return co_await stanza(std::move(element));
+    co_await fail("unsupported-stanza-type");
+    co_return false;
+}
+
+/// XEP-0178 §3: the certificate says it, or nothing does.
+awaitable<bool> Incoming::authenticate(const xml::Element& auth) {
+    const auto claim = auth.text() == "=" ? std::optional{std::string{}} : stream::base64_decode(auth.text());
+    const auto domain = !claim || claim->empty() ? claimed_ : domain_of(*claim);
+    const bool fine = auth.attribute("mechanism") == "EXTERNAL" && !domain.empty() && !serves(domain) &&
+                      permitted(around_.options, domain) && stream_.socket().peer_is(domain);
+    if (!fine) {
+        counted_.refused.add();
+        const bool told = co_await put(
+            "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure></stream:stream>");
+        co_return told && false;
+    }
+    certified_.insert(domain);
+    stream_.restart();
+    opened_ = false;
+    co_return co_await put("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+}
+
+/// XEP-0220 §2.2.1: somebody says that they are `from`, and we ask there.
+awaitable<bool> Incoming::dialback_result(const xml::Element& result) {
+    const auto from = domain_of(result.attribute("from"));
+    const auto to = domain_of(result.attribute("to"));
+    std::string_view error;
+    if (from.empty() || serves(from))
+        error = "not-authorized";
+    else if (to.empty() || !serves(to))
+        error = "item-not-found";
+    else if (!permitted(around_.options, from))
+        error = "policy-violation";
+    else if (around_.options.require_certificate && !stream_.socket().peer_is(from))
+        error = "not-authorized";
+    else if (dialed_.size() >= kMostVerified || verifying_ >= kMostVerifying)
+        error = "resource-constraint";
+    if (!error.empty()) {
+        counted_.refused.add();
+        std::string answer = "<db:result from='";
+        xml::append_escaped(answer, result.attribute("to"));
+        answer += "' to='";
+        xml::append_escaped(answer, result.attribute("from"));
+        answer += "' type='error'><error type='cancel'><";
+        answer += error;
+        answer += " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:result>";
+        co_return co_await put(std::move(answer));
+    }
+    ++verifying_;
+    asio::co_spawn(
+        around_.io,
+        [self = shared_from_this(), from, to, id = id_, key = result.text()] {
+            return self->check_key(from, to, id, key);
+        },
+        [self = shared_from_this()](std::exception_ptr) { --self->verifying_; });
+    co_return true;
+}
+
+awaitable<void> Incoming::check_key(std::string from, std::string to, std::string id, std::string key) {
+    const bool valid = co_await verify_key(around_, to, from, id, key);
+    if (ended_) co_return;
+    if (valid) {
+        dialed_.insert({from, to});
+    } else {
+        counted_.refused.add();
+    }
+    const bool told = co_await put(dialback_element("result", to, from, {}, valid ? "valid" : "invalid"));
+    if (!told || !valid) stream_.close();  // §2.4: an invalid key ends the stream
+}
+
+/// XEP-0220 §2.3: another server asks whether a key is ours.
+awaitable<bool> Incoming::dialback_verify(const xml::Element& verify) {
+    const auto originating = domain_of(verify.attribute("to"));
+    const auto receiving = domain_of(verify.attribute("from"));
+    const auto id = verify.attribute("id");
+    const bool valid =
+        !originating.empty() && serves(originating) && !receiving.empty() &&
+        same_key(verify.text(), dialback_key(around_.options.dialback_secret, receiving, originating, id));
+    co_return co_await put(dialback_element("verify", originating, receiving, id, valid ? "valid" : "invalid"));
+}
+
+awaitable<bool> Incoming::stanza(xml::Element element) {
+    to_client_namespace(element);
+    const auto from = xmpp::Jid::parse(element.attribute("from"));
+    const auto to = xmpp::Jid::parse(element.attribute("to"));
+    if (!from || !to) {  // RFC 6120 §4.9.3.7
+        co_await fail("improper-addressing");
+        co_return false;
+    }
+    if (!may_speak(from->domain(), to->domain())) {
+        const bool verified = !certified_.empty() || !dialed_.empty();
+        co_await fail(verified ? "invalid-from" : "not-authorized");  // §4.9.3.9, §4.9.3.12
+        co_return false;
+    }
+    if (!serves(to->domain())) {
+        co_await fail("host-unknown");
+        co_return false;
+    }
+    counted_.stanzas.add();
+    auto head = xml::Element{element.name(), element.ns()};
+    for (const auto& [key, value] : element.attributes()) head.set(key, value);
+    auto parsed = xmpp::Stanza::parse(std::move(element));
+    if (parsed) {
+        stages_.router.dispatch(std::move(*parsed), nullptr);
+        stages_.router.drain();
+    } else if (auto reply = xmpp::error_reply(head, parsed.error())) {
+        if (auto error = xmpp::Stanza::parse(std::move(*reply))) stages_.router.dispatch(std::move(*error), nullptr);
+    }
+    if (++burst_ % kBurst == 0) {
+        const auto executor = co_await asio::this_coro::executor;
+        co_await asio::post(executor, asio::use_awaitable);
+        const auto& channel = *stages_.environment.channel;
+        for (std::size_t i = 0; i < host_.shard_count(); ++i) {
+            while (channel.congested(i)) {
+                asio::steady_timer pause{executor, kCongestionPause};
+                co_await pause.async_wait(asio::use_awaitable);
+            }
+        }
+    }
+    co_return true;
+}
+
+}  // namespace carillon::federation

@@ -1,0 +1,181 @@
+#include "signaling/federation/link.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "config/base/log.h"
+#include "signaling/federation/dialback.h"
+#include "signaling/router/delivery_rules.h"
+#include "signaling/stream/stream_text.h"
+#include "signaling/xml/writer.h"
+
+namespace carillon::federation {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kBatch = 64 * 1024;  // octets of stanzas in one write
+constexpr std::string_view kCloseTag = "</stream:stream>";
+
+bool offers_external(const xml::Element& features) {
+    const auto* mechanisms = features.child("mechanisms", stream::kSasl);
+    if (!mechanisms) return false;
+    for (const auto* mechanism : mechanisms->children()) {
+        if (mechanism->text() == "EXTERNAL") return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+Link::Link(host::Stages& stages, Surroundings around, std::string local, std::string remote)
+    : stages_{stages}, around_{around}, local_{std::move(local)}, remote_{std::move(remote)}, wake_{around.io} {}
+
+void Link::send(xmpp::Stanza stanza) {
+    const auto size = xml::to_string(stanza.element()).size();
+    if (queue_.size() >= around_.options.queued_stanzas || octets_ + size > around_.options.queued_octets) {
+        return bounce(stanza, xmpp::StanzaError::resource_constraint());
+    }
+    octets_ += size;
+    queue_.push_back(std::move(stanza));
+    wake_.cancel();
+    if (std::exchange(started_, true)) return;
+    asio::co_spawn(
+        around_.io, [self = shared_from_this()] { return self->run(); },
+        [self = shared_from_this()](std::exception_ptr failure) {
+            if (failure) log::error("a link failed", {{"domain", self->remote_}});
+            self->end(xmpp::StanzaError::remote_server_timeout());
+        });
+}
+
+awaitable<void> Link::run() {
+    auto opened = co_await open_outgoing(around_, local_, remote_);
+    if (ended_) co_return;
+    if (!opened) {
+        end(std::move(opened.error()));
+        co_return;
+    }
+    secure_ = opened->secure;
+    verified_ = opened->verified;
+    auto refused = co_await prove(*opened);
+    if (ended_) co_return;
+    if (refused) {
+        end(std::move(refused));
+        co_return;
+    }
+    stream_ = std::move(opened->stream);
+    open_ = true;
+    log::debug("link open", {{"from", local_}, {"to", remote_}, {"secure", secure_}, {"verified", verified_}});
+    asio::co_spawn(around_.io, [self = shared_from_this()] { return self->read(); }, asio::detached);
+    co_await carry();
+}
+
+/// Tells who we are: by our certificate where that is welcome, else by dialback.
+awaitable<std::optional<Failure>> Link::prove(Opened& opened) {
+    if (offers_external(opened.features)) {
+        const bool done = co_await authenticate_externally(opened);
+        if (done) co_return std::nullopt;
+    }
+    std::optional<Failure> failure{xmpp::StanzaError::remote_server_timeout()};
+    const auto key = dialback_key(around_.options.dialback_secret, remote_, local_, opened.id);
+    const bool sent = co_await opened.stream->put(dialback_element("result", local_, remote_, {}, {}, key),
+                                                  around_.options.connect_timeout);
+    // The other server now calls back, which takes it as long as it takes us.
+    for (int i = 0; sent && i < 8; ++i) {
+        const auto answer = co_await opened.stream->element(around_.options.open_timeout);
+        if (!answer) break;
+        if (!answer->is("result", kDialback) || answer->attribute("from") != remote_) continue;
+        if (answer->attribute("type") == "valid") co_return std::nullopt;
+        failure = xmpp::StanzaError::remote_server_not_found();
+        failure->text = "The server of " + remote_ + " does not believe that we are " + local_;
+        break;
+    }
+    co_return failure;
+}
+
+/// XEP-0178 §3. False: dialback may still do.
+awaitable<bool> Link::authenticate_externally(Opened& opened) {
+    const auto deadline = around_.options.connect_timeout;
+    bool fine = co_await opened.stream->put("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>" +
+                                                stream::base64_encode(local_) + "</auth>",
+                                            deadline);
+    if (!fine) co_return false;
+    const auto answer = co_await opened.stream->element(deadline);
+    if (!answer || answer->name() != "success") co_return false;
+    opened.stream->restart();
+    fine = co_await opened.stream->put(PeerStream::open_tag(local_, remote_, {}), deadline);
+    if (!fine) co_return false;
+    const auto open = co_await opened.stream->next(deadline);
+    if (!open || !std::holds_alternative<xml::StreamOpen>(*open)) co_return false;
+    const auto features = co_await opened.stream->element(deadline);
+    co_return features.has_value();
+}
+
+awaitable<void> Link::carry() {
+    while (!ended_) {
+        if (queue_.empty()) {
+            wake_.expires_after(around_.options.idle);
+            boost::system::error_code woken;
+            co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+            if (ended_) co_return;
+            if (!queue_.empty() || woken) continue;
+            const bool said = co_await stream_->put(std::string{kCloseTag}, around_.options.connect_timeout);
+            log::debug("idle link closes", {{"to", remote_}, {"said", said}});
+            end(std::nullopt);
+            co_return;
+        }
+        std::string text;
+        std::size_t count = 0;
+        while (count < queue_.size() && text.size() < kBatch) xml::write(text, queue_[count++].element());
+        const auto size = text.size();
+        const bool written = co_await stream_->put(std::move(text), around_.options.write_timeout);
+        if (ended_) co_return;
+        if (!written) {
+            end(xmpp::StanzaError::remote_server_timeout());
+            co_return;
+        }
+        for (; count > 0; --count) {
+            if (queue_.front().custody()) queue_.front().custody()->reached();
+            queue_.pop_front();
+        }
+        octets_ = octets_ > size ? octets_ - size : 0;
+    }
+}
+
+/// What comes back on such a stream: its end, sooner or later.
+awaitable<void> Link::read() {
+    for (;;) {
+        const auto event = co_await stream_->next(net::Socket::kNever);
+        if (event && std::holds_alternative<xml::Element>(*event)) continue;
+        break;
+    }
+    end(queue_.empty() ? std::nullopt : std::optional<Failure>{xmpp::StanzaError::remote_server_timeout()});
+}
+
+void Link::stop() { end(xmpp::StanzaError::remote_server_timeout()); }
+
+void Link::end(std::optional<Failure> failure) {
+    if (std::exchange(ended_, true)) return;
+    open_ = false;
+    ended_at_ = stages_.environment.clock->now();
+    if (stream_) stream_->close();
+    wake_.cancel();
+    if (failure) {
+        log::info("federation", {{"to", remote_}, {"why", std::string{failure->condition} + ' ' + failure->text}});
+        for (const auto& stanza : queue_) bounce(stanza, *failure);
+    }
+    queue_.clear();
+    failure_ = std::move(failure);
+}
+
+/// RFC 6120 §10.4: what cannot get there is answered; presence only where somebody waits for it.
+void Link::bounce(const xmpp::Stanza& stanza, const Failure& failure) {
+    if (stanza.is_presence() && !router::is_subscription(stanza.type())) return;
+    stages_.router.reply_error(stanza, failure);
+    stages_.router.drain();
+}
+
+}  // namespace carillon::federation

@@ -1,0 +1,83 @@
+#include "signaling/federation/peer_stream.h"
+
+#include <array>
+#include <memory>
+
+#include "signaling/xml/writer.h"
+
+namespace carillon::federation {
+
+namespace {
+
+constexpr std::size_t kReadSize = 16 * 1024;
+
+std::span<char> read_buffer() {
+    static thread_local auto buffer = std::make_unique<std::array<char, kReadSize>>();
+    return *buffer;
+}
+
+xml::ParserLimits limits(std::size_t stanza_octets) {
+    xml::ParserLimits made;
+    made.stanza_bytes = stanza_octets;
+    return made;
+}
+
+void append_attribute(std::string& out, std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    out.append(" ").append(name).append("='");
+    xml::append_escaped(out, value);
+    out += '\'';
+}
+
+void rename(xml::Element& element) {
+    element.rename(std::string{element.name()}, "jabber:client");
+    for (auto* child : element.children()) {
+        if (child->ns() == kServer) rename(*child);
+    }
+}
+
+}  // namespace
+
+void to_client_namespace(xml::Element& element) {
+    if (element.ns() == kServer) rename(element);
+}
+
+PeerStream::PeerStream(net::Socket socket, std::size_t stanza_octets)
+    : socket_{std::move(socket)}, parser_{limits(stanza_octets)} {}
+
+awaitable<bool> PeerStream::put(std::string text, std::chrono::milliseconds deadline) {
+    const auto written = co_await socket_.write_all(text, deadline);
+    co_return written.has_value();
+}
+
+awaitable<std::optional<xml::StreamEvent>> PeerStream::next(std::chrono::milliseconds deadline) {
+    for (;;) {
+        std::optional<xml::StreamEvent> event{parser_.next()};
+        if (!std::holds_alternative<xml::NeedMore>(*event)) co_return event;
+        const auto buffer = read_buffer();
+        const auto read = co_await socket_.read_some(buffer, deadline);
+        if (!read) co_return std::nullopt;
+        parser_.feed(std::string_view{buffer.data(), *read});
+    }
+}
+
+awaitable<std::optional<xml::Element>> PeerStream::element(std::chrono::milliseconds deadline) {
+    auto event = co_await next(deadline);
+    if (!event) co_return std::nullopt;
+    auto* element = std::get_if<xml::Element>(&*event);
+    if (!element) co_return std::nullopt;
+    std::optional<xml::Element> found{std::move(*element)};
+    co_return found;
+}
+
+std::string PeerStream::open_tag(std::string_view from, std::string_view to, std::string_view id) {
+    std::string out =
+        "<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
+        "xmlns:db='jabber:server:dialback'";
+    append_attribute(out, "from", from);
+    append_attribute(out, "to", to);
+    append_attribute(out, "id", id);
+    return out + " version='1.0' xml:lang='en'>";
+}
+
+}  // namespace carillon::federation

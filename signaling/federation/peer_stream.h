@@ -1,0 +1,46 @@
+/// A stream to or from another server: a socket, a parser and the texts of streams between servers.
+/// Spec: RFC 6120 §4, XEP-0220 §2.1 (the dialback namespace in the opening tag).
+/// Not here: who speaks for whom (incoming.h, outgoing.h).
+#pragma once
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "signaling/net/socket.h"
+#include "signaling/xml/stream_parser.h"
+
+namespace carillon::federation {
+
+using boost::asio::awaitable;
+
+inline constexpr std::string_view kServer = "jabber:server";
+
+/// Stanzas of such streams are in jabber:server, everywhere else in jabber:client: the element itself and those of its
+/// children that share its namespace.
+void to_client_namespace(xml::Element& element);
+
+/// Threading: its io_context's thread.  Owns: the socket.
+class PeerStream {
+  public:
+    PeerStream(net::Socket socket, std::size_t stanza_octets);
+
+    net::Socket& socket() { return socket_; }
+    /// Everything, or the stream is gone.
+    awaitable<bool> put(std::string text, std::chrono::milliseconds deadline);
+    /// The next event; nothing when the connection is gone or the deadline past.
+    awaitable<std::optional<xml::StreamEvent>> next(std::chrono::milliseconds deadline);
+    /// The next element; nothing otherwise, whatever else came.
+    awaitable<std::optional<xml::Element>> element(std::chrono::milliseconds deadline);
+    void restart() { parser_.restart(); }
+    void restart_discarding() { parser_.restart_discarding(); }
+    void close() { socket_.close(); }
+
+    static std::string open_tag(std::string_view from, std::string_view to, std::string_view id);
+
+  private:
+    net::Socket socket_;
+    xml::StreamParser parser_;
+};
+
+}  // namespace carillon::federation
