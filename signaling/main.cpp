@@ -9,6 +9,7 @@
 #include "config/base/log.h"
 #include "config/loader.h"
 #include "signaling/daemon/daemon.h"
+#include "signaling/daemon/doap.h"
 
 namespace {
 
@@ -21,6 +22,7 @@ struct CommandLine {
     bool no_relay = false;
     bool check_config = false;
     bool print_reference = false;
+    bool print_doap = false;
 };
 
 /// The settings that the file and the command line say together; problems are printed.
@@ -92,10 +94,15 @@ int main(int argc, char** argv) {
     app.add_flag("--no-relay", line.no_relay, "Start no relay worker: calls go directly or not at all");
     app.add_flag("--check-config", line.check_config, "Say what is wrong with the configuration, and end");
     app.add_flag("--print-reference-config", line.print_reference, "Print every setting with its default and meaning");
+    app.add_flag("--print-doap", line.print_doap, "Print what protocols this program speaks, for directories of XMPP");
     CLI11_PARSE(app, argc, argv);
 
     if (line.print_reference) {
         std::cout << config::reference_text();
+        return 0;
+    }
+    if (line.print_doap) {
+        std::cout << daemon::project_description();
         return 0;
     }
     auto settings = settings_of(line);

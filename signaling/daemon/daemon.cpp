@@ -6,12 +6,10 @@
 
 #include "config/base/log.h"
 #include "signaling/calls/commands.h"
-#include "signaling/calls/jingle_nodes.h"
-#include "signaling/calls/module.h"
 #include "signaling/calls/worker_relay.h"
+#include "signaling/daemon/all_modules.h"
 #include "signaling/daemon/data_folder.h"
 #include "signaling/daemon/invite_page.h"
-#include "signaling/modules/modules.h"
 #include "signaling/relays/command_lines.h"
 #include "signaling/relays/commands.h"
 #include "signaling/storage/sql_storage.h"
@@ -21,13 +19,6 @@ namespace carillon::daemon {
 namespace {
 
 constexpr std::chrono::seconds kPatience{5};  ///< for clients to take their leave at the end
-
-std::vector<runtime::ModuleDescriptor> all_modules() {
-    auto all = modules::builtin();
-    all.push_back(calls::calls_module());
-    all.push_back(calls::jingle_nodes_module());
-    return all;
-}
 
 /// What XEP-0215 tells of: the binding server of the first relay worker, at the name of the host itself.
 runtime::ExternalServiceList external_services(const config::Settings& settings) {

@@ -33,7 +33,8 @@ constexpr int kAfterCopies = 1'000;  // the sender's id is for the sender's own 
 constexpr int kAfterOffline = 200;   // of those who take care of what is undelivered
 constexpr std::size_t kOwnersAtOnce = 100;
 constexpr std::size_t kRowsAtOnce = 1'000;  // of one owner in one transaction
-constexpr auto kFirstSweep = 1min;          // after the start, which has other work
+constexpr std::chrono::hours kBelieved{24};
+constexpr auto kFirstSweep = 1min;  // after the start, which has other work
 
 struct Settings {
     std::string otherwise = "always";
@@ -116,8 +117,9 @@ class Archive final : public Module {
     }
 
     Verdict received(Stanza& stanza) {
-        if (!stanza.is_message() || stanza.redelivered()) return Verdict::pass;
+        if (!stanza.is_message()) return Verdict::pass;
         const auto owner = stanza.to().bare();
+        if (stanza.redelivered() && keep_again(stanza, owner)) return Verdict::pass;
         strip_stanza_ids(stanza.element(), owner);
         auto* account = context_.account(owner);
         if (!account || !account->exists() || !wanted(stanza, *account, stanza.from())) return Verdict::pass;
@@ -130,6 +132,21 @@ class Archive final : public Module {
         return Verdict::pass;
     }
 
+    /// A message that comes a second way has been here before and has its id. Its entry may have been lost with the
+    /// process: the store takes it once. Of an id too old to be of that time it is not believed.
+    bool keep_again(const Stanza& stanza, const Jid& owner) {
+        for (const auto* child : stanza.element().children()) {
+            if (!child->is("stanza-id", kStanzaIds) || child->attribute("by") != owner.str()) continue;
+            const auto id = storage::ArchiveId::parse(child->attribute("id"));
+            const auto now = context_.clock().wall();
+            if (!id || id->when() > now + kBelieved || id->when() < now - kBelieved) return false;
+            auto original = stanza.element();
+            strip_stanza_ids(original, owner);
+            return append(stanza, owner, stanza.from(), *id, xml::to_document(original));
+        }
+        return false;
+    }
+
     bool wanted(const Stanza& message, const Account& account, const Jid& peer) const {
         if (!worth_archiving(message)) return false;
         const auto at = preferences_.find(account.jid());
@@ -138,17 +155,20 @@ class Archive final : public Module {
 
     /// The id, or nothing when the message is refused: the disk is too far behind to promise anything.
     std::string keep(const Stanza& message, const Jid& owner, const Jid& peer) {
-        auto& store = context_.storage().archive();
-        const auto id = store.make_id(context_.clock().wall());
-        const bool queued = store.append({.id = id,
-                                          .owner = owner.str(),
-                                          .peer = peer.bare().str(),
-                                          .resource = std::string{peer.resource()},
-                                          .stanza = xml::to_document(message.element()),
-                                          .custody = message.custody()});
-        if (queued) return id.text();
+        const auto id = context_.storage().archive().make_id(context_.clock().wall());
+        if (append(message, owner, peer, id, xml::to_document(message.element()))) return id.text();
         context_.reply_error(message, StanzaError::resource_constraint().with_text("the archive is overloaded"));
         return {};
+    }
+
+    bool append(const Stanza& message, const Jid& owner, const Jid& peer, const storage::ArchiveId& id,
+                std::string text) {
+        return context_.storage().archive().append({.id = id,
+                                                    .owner = owner.str(),
+                                                    .peer = peer.bare().str(),
+                                                    .resource = std::string{peer.resource()},
+                                                    .stanza = std::move(text),
+                                                    .custody = message.custody()});
     }
 
     /// Whether a message that found nobody is in the archive at least: then it has not failed.

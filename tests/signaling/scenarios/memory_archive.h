@@ -25,6 +25,7 @@ class MemoryArchive final : public storage::ArchiveStore {
         if (full) return false;
         const std::lock_guard lock{mutex_};
         entry.custody.reset();
+        if (known(entry.owner, entry.id)) return true;
         entries_.push_back(std::move(entry));
         std::ranges::sort(entries_, {}, [](const auto& each) { return each.id.time; });
         return true;

@@ -332,6 +332,8 @@ TEST(Xep0313S6Rules, OnceEachWhateverTheWay) {
 
     auto bob = world->log_in("bob", "phone");
     bob->send("<presence/><enable xmlns='urn:xmpp:sm:3'/>");
+    while (bob->expect_element().name() != "enabled") {
+    }
     chat(*desk, "bob@localhost/phone", "unacknowledged");
     while (bob->expect_element().name() != "message") {
     }

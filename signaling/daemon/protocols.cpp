@@ -1,0 +1,51 @@
+#include "signaling/daemon/protocols.h"
+
+#include <array>
+
+namespace carillon::daemon {
+namespace {
+
+constexpr auto kProtocols = std::to_array<Protocol>({
+    {4, "2.13.2", "archive", "forms of queries, registration, commands and publish options"},
+    {59, "1.0", "archive", "paging through the archive"},
+    {60, "1.30.0", "push", "publishing to push services; no service of its own", true},
+    {68, "1.3.0", "caps", "FORM_TYPE"},
+    {82, "1.1.1", "xmpp", "dates and times"},
+    {128, "1.0.1", "disco", "forms in disco#info"},
+    {156, "1.4.0", "http", "host-meta as XML and JSON"},
+    {167, "1.2.3", "calls", "calls of sound and pictures, followed and relayed"},
+    {176, "1.1.1", "calls", "ICE, with relay candidates of the server's own"},
+    {177, "1.1.1", "calls", "raw UDP"},
+    {178, "1.2", "federation", "SASL EXTERNAL between servers"},
+    {185, "1.0", "federation", "how dialback keys are made"},
+    {198, "1.6.3", "stream", "acknowledgements and resumption, over a restart as well"},
+    {203, "2.0", "offline", "when a message came"},
+    {220, "1.1.1", "federation", "server dialback"},
+    {237, "1.3", "roster", "roster versions, as in RFC 6121"},
+    {297, "1.0", "archive", "forwarded messages"},
+    {300, "1.0.0", "caps", "names of hash functions", true},
+    {320, "1.0.0", "calls", "DTLS-SRTP fingerprints"},
+    {334, "1.0.0", "archive", "hints: no-store, no-permanent-store, no-copy, store"},
+    {338, "1.0.0", "calls", "grouped contents"},
+    {352, "1.0.0", "stream", "what an inactive client need not be woken for waits"},
+    {353, "0.8.0", "calls", "invitations to calls: delivered to every device, copied, archived, pushed"},
+    {359, "0.7.0", "archive", "stanza ids of archived messages; forged ones are taken away"},
+    {368, "1.1.0", "stream", "TLS from the first octet"},
+    {377, "0.4.1", "blocking", "reports of abuse with a block"},
+    {379, "0.3.3", "registration", "invitations that subscribe both sides"},
+    {390, "0.3.2", "caps", "the server's own hashes; those of clients are not evaluated", true},
+    {401, "0.6.0", "registration", "invitations by command"},
+    {440, "1.0.0", "auth", "types of channel binding"},
+    {441, "0.2.0", "archive", "preferences"},
+    {445, "0.2.0", "registration", "registration with an invitation"},
+    {482, "0.1.0", "archive", "call invites are archived and pushed", true},
+});
+
+constexpr auto kRfcs = std::to_array<int>({5802, 6120, 6121, 7395, 7590, 7622, 7677});
+
+}  // namespace
+
+std::span<const Protocol> other_protocols() { return kProtocols; }
+std::span<const int> rfcs() { return kRfcs; }
+
+}  // namespace carillon::daemon
