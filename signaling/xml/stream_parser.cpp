@@ -7,6 +7,9 @@
 #include <optional>
 #include <vector>
 
+// Since Expat 2.6.0 and in later security updates of Debian 12: weak, so that one build runs with and without it.
+extern "C" __attribute__((weak)) XML_Bool XML_SetReparseDeferralEnabled(XML_Parser parser, XML_Bool enabled);
+
 namespace carillon::xml {
 namespace {
 
@@ -47,7 +50,7 @@ struct StreamParser::Impl {
         if (!parser) throw std::bad_alloc{};
         XML_SetUserData(parser, this);
         // Expat would hold a complete stanza back to save re-scanning; kMaxToken bounds that work instead.
-        XML_SetReparseDeferralEnabled(parser, XML_FALSE);
+        if (XML_SetReparseDeferralEnabled != nullptr) XML_SetReparseDeferralEnabled(parser, XML_FALSE);
         XML_SetElementHandler(parser, on_start, on_end);
         XML_SetCharacterDataHandler(parser, on_text);
         XML_SetStartNamespaceDeclHandler(parser, on_namespace);

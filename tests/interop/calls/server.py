@@ -41,6 +41,7 @@ domain = "{DOMAIN}"
 enabled = {str(relay).lower()}
 [module.calls]
 {calls}
+{"" if "[federation]" in more else chr(10).join(("[federation]", "port = 0", "tls_port = 0"))}
 {more}
 """)
         self.log = open(self.work / "log", "a+")
