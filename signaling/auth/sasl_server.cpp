@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "signaling/auth/base64.h"
+#include "signaling/auth/downgrade_protection.h"
 
 namespace carillon::auth {
 namespace {
@@ -43,7 +44,17 @@ std::vector<std::string> binding_types_for(const Security& security) {
     std::vector<std::string> types;
     if (security.bindings.tls_exporter) types.push_back("tls-exporter");
     if (security.bindings.tls_server_end_point) types.push_back("tls-server-end-point");
+    if (security.bindings.tls_unique) types.push_back("tls-unique");
     return types;
+}
+
+std::vector<std::string> token_mechanisms_for(const Security& security) {
+    if (!security.tls) return {};
+    std::vector<std::string> names;
+    for (const auto* name : {"HT-SHA-256-EXPR", "HT-SHA-256-UNIQ", "HT-SHA-256-ENDP", "HT-SHA-256-NONE"}) {
+        if (HashedTokenMechanism::of(name, security.bindings)) names.emplace_back(name);
+    }
+    return names;
 }
 
 SaslServer::SaslServer(Security security, SaslOptions options)
@@ -55,12 +66,14 @@ SaslServer::~SaslServer() = default;
 Step SaslServer::start(std::string_view mechanism, std::optional<std::string_view> initial) {
     state_ = State::idle;
     scram_.reset();
-    const auto offered = mechanisms_for(security_);
+    user_ = {};
+    const auto offered = options_.with_token ? token_mechanisms_for(security_) : mechanisms_for(security_);
     if (std::ranges::find(offered, mechanism) == offered.end()) {
         if (mechanism == "PLAIN" && !security_.tls) return Failure{"encryption-required", "PLAIN needs TLS"};
         return Failure{"invalid-mechanism", {}};
     }
     mechanism_ = mechanism;
+    token_mechanism_ = options_.with_token ? HashedTokenMechanism::of(mechanism, security_.bindings) : std::nullopt;
     state_ = State::first;
     if (!initial) return Challenge{};
     return response(*initial);
@@ -71,6 +84,7 @@ Step SaslServer::response(std::string_view data) {
         state_ = State::idle;
         return Failure{"malformed-request", "the SASL message is too long"};
     }
+    if (state_ == State::first && token_mechanism_) return token_message(data);
     if (state_ == State::first) return mechanism_ == "PLAIN" ? plain_message(data) : scram_first(data);
     if (state_ == State::final_) return scram_final(data);
     state_ = State::idle;
@@ -88,7 +102,8 @@ std::optional<Failure> SaslServer::identify(std::string_view authcid, std::strin
     if (!user) return Failure{"not-authorized", {}};
     if (!authzid.empty()) {
         const auto as = xmpp::Jid::parse(authzid);
-        if (!as || *as != *user) return Failure{"invalid-authzid", "you may act as yourself only"};
+        if (!as || *as != *user || (options_.from && *options_.from != *as))
+            return Failure{"invalid-authzid", "you may act as yourself only"};
     }
     user_ = std::move(*user);
     return std::nullopt;
@@ -107,6 +122,29 @@ Step SaslServer::plain_message(std::string_view message) {
     password_ = Secret{std::string{message.substr(second + 1)}};
     state_ = State::keys;
     return NeedKeys{user_, "SCRAM-SHA-256"};
+}
+
+Step SaslServer::token_message(std::string_view message) {
+    state_ = State::idle;
+    auto read = read_initiator(message);
+    if (!read) return Failure{"malformed-request", "a token message has a name and a hash"};
+    if (const auto failure = identify(read->authcid, {})) return *failure;
+    hashed_token_ = std::move(read->hashed_token);
+    state_ = State::tokens;
+    return NeedTokens{user_, mechanism_};
+}
+
+Step SaslServer::tokens(std::span<const TokenCandidate> candidates) {
+    if (state_ != State::tokens) return Failure{"temporary-auth-failure", {}};
+    state_ = State::idle;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        const auto& token = candidates[i].token.reveal();
+        if (!token_matches(token, *token_mechanism_, hashed_token_)) continue;
+        if (candidates[i].expired) return Failure{"credentials-expired", "the token has expired"};
+        matched_ = i;
+        return Success{user_, responder_message(token, *token_mechanism_)};
+    }
+    return Failure{"not-authorized", {}};
 }
 
 Step SaslServer::scram_first(std::string_view message) {
@@ -131,7 +169,10 @@ Step SaslServer::keys(std::optional<storage::ScramKeys> found) {
         return NeedCheck{[password = password_, keys = *found] { return password_matches(password.reveal(), keys); }};
     }
     state_ = State::final_;
-    return Challenge{scram_->server_first(std::move(*found), options_.nonce())};
+    std::string extensions;
+    if (options_.downgrade_protection)
+        extensions = ",h=" + offer_hash(mechanism_, mechanisms_for(security_), binding_types_for(security_));
+    return Challenge{scram_->server_first(std::move(*found), options_.nonce(), extensions)};
 }
 
 Step SaslServer::checked(bool matches) {

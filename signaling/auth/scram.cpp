@@ -134,6 +134,7 @@ std::expected<ScramServer::First, ScramServer::Fault> ScramServer::client_first(
         if (!plus_) return std::unexpected{Fault::channel_binding};
         const auto& binding = flag == "p=tls-exporter"           ? bindings_.tls_exporter
                               : flag == "p=tls-server-end-point" ? bindings_.tls_server_end_point
+                              : flag == "p=tls-unique"           ? bindings_.tls_unique
                                                                  : std::optional<std::string>{};
         if (!binding) return std::unexpected{Fault::channel_binding};
         cbind_data_ = *binding;
@@ -163,10 +164,11 @@ std::expected<ScramServer::First, ScramServer::Fault> ScramServer::client_first(
     return first;
 }
 
-std::string ScramServer::server_first(storage::ScramKeys keys, std::string_view nonce) {
+std::string ScramServer::server_first(storage::ScramKeys keys, std::string_view nonce, std::string_view extensions) {
     keys_ = std::move(keys);
     nonce_ = client_nonce_ + std::string{nonce};
     server_first_ = "r=" + nonce_ + ",s=" + base64_encode(keys_.salt) + ",i=" + std::to_string(keys_.iterations);
+    server_first_ += extensions;
     return server_first_;
 }
 

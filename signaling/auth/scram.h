@@ -1,5 +1,5 @@
 /// SCRAM keys and the server's half of a SCRAM exchange.
-/// Spec: RFC 5802, RFC 7677 (SHA-256), RFC 9266 (tls-exporter), RFC 5929 §4 (tls-server-end-point).
+/// Spec: RFC 5802, RFC 7677 (SHA-256), RFC 9266 (tls-exporter), RFC 5929 §3 (tls-unique), §4 (tls-server-end-point).
 /// GNU SASL derives the keys and prepares strings.  Its server side is not used: version 2.2 knows no
 /// tls-server-end-point and asks for keys synchronously, where ours come from storage.
 #pragma once
@@ -17,7 +17,8 @@ namespace carillon::auth {
 struct ChannelBindings {
     std::optional<std::string> tls_exporter;          ///< TLS 1.3
     std::optional<std::string> tls_server_end_point;  ///< hash of the server's certificate
-    bool any() const { return tls_exporter || tls_server_end_point; }
+    std::optional<std::string> tls_unique;            ///< TLS 1.2
+    bool any() const { return tls_exporter || tls_server_end_point || tls_unique; }
 };
 
 /// Keys for a new password; `mechanism` is SCRAM-SHA-1 or SCRAM-SHA-256. Fails when SASLprep forbids the password.
@@ -47,8 +48,8 @@ class ScramServer {
     };
     /// Takes the client-first-message.
     std::expected<First, Fault> client_first(std::string_view message);
-    /// The server-first-message. `nonce` is ours, printable without commas.
-    std::string server_first(storage::ScramKeys keys, std::string_view nonce);
+    /// The server-first-message. `nonce` is ours, printable without commas. `extensions`: further attributes.
+    std::string server_first(storage::ScramKeys keys, std::string_view nonce, std::string_view extensions = {});
     /// Takes the client-final-message; answers the server-final-message.
     std::expected<std::string, Fault> client_final(std::string_view message);
 

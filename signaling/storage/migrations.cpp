@@ -68,6 +68,13 @@ constexpr std::array<std::string_view, 1> kPush{
     "BIGINT NOT NULL, PRIMARY KEY (jid, service, node))",
 };
 
+// No token itself: `salt` and a secret outside the database make it.
+constexpr std::array<std::string_view, 1> kTokens{
+    "CREATE TABLE fast_tokens (jid VARCHAR(2047) NOT NULL REFERENCES users (jid) ON DELETE CASCADE, client VARCHAR(63) "
+    "NOT NULL, fresh INTEGER NOT NULL, mechanism VARCHAR(32) NOT NULL, salt VARCHAR(63) NOT NULL, issued BIGINT NOT "
+    "NULL, expires BIGINT NOT NULL, PRIMARY KEY (jid, client, fresh))",
+};
+
 constexpr auto kAll = std::to_array<Migration>({
     {1, "users, rosters, offline messages, calls", kFirst},
     {2, "find a callee's calls", kSecond},
@@ -75,6 +82,7 @@ constexpr auto kAll = std::to_array<Migration>({
     {4, "message archive", kArchive},
     {5, "users' data, invites", kUserData},
     {6, "push registrations", kPush},
+    {7, "log-in tokens", kTokens},
 });
 
 }  // namespace

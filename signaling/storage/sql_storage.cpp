@@ -19,6 +19,7 @@ class SqlStorage final : public Storage {
     CallStore& calls() override { return calls_; }
     ArchiveStore& archive() override { return archive_; }
     PushStore& pushes() override { return pushes_; }
+    TokenStore& tokens() override { return tokens_; }
 
   private:
     Database database_;
@@ -30,6 +31,7 @@ class SqlStorage final : public Storage {
     SqlCallStore calls_{database_};
     SqlArchiveStore archive_{database_};
     SqlPushStore pushes_{database_};
+    SqlTokenStore tokens_{database_};
 };
 
 }  // namespace

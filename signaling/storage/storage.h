@@ -146,6 +146,7 @@ class CallStore {
 
 class ArchiveStore;  // archive_store.h
 class PushStore;     // push_store.h
+class TokenStore;    // token_store.h
 
 /// Threading: any thread; the stores hand the work to the blocking pool.
 class Storage {
@@ -158,6 +159,7 @@ class Storage {
     virtual InviteStore& invites() = 0;
     virtual CallStore& calls() = 0;
     virtual ArchiveStore& archive() { throw StorageError{"there is no archive"}; }
+    virtual TokenStore& tokens() { throw StorageError{"there is no place for log-in tokens"}; }
     virtual PushStore& pushes() { throw StorageError{"there is no place for push registrations"}; }
 };
 

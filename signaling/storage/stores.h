@@ -4,6 +4,7 @@
 #include "signaling/storage/database.h"
 #include "signaling/storage/push_store.h"
 #include "signaling/storage/storage.h"
+#include "signaling/storage/token_store.h"
 
 namespace carillon::storage {
 
@@ -110,6 +111,18 @@ class SqlPushStore final : public PushStore {
     awaitable<bool> put(xmpp::Jid user, PushRegistration registration, std::size_t limit) override;
     awaitable<void> erase(xmpp::Jid user, xmpp::Jid service, std::optional<std::string> node) override;
     awaitable<void> count(xmpp::Jid user, PushRegistration registration) override;
+
+  private:
+    Database& database_;
+};
+
+class SqlTokenStore final : public TokenStore {
+  public:
+    explicit SqlTokenStore(Database& database) : database_{database} {}
+    awaitable<std::vector<StoredToken>> load(xmpp::Jid user, std::string client) override;
+    awaitable<void> put(xmpp::Jid user, std::string client, StoredToken token, std::size_t limit) override;
+    awaitable<void> promote(xmpp::Jid user, std::string client) override;
+    awaitable<void> erase(xmpp::Jid user, std::string client) override;
 
   private:
     Database& database_;

@@ -48,6 +48,8 @@ awaitable<bool> SqlUserStore::set_keys(xmpp::Jid bare, std::vector<ScramKeys> ke
     return database_.write([jid = bare.str(), keys = std::move(keys)](soci::session& sql) {
         if (!user_exists(sql, jid)) return false;
         write_keys(sql, jid, keys);
+        // Who changes a password wants to be rid of whoever knew the old one.
+        sql << "DELETE FROM fast_tokens WHERE jid = :jid", soci::use(jid);
         return true;
     });
 }
@@ -73,8 +75,8 @@ awaitable<std::optional<ScramKeys>> SqlUserStore::keys(xmpp::Jid bare, std::stri
 awaitable<bool> SqlUserStore::remove(xmpp::Jid bare) {
     return database_.write([jid = bare.str()](soci::session& sql) {
         if (!user_exists(sql, jid)) return false;
-        for (const auto* table :
-             {"scram_keys", "roster_items", "rosters", "blocked", "user_data", "offline_messages", "push_registrations", "users"}) {
+        for (const auto* table : {"scram_keys", "roster_items", "rosters", "blocked", "user_data", "offline_messages",
+                                  "push_registrations", "fast_tokens", "users"}) {
             sql << "DELETE FROM " << table << " WHERE jid = :jid", soci::use(jid);
         }
         erase_archive(sql, jid);

@@ -117,6 +117,12 @@ bool Connection::feed_frames() {
 }
 
 awaitable<void> Connection::serve() {
+    if (sasl2_) {  // XEP-0388 §2.6.1: the stream goes on
+        parser_.set_limits(stage_->parse.after_login());
+        const bool in = co_await finish_log_in();
+        if (in) co_await read_stanzas();
+        co_return;
+    }
     parser_.restart();
     framed_context_ = false;
     parser_.set_limits(stage_->parse.after_login());
@@ -141,6 +147,11 @@ awaitable<bool> Connection::bind() {
     language_ = foreign_language(*open);
     auto text = wire_.open({domain_, user_.str(), make_stream_id()});
     opened_ = true;
+    text += wire_.features(features_after_log_in());
+    co_return co_await await_binding(std::move(text));
+}
+
+std::vector<xml::Element> Connection::features_after_log_in() const {
     std::vector<xml::Element> features;
     features.emplace_back("bind", kBind).add("required");
     features.emplace_back("session", kSession).add("optional");  // RFC 3921; clients of old wait for it
@@ -149,7 +160,18 @@ awaitable<bool> Connection::bind() {
     if (auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_)) {
         for (auto& feature : host->features_after_login()) features.push_back(std::move(feature));
     }
-    text += wire_.features(features);
+    return features;
+}
+
+/// What is left to be negotiated when there is a resource.
+std::vector<xml::Element> Connection::features_after_binding() const {
+    auto features = features_after_log_in();
+    std::erase_if(features, [](const auto& each) { return each.ns() == kBind || each.ns() == kSession; });
+    return features;
+}
+
+/// Sends `text`, and reads until a resource is bound or a session resumed.
+awaitable<bool> Connection::await_binding(std::string text) {
     bool sent = co_await write(std::move(text));
     while (sent && !dead_) {
         auto element = co_await get();

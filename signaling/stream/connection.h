@@ -1,6 +1,7 @@
 /// One client's stream from its first octet to its last: negotiation on the shard that accepted it, then its session on
 /// the shard that owns the account.
-/// Spec: RFC 6120 §4 (streams), §5 (STARTTLS), §6 (SASL), §7 (binding), RFC 7590, XEP-0368 (direct TLS).
+/// Spec: RFC 6120 §4 (streams), §5 (STARTTLS), §6 (SASL), §7 (binding), RFC 7590, XEP-0368 (direct TLS),
+/// XEP-0388.
 /// Not here: SASL itself (auth_server.h), what is done with stanzas (router/), listening (stream_server.h).
 #pragma once
 #include <memory>
@@ -82,6 +83,9 @@ class Connection final : public session::Outlet,
     // On the owner's shard.
     awaitable<void> serve();
     awaitable<bool> bind();
+    awaitable<bool> await_binding(std::string text);
+    std::vector<xml::Element> features_after_log_in() const;
+    std::vector<xml::Element> features_after_binding() const;
     awaitable<std::optional<std::string>> bind_request(const xml::Element& iq);
     awaitable<void> read_stanzas();
     bool take(xml::Element element);
@@ -91,6 +95,11 @@ class Connection final : public session::Outlet,
     xml::StreamEvent parsed_event();
     bool feed(std::span<char> octets);
     bool feed_frames();
+
+    // XEP-0388 and XEP-0386, from connection_sasl2.cpp.
+    awaitable<bool> finish_log_in();
+    awaitable<std::optional<xml::Element>> bind_inline(const Sasl2Login& login);
+    void end_earlier_sessions();
 
     // XEP-0198 and XEP-0352, from connection_management.cpp.
     bool manage(const xml::Element& element);
@@ -127,6 +136,8 @@ class Connection final : public session::Outlet,
     std::string domain_;
     std::string language_;  // of the client's stream, when other than ours
     xmpp::Jid user_;
+    std::optional<xmpp::Jid> from_;                // what the client's opening tag says
+    std::unique_ptr<Sasl2Login> sasl2_;            // from <authenticate/> to <success/>
     std::unique_ptr<runtime::Stranger> stranger_;  // once it has asked for something before log-in
     session::LocalSession* session_ = nullptr;
     Wire wire_;

@@ -7,6 +7,7 @@
 
 #include "config/base/log.h"
 #include "signaling/stream/connection.h"
+#include "signaling/stream/inline_features.h"
 #include "signaling/stream/stream_text.h"
 
 namespace carillon::stream {
@@ -121,7 +122,7 @@ awaitable<void> Connection::negotiate() {
             const bool secured = co_await start_tls();
             if (!secured) co_return;
             fresh = true;
-        } else if (element->is("auth", kSasl)) {
+        } else if (element->is("auth", kSasl) || element->is("authenticate", kSasl2)) {
             const bool in = co_await authenticate(std::move(*element));
             if (in) co_return;
         } else if (element->is("iq", kClient)) {
@@ -159,6 +160,11 @@ awaitable<bool> Connection::open_stream() {
     }
     domain_ = *domain;
     const auto who = xmpp::Jid::parse(open->root.attribute("from"));
+    if (who && !who->is_domain() && who->domain() != domain_) {  // XEP-0388 §2.1
+        co_await fail_now("invalid-from");
+        co_return false;
+    }
+    from_ = who && !who->is_domain() ? std::optional{who->bare()} : std::nullopt;
     auto text = wire_.open({domain_, who ? who->str() : std::string{}, make_stream_id()});
     opened_ = true;
     text += wire_.features(features());
@@ -174,8 +180,11 @@ std::vector<xml::Element> Connection::features() const {
         if (stage_->options.require_tls) starttls.add("required");
     }
     if (encrypted_enough() || !stage_->options.require_tls) {
-        for (auto& feature : AuthServer::features(security())) list.push_back(std::move(feature));
-        if (const auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_)) {
+        const auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_);
+        auto at_once = host ? inline_features(*host) : std::vector<std::string>{};
+        at_once.insert(at_once.end(), {std::string{kClientState}, std::string{kManagement}});
+        for (auto& feature : stage_->auth.features(security(), at_once)) list.push_back(std::move(feature));
+        if (host) {
             const runtime::Stranger stranger{peer_address_, socket_.is_tls(), {}};
             for (auto& feature : host->features_before_login(stranger)) list.push_back(std::move(feature));
         }
@@ -198,16 +207,24 @@ awaitable<bool> Connection::start_tls() {
 }
 
 awaitable<bool> Connection::authenticate(xml::Element request) {
-    if (!encrypted_enough() && stage_->options.require_tls) {
-        const bool told = co_await put(AuthServer::failure_text("encryption-required"));  // §6.5.4
+    const auto profile = request.ns() == kSasl2 ? SaslProfile::sasl2 : SaslProfile::rfc6120;
+    if (!encrypted_enough() && (stage_->options.require_tls || profile == SaslProfile::sasl2)) {
+        const bool told = co_await put(failure_text(profile, "encryption-required"));  // §6.5.4
         dead_ = dead_ || !told;
         co_return false;
     }
-    auto result = co_await stage_->auth.negotiate(*this, domain_, security(), std::move(request));
+    if (profile == SaslProfile::sasl2) sasl2_ = read_authenticate(request);
+    LoginAttempt attempt{domain_, peer_address_, from_, security(), sasl2_.get()};
+    auto result = co_await stage_->auth.negotiate(*this, std::move(attempt), std::move(request));
     if (result) {
         user_ = std::move(*result);
         authenticated_ = true;
         co_return true;
+    }
+    sasl2_.reset();
+    if (result.error() == AuthServer::Refusal::unheard) {
+        co_await fail_now("not-authorized");
+        co_return false;
     }
     if (result.error() == AuthServer::Refusal::gone) {
         dead_ = true;

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "config/base/secret.h"
+#include "signaling/auth/login_throttle.h"
+#include "signaling/stream/token_policy.h"
 
 namespace carillon::stream {
 
@@ -28,7 +30,9 @@ struct StreamOptions {
     std::string resume_location;                     ///< where to reconnect, "host:port"; empty: not told
     unsigned auth_attempts = 5;
     std::uint32_t scram_iterations = 10'000;  ///< what users who do not exist seem to have
-    Secret decoy_secret;
+    Secret decoy_secret;                      ///< of the server; resources and tokens are made with it, too
+    auth::ThrottleLimits throttle;
+    TokenPolicy tokens;
 };
 
 }  // namespace carillon::stream

@@ -12,11 +12,12 @@ StreamServer::StreamServer(host::Host& host, StreamOptions options, net::TlsCont
     : host_{host},
       options_{std::move(options)},
       tls_{tls},
+      throttle_{options_.throttle},
       limiter_{std::make_shared<net::ConnectionLimiter>(limits.per_address, limits.total)} {
     std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes with write(): a client that is gone must not end the process
     for (std::size_t i = 0; i < host_.shard_count(); ++i) {
         stages_.push_back(
-            std::make_unique<StreamStage>(host_, i, options_, tls_, blocking_,
+            std::make_unique<StreamStage>(host_, i, options_, tls_, blocking_, throttle_,
                                           [this](std::size_t other) -> StreamStage& { return *stages_[other]; }));
     }
 }

@@ -50,6 +50,7 @@ class StreamServer {
     StreamOptions options_;
     net::TlsContext& tls_;
     boost::asio::thread_pool blocking_{1};  ///< password checks
+    auth::LoginThrottle throttle_;
     std::vector<std::unique_ptr<StreamStage>> stages_;
     std::shared_ptr<net::ConnectionLimiter> limiter_;
     std::vector<std::unique_ptr<net::Listener>> listeners_;  // live on shard 0

@@ -9,14 +9,15 @@ constexpr std::chrono::seconds kTick{1};
 }
 
 StreamStage::StreamStage(host::Host& process, std::size_t index, const StreamOptions& how, net::TlsContext& context,
-                         boost::asio::thread_pool& blocking, std::function<StreamStage&(std::size_t)> other)
+                         boost::asio::thread_pool& blocking, auth::LoginThrottle& throttle,
+                         std::function<StreamStage&(std::size_t)> other)
     : Server{"stream"},
       host{process},
       stages{process.stages(index)},
       shard{stages.shard},
       options{how},
       tls{context},
-      auth{stages.environment, blocking, how},
+      auth{stages.environment, blocking, throttle, how},
       parse{how},
       open{counter("open")},
       accepted{counter("accepted")},

@@ -51,7 +51,8 @@ class ParseServer final : public runtime::Server {
 class StreamStage final : public runtime::Server {
   public:
     StreamStage(host::Host& host, std::size_t shard, const StreamOptions& options, net::TlsContext& tls,
-                boost::asio::thread_pool& blocking, std::function<StreamStage&(std::size_t)> of_shard);
+                boost::asio::thread_pool& blocking, auth::LoginThrottle& throttle,
+                std::function<StreamStage&(std::size_t)> of_shard);
 
     void start();  ///< begins the clock
     void add(Connection& connection) { connections_.insert(&connection), open.add(); }

@@ -1,10 +1,12 @@
 /// Keeps messages for users who are away, and hands them over when one of their resources comes.
-/// Spec: XEP-0160 1.0.1, XEP-0203 (delay), XEP-0334 (hints), XEP-0353 (call messages).
+/// Spec: XEP-0160 1.0.1, XEP-0386 1.1.0 §3.2 (what the archive has is read there), XEP-0203 (delay), XEP-0334 (hints),
+/// XEP-0353 (call messages).
 #include "signaling/modules/offline/offline.h"
 
 #include <algorithm>
 
 #include "config/base/log.h"
+#include "signaling/session/client_software.h"
 #include "signaling/session/session.h"
 #include "signaling/storage/storage.h"
 #include "signaling/xmpp/datetime.h"
@@ -26,6 +28,13 @@ bool says_something(const xml::Element& message) {
     return std::ranges::any_of(message.children(), [](const xml::Element* child) {
         return child->ns() != "http://jabber.org/protocol/chatstates" && child->ns() != kHints &&
                child->name() != "thread";
+    });
+}
+
+/// Whether the user finds it in the archive as well.
+bool is_archived(const xml::Element& message, const xmpp::Jid& user) {
+    return std::ranges::any_of(message.children(), [&](const xml::Element* child) {
+        return child->is("stanza-id", "urn:xmpp:sid:0") && child->attribute("by") == user.str();
     });
 }
 
@@ -81,11 +90,14 @@ class Offline final : public Module {
             auto* session = account ? account->session(to.resource()) : nullptr;
             if (session && session->available() && session->priority() >= 0) {
                 const auto& blocked = account->roster().blocked;
+                const auto* client = session->slots().find<session::ClientSoftware>();
+                const bool synchronises = client && client->synchronises;
                 for (auto& message : messages) {
                     last = message.id;
                     if (const auto from = xmpp::Jid::parse(message.stanza.attribute("from"));
                         from && !from->same_bare(user) && blocked.blocks(*from))
                         continue;  // XEP-0191: blocked since; nothing of theirs is delivered
+                    if (synchronises && is_archived(message.stanza, user)) continue;
                     stamp(message.stanza, message.stored);
                     session->send(message.stanza);
                 }

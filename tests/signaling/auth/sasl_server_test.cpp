@@ -29,7 +29,9 @@ class ScramVectors : public testing::TestWithParam<Vector> {};
 
 TEST_P(ScramVectors, GiveThePublishedExchange) {
     const auto& vector = GetParam();
-    SaslServer server{{}, options(vector.server_nonce)};
+    auto plain = options(vector.server_nonce);
+    plain.downgrade_protection = false;  // younger than these
+    SaslServer server{{}, plain};
     auto step = server.start(vector.mechanism, vector.client_first);
     ASSERT_TRUE(std::holds_alternative<NeedKeys>(step));
     EXPECT_EQ(std::get<NeedKeys>(step).user.str(), "user@example.com");

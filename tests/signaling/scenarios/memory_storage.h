@@ -12,6 +12,7 @@
 #include "signaling/storage/storage.h"
 #include "tests/signaling/scenarios/memory_archive.h"
 #include "tests/signaling/scenarios/memory_pushes.h"
+#include "tests/signaling/scenarios/memory_tokens.h"
 
 namespace carillon::scenarios {
 
@@ -231,6 +232,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     storage::CallStore& calls() override { return *this; }
     MemoryArchive& archive() override { return archive_; }
     MemoryPushes& pushes() override { return pushes_; }
+    MemoryTokens& tokens() override { return tokens_; }
 
   private:
     awaitable<bool> exists(xmpp::Jid bare) override {
@@ -247,6 +249,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
         const auto at = users_.find(bare);
         if (at == users_.end()) co_return false;
         at->second = std::move(keys);
+        tokens_.forget(bare);
         co_return true;
     }
     awaitable<std::optional<storage::ScramKeys>> keys(xmpp::Jid bare, std::string mechanism) override {
@@ -300,6 +303,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     MemoryOffline offline_;
     MemoryArchive archive_;
     MemoryPushes pushes_;
+    MemoryTokens tokens_;
     MemoryUserData user_data_;
     MemoryInvites invites_;
 };

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "signaling/storage/push_store.h"
+#include "signaling/storage/token_store.h"
 
 namespace carillon::storage {
 namespace {
@@ -161,6 +162,40 @@ TEST_F(SqlStorageTest, RemovingAUserTakesAllThatIsTheirs) {
     EXPECT_TRUE(run(storage_->rosters().load(user)).blocked.empty());
     EXPECT_EQ(run(storage_->user_data().get(user, "s", "a")), std::nullopt);
     EXPECT_TRUE(run(storage_->offline().load(user)).empty());
+}
+
+TEST_F(SqlStorageTest, LogInTokensHaveTwoPlacesForEachClient) {
+    const auto user = jid("tokens@example.org");
+    ASSERT_TRUE(create(user));
+    auto& store = storage_->tokens();
+    const auto at = [](int seconds) { return WallTime{std::chrono::seconds{seconds}}; };
+    const auto token = [&](std::string salt, int issued) {
+        return StoredToken{"HT-SHA-256-NONE", std::move(salt), at(issued), at(issued + 1000), true};
+    };
+    run(store.put(user, "phone", token("one", 10), 2));
+    run(store.put(user, "phone", token("two", 20), 2));
+    auto found = run(store.load(user, "phone"));
+    ASSERT_EQ(found.size(), 1u) << "the one that was not used is replaced";
+    EXPECT_EQ(found[0].salt, "two");
+    run(store.promote(user, "phone"));
+    run(store.put(user, "phone", token("three", 30), 2));
+    found = run(store.load(user, "phone"));
+    ASSERT_EQ(found.size(), 2u);
+    EXPECT_EQ(found[0].salt, "three");
+    EXPECT_FALSE(found[1].fresh);
+    run(store.promote(user, "phone"));
+    EXPECT_EQ(run(store.load(user, "phone")).size(), 1u) << "the one before goes";
+
+    run(store.put(user, "tablet", token("a", 40), 2));
+    run(store.put(user, "desk", token("b", 50), 2));
+    EXPECT_TRUE(run(store.load(user, "phone")).empty()) << "the client that was given one longest ago";
+    run(store.erase(user, "tablet"));
+    EXPECT_TRUE(run(store.load(user, "tablet")).empty());
+    EXPECT_EQ(run(store.load(user, "desk")).size(), 1u);
+    EXPECT_TRUE(run(storage_->users().set_keys(user, {})));
+    EXPECT_TRUE(run(store.load(user, "desk")).empty()) << "a new password ends them all";
+    run(store.put(jid("nobody@example.org"), "desk", token("c", 60), 2));
+    EXPECT_TRUE(run(store.load(jid("nobody@example.org"), "desk")).empty());
 }
 
 TEST_F(SqlStorageTest, UserDataIsBoundedByEntriesAndOctets) {
