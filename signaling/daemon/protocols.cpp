@@ -33,12 +33,16 @@ constexpr auto kProtocols = std::to_array<Protocol>({
     {368, "1.1.0", "stream", "TLS from the first octet"},
     {377, "0.4.1", "blocking", "reports of abuse with a block"},
     {379, "0.3.3", "registration", "invitations that subscribe both sides"},
+    {386, "1.1.0", "stream", "binding with the log-in; carbons, stream management and client state at once"},
+    {388, "1.0.4", "stream", "the extensible SASL profile; no tasks"},
     {390, "0.3.2", "caps", "the server's own hashes; those of clients are not evaluated", true},
     {401, "0.6.0", "registration", "invitations by command"},
     {440, "1.0.0", "auth", "types of channel binding"},
     {441, "0.2.0", "archive", "preferences"},
     {445, "0.2.0", "registration", "registration with an invitation"},
+    {474, "0.5.0", "auth", "downgrade protection of SCRAM"},
     {482, "0.1.0", "archive", "call invites are archived and pushed", true},
+    {484, "0.2.0", "stream", "tokens to log in with; no 0-RTT"},
 });
 
 constexpr auto kRfcs = std::to_array<int>({5802, 6120, 6121, 7395, 7590, 7622, 7677});

@@ -1,7 +1,10 @@
 /// What a client has said of itself when it logged in. Nobody else is told.
 /// Spec: XEP-0388 §2.3.
 #pragma once
+#include <optional>
 #include <string>
+
+#include "config/base/clock.h"
 
 namespace carillon::session {
 
@@ -10,7 +13,8 @@ struct ClientSoftware {
     std::string id;  ///< of the installation, a UUID; empty: not said
     std::string software;
     std::string device;
-    bool synchronises = false;  ///< bound by XEP-0386: what waits in the archive is read there
+    /// When it was bound by XEP-0386, if so: what the archive had before that is read there.
+    std::optional<WallTime> synchronises;
 };
 
 }  // namespace carillon::session

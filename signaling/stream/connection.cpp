@@ -166,7 +166,9 @@ std::vector<xml::Element> Connection::features_after_log_in() const {
 /// What is left to be negotiated when there is a resource.
 std::vector<xml::Element> Connection::features_after_binding() const {
     auto features = features_after_log_in();
-    std::erase_if(features, [](const auto& each) { return each.ns() == kBind || each.ns() == kSession; });
+    std::erase_if(features, [this](const auto& each) {
+        return each.ns() == kBind || each.ns() == kSession || (management_ && each.ns() == kManagement);
+    });
     return features;
 }
 

@@ -64,7 +64,7 @@ awaitable<std::optional<xml::Element>> Connection::bind_inline(const Sasl2Login&
     writing_ = true;  // nothing goes out before <success/>
     auto& client = session_->slots().get<session::ClientSoftware>();
     client = login.client;
-    client.synchronises = true;
+    client.synchronises = stage_->stages.environment.clock->wall();
     end_earlier_sessions();
     xml::Element bound{"bound", kBind2};
     for (const auto* child : login.bind->children()) {

@@ -91,13 +91,13 @@ class Offline final : public Module {
             if (session && session->available() && session->priority() >= 0) {
                 const auto& blocked = account->roster().blocked;
                 const auto* client = session->slots().find<session::ClientSoftware>();
-                const bool synchronises = client && client->synchronises;
+                const auto synchronises = client ? client->synchronises : std::nullopt;
                 for (auto& message : messages) {
                     last = message.id;
                     if (const auto from = xmpp::Jid::parse(message.stanza.attribute("from"));
                         from && !from->same_bare(user) && blocked.blocks(*from))
                         continue;  // XEP-0191: blocked since; nothing of theirs is delivered
-                    if (synchronises && is_archived(message.stanza, user)) continue;
+                    if (synchronises && message.stored < *synchronises && is_archived(message.stanza, user)) continue;
                     stamp(message.stanza, message.stored);
                     session->send(message.stanza);
                 }
