@@ -14,6 +14,13 @@ namespace carillon::stream {
 
 namespace asio = boost::asio;
 
+namespace {
+/// Before the answer to the first opening tag inside direct TLS: @xmpp/client 0.14 listens for it only when its own
+/// write is confirmed, which takes it longer than us. With XEP-0388 there is no second opening tag that makes up for
+/// it.
+constexpr std::chrono::milliseconds kBreath{2};
+}  // namespace
+
 Connection::Connection(StreamStage& stage, net::Accepted accepted, bool direct_tls)
     : stage_{&stage},
       place_{std::move(accepted.place)},
@@ -168,6 +175,10 @@ awaitable<bool> Connection::open_stream() {
     auto text = wire_.open({domain_, who ? who->str() : std::string{}, make_stream_id()});
     opened_ = true;
     text += wire_.features(features());
+    if (direct_tls_) {
+        asio::steady_timer pause{co_await asio::this_coro::executor, kBreath};
+        co_await pause.async_wait(asio::use_awaitable);
+    }
     const bool sent = co_await write(std::move(text));
     co_return sent;
 }
