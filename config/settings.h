@@ -27,6 +27,7 @@ struct NetworkSettings {
 
 struct TlsSettings {
     std::string min_version = "1.2";  ///< "1.2" or "1.3"
+    std::string client_authorities;   ///< PEM file; empty: clients are not asked for certificates
 };
 
 /// A module's own tables, by module name.

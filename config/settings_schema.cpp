@@ -42,7 +42,11 @@ Schema network(NetworkSettings& s) {
 
 Schema tls(TlsSettings& s) {
     Schema out;
-    out.choice("min_version", s.min_version, {"1.2", "1.3"}, "Oldest TLS version that clients may use.");
+    out.choice("min_version", s.min_version, {"1.2", "1.3"}, "Oldest TLS version that clients may use.")
+        .text("client_authorities", s.client_authorities,
+              "PEM file with the authorities whose certificates log clients in (SASL EXTERNAL), each for the XMPP "
+              "address that it is made out to. Without it clients are not asked for any.",
+              check_not_empty);
     return out;
 }
 

@@ -34,7 +34,8 @@ Failure failure_of(ScramServer::Fault fault) {
 
 std::vector<std::string> mechanisms_for(const Security& security) {
     std::vector<std::string> names;
-    if (security.tls && security.bindings.any()) names = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"};
+    if (security.tls && !security.certified.empty()) names.emplace_back("EXTERNAL");
+    if (security.tls && security.bindings.any()) names.insert(names.end(), {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"});
     names.insert(names.end(), {"SCRAM-SHA-256", "SCRAM-SHA-1"});
     if (security.tls && security.plain_allowed) names.push_back("PLAIN");
     return names;
@@ -85,6 +86,7 @@ Step SaslServer::response(std::string_view data) {
         return Failure{"malformed-request", "the SASL message is too long"};
     }
     if (state_ == State::first && token_mechanism_) return token_message(data);
+    if (state_ == State::first && mechanism_ == "EXTERNAL") return external_message(data);
     if (state_ == State::first) return mechanism_ == "PLAIN" ? plain_message(data) : scram_first(data);
     if (state_ == State::final_) return scram_final(data);
     state_ = State::idle;
@@ -124,6 +126,24 @@ Step SaslServer::plain_message(std::string_view message) {
     return NeedKeys{user_, "SCRAM-SHA-256"};
 }
 
+/// XEP-0178 §2 step 9: the certificate names one user, or the client says which of them it means.
+Step SaslServer::external_message(std::string_view authzid) {
+    state_ = State::idle;
+    const auto& certified = security_.certified;
+    auto meant = options_.from;
+    if (!authzid.empty()) {
+        const auto named = xmpp::Jid::parse(authzid);
+        meant = named ? std::optional{*named} : std::nullopt;
+    }
+    if (authzid.empty() && !meant && certified.size() == 1) meant = certified.front();
+    if (!meant || std::ranges::find(certified, *meant) == certified.end())
+        return Failure{"invalid-authzid", "the certificate is not that user's"};
+    if (options_.from && *options_.from != *meant) return Failure{"invalid-authzid", "you may act as yourself only"};
+    user_ = std::move(*meant);
+    state_ = State::keys;
+    return NeedKeys{user_, "SCRAM-SHA-256"};  // whether there is such a user
+}
+
 Step SaslServer::token_message(std::string_view message) {
     state_ = State::idle;
     auto read = read_initiator(message);
@@ -161,6 +181,11 @@ Step SaslServer::scram_first(std::string_view message) {
 
 Step SaslServer::keys(std::optional<storage::ScramKeys> found) {
     if (state_ != State::keys) return Failure{"temporary-auth-failure", {}};
+    if (mechanism_ == "EXTERNAL") {
+        state_ = State::idle;
+        if (found) return Success{user_, {}};
+        return Failure{"not-authorized", {}};
+    }
     const bool plain = mechanism_ == "PLAIN";
     const std::string base = plain ? "SCRAM-SHA-256" : mechanism_.substr(0, mechanism_.find("-PLUS"));
     if (!found) found = decoy_keys(options_.decoy_secret.reveal(), user_.str(), base, options_.iterations);

@@ -1,5 +1,6 @@
 /// The server's side of one SASL negotiation, without sockets, storage or threads.
-/// Spec: RFC 6120 §6, RFC 4616 (PLAIN), RFC 5802 (SCRAM), XEP-0440 (channel-binding types), XEP-0474 (downgrade
+/// Spec: RFC 6120 §6, RFC 4616 (PLAIN), RFC 5802 (SCRAM), RFC 4422 App. A and XEP-0178
+/// §2 (EXTERNAL), XEP-0440 (channel-binding types), XEP-0474 (downgrade
 /// protection), XEP-0484 (tokens).
 /// Not here: XML and base64 (stream/), looking keys up (the caller, when asked by NeedKeys).
 #pragma once
@@ -24,11 +25,12 @@ namespace carillon::auth {
 struct Security {
     bool tls = false;
     ChannelBindings bindings;
-    bool plain_allowed = true;  ///< inside TLS only, whatever this says
+    bool plain_allowed = true;           ///< inside TLS only, whatever this says
+    std::vector<xmpp::Jid> certified{};  ///< whom the client's certificate speaks for; bare
 };
 
-/// Strongest first: SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS (where the channel can be bound), SCRAM-SHA-256, SCRAM-SHA-1,
-/// PLAIN.
+/// Strongest first: EXTERNAL (where a certificate speaks for somebody), SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS (where the
+/// channel can be bound), SCRAM-SHA-256, SCRAM-SHA-1, PLAIN.
 std::vector<std::string> mechanisms_for(const Security& security);
 /// XEP-0440: the channel-binding types this connection has.
 std::vector<std::string> binding_types_for(const Security& security);
@@ -105,6 +107,7 @@ class SaslServer {
 
   private:
     Step plain_message(std::string_view message);
+    Step external_message(std::string_view authzid);
     Step token_message(std::string_view message);
     Step scram_first(std::string_view message);
     Step scram_final(std::string_view message);

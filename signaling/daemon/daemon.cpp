@@ -88,7 +88,9 @@ federation::Options federation_options(const config::Settings& settings, const S
 
 Daemon::Daemon(config::Settings settings)
     : settings_{std::move(settings)},
-      tls_{{{"xmpp-client"}, settings_.tls.min_version != "1.3"}},
+      tls_{{.alpn = {"xmpp-client"},
+            .allow_tls12 = settings_.tls.min_version != "1.3",
+            .client_authorities = settings_.tls.client_authorities}},
       server_tls_{{.alpn = {"xmpp-server"}, .ask_peer = true, .authorities = settings_.federation.authorities}} {}
 
 Daemon::~Daemon() { stop(); }

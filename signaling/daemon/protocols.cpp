@@ -16,7 +16,7 @@ constexpr auto kProtocols = std::to_array<Protocol>({
     {167, "1.2.3", "calls", "calls of sound and pictures, followed and relayed"},
     {176, "1.1.1", "calls", "ICE, with relay candidates of the server's own"},
     {177, "1.1.1", "calls", "raw UDP"},
-    {178, "1.2", "federation", "SASL EXTERNAL between servers"},
+    {178, "1.2", "federation", "SASL EXTERNAL, of servers and of clients"},
     {185, "1.0", "federation", "how dialback keys are made"},
     {198, "1.6.3", "stream", "acknowledgements and resumption, over a restart as well"},
     {203, "2.0", "offline", "when a message came"},

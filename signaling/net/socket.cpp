@@ -1,5 +1,6 @@
 #include "signaling/net/socket.h"
 
+#include "signaling/net/client_certificate.h"
 #include "signaling/net/tls_client.h"
 
 #include <openssl/err.h>
@@ -231,6 +232,24 @@ bool Socket::peer_is(std::string_view domain) const {
     if (!impl_->ssl || SSL_get_verify_result(impl_->ssl.get()) != X509_V_OK) return false;
     const std::unique_ptr<X509, X509Free> certificate{SSL_get1_peer_certificate(impl_->ssl.get())};
     return certificate && certificate_names(*certificate, domain);
+}
+
+std::vector<std::string> Socket::client_addresses() const {
+    if (!impl_->ssl || SSL_get_verify_result(impl_->ssl.get()) != X509_V_OK) return {};
+    const std::unique_ptr<X509, X509Free> certificate{SSL_get1_peer_certificate(impl_->ssl.get())};
+    return certificate ? xmpp_addresses(*certificate) : std::vector<std::string>{};
+}
+
+std::optional<std::string> Socket::tls_unique() const {
+    // RFC 5929 §3: the first Finished of the handshake; RFC 7627 §1: worth nothing without extended master secret.
+    auto* ssl = impl_->ssl.get();
+    if (!ssl || SSL_version(ssl) != TLS1_2_VERSION || SSL_get_extms_support(ssl) != 1) return std::nullopt;
+    std::string octets(EVP_MAX_MD_SIZE, '\0');
+    const auto length = SSL_session_reused(ssl) == 1 ? SSL_get_finished(ssl, octets.data(), octets.size())
+                                                     : SSL_get_peer_finished(ssl, octets.data(), octets.size());
+    if (length == 0) return std::nullopt;
+    octets.resize(length);
+    return octets;
 }
 
 void Socket::shutdown_send() {

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -64,6 +65,10 @@ class Socket {
     std::string sni() const;                          ///< name the client asked for; empty if none
     std::optional<std::string> tls_exporter() const;  ///< TLS 1.3 only (RFC 9266 §4.2)
     std::optional<std::string> tls_server_end_point() const;
+    /// RFC 5929 §3; below TLS 1.3 alone.
+    std::optional<std::string> tls_unique() const;
+    /// The XMPP addresses in the peer's certificate, when an authority that we trust vouches for it.
+    std::vector<std::string> client_addresses() const;
     std::string peer_address() const;  ///< without port
 
     /// Moves to another io_context, TLS state and all. Nothing may be waiting; go on from that context's thread.

@@ -32,6 +32,16 @@ std::string openssl_reason() {
     return reason ? reason : "unknown reason";
 }
 
+/// XEP-0178 §2: a client may show a certificate; one that nobody vouches for is as good as none.
+bool ask_clients(SSL_CTX* context, const std::filesystem::path& authorities) {
+    if (SSL_CTX_load_verify_locations(context, authorities.c_str(), nullptr) != 1) return false;
+    auto* names = SSL_load_client_CA_file(authorities.c_str());  // a client chooses among its own by these
+    if (!names) return false;
+    SSL_CTX_set_client_CA_list(context, names);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
+    return true;
+}
+
 std::string lower(std::string text) {
     std::ranges::transform(text, text.begin(),
                            [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
@@ -110,6 +120,10 @@ std::expected<void, std::string> TlsContext::load(const std::vector<CertificateF
             SSL_CTX_set_purpose(context.get(), X509_PURPOSE_SSL_SERVER);
             // Whoever shows a bad one, or none, may go on: what that is worth is decided later.
             SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
+        }
+        if (!options_.client_authorities.empty() && !ask_clients(context.get(), options_.client_authorities)) {
+            return std::unexpected{options_.client_authorities.string() +
+                                   ": no usable certificates: " + openssl_reason()};
         }
         static constexpr unsigned char kSessionContext[] = "carillon";
         SSL_CTX_set_session_id_context(context.get(), kSessionContext, sizeof kSessionContext - 1);

@@ -24,6 +24,8 @@ struct TlsOptions {
     bool allow_tls12 = true;        ///< false: TLS 1.3 only
     bool ask_peer = false;          ///< ask the peer for a certificate; Socket::peer_is() judges it
     std::filesystem::path authorities;  ///< PEM file of trusted ones, beside the system's
+    /// PEM file of those that vouch for clients, and nobody else does; empty: clients are not asked.
+    std::filesystem::path client_authorities{};
 };
 
 /// Threading: any thread; load() replaces what new handshakes use, connections keep what they have.

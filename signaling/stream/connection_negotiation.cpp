@@ -72,7 +72,14 @@ net::Socket::Deadline Connection::time_left() const {
 }
 
 auth::Security Connection::security() const {
-    return {encrypted_enough(), {socket_.tls_exporter(), socket_.tls_server_end_point()}, true};
+    auth::Security found{.tls = encrypted_enough(),
+                         .bindings = {socket_.tls_exporter(), socket_.tls_server_end_point(), socket_.tls_unique()}};
+    for (const auto& address : socket_.client_addresses()) {
+        const auto user = xmpp::Jid::parse(address);
+        if (user && user->is_bare() && !user->is_domain() && user->domain() == domain_)
+            found.certified.push_back(*user);
+    }
+    return found;
 }
 
 awaitable<bool> Connection::put(std::string text) { return write(wire_.framed() ? wire_.element(text) : text); }
