@@ -13,7 +13,8 @@ namespace carillon::codecs {
 
 using Samples = std::span<const std::int16_t>;
 
-enum class AudioCodec { pcmu, pcma, opus };
+enum class AudioCodec { pcmu, pcma, opus, g722, l16 };
+inline constexpr std::size_t kAudioCodecs = 5;
 
 /// What a codec is on the wire and in memory.
 struct AudioFormat {

@@ -2,10 +2,9 @@
 /// Spec: ITU-T G.711; RFC 3551 §4.5.14.
 /// Not here: the pitch search of G.711 Appendix I; a lost frame is the last one again, fading out in 60 ms.
 #pragma once
-#include <vector>
-
 #include "codecs/audio_codec.h"
 #include "codecs/g711/g711.h"
+#include "codecs/repeat_last.h"
 
 namespace carillon::codecs::g711 {
 
@@ -23,12 +22,11 @@ class G711Decoder final : public Decoder {
   public:
     explicit G711Decoder(Law law) : law_{law} {}
     std::size_t decode(Bytes payload, std::span<std::int16_t> out) override;
-    void conceal(std::span<std::int16_t> out) override;
+    void conceal(std::span<std::int16_t> out) override { last_.guess(out); }
 
   private:
     Law law_;
-    std::vector<std::int16_t> last_;
-    std::size_t concealed_ = 0;  // samples guessed since the last good frame
+    RepeatLast last_{8000};
 };
 
 }  // namespace carillon::codecs::g711

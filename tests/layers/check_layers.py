@@ -32,6 +32,7 @@ THIRD_PARTY = {
     r"srtp2/": ["media/srtp"],
     r"opus/|opus\.h": ["codecs/opus"],
     r"vpx/": ["codecs/vpx"],
+    r"spandsp/": ["codecs/g722", "codecs/tones"],
     r"speex/": ["codecs/resample"],
     r"gst/": ["media"],
     r"pcap": ["media", "relay"],
