@@ -29,6 +29,12 @@ PayloadType payload_type(codecs::AudioCodec codec) {
             out.id = 111;
             out.parameters = {{"minptime", "10"}, {"useinbandfec", "1"}};
             break;
+        case codecs::AudioCodec::g722:
+            out.id = 9;
+            break;
+        case codecs::AudioCodec::l16:
+            out.id = 107;
+            break;
     }
     return out;
 }
@@ -42,8 +48,8 @@ Preferences preferences_for(const CallOptions& options, bool outgoing) {
 
 codecs::AudioCodec codec_of(const PayloadType& type) {
     if (const auto codec = codecs::codec_named(type.name)) return *codec;
-    return type.id == 8 ? codecs::AudioCodec::pcma
-                        : codecs::AudioCodec::pcmu;  // RFC 3551: the static types need no name
+    if (type.id == 8) return codecs::AudioCodec::pcma;  // RFC 3551: the static types need no name
+    return type.id == 9 ? codecs::AudioCodec::g722 : codecs::AudioCodec::pcmu;
 }
 
 }  // namespace
@@ -52,7 +58,8 @@ std::expected<Recording, std::string> load_recording(const std::string& path) {
     const auto audio = wav::load(path);
     if (!audio) return std::unexpected{audio.error()};
     Recording out;
-    for (const unsigned rate : {8000U, 48000U}) out[rate] = codecs::resample(audio->samples, audio->sample_rate, rate);
+    for (const unsigned rate : {8000U, 16000U, 48000U})
+        out[rate] = codecs::resample(audio->samples, audio->sample_rate, rate);
     return out;
 }
 
@@ -221,6 +228,9 @@ void Call::on_agreed(const Agreement& agreement) {
     media.rtcp = !media.rtcp_mux || agreement.rtcp_mux;
     media.cname = sid_;  // RFC 7022: nothing that names the user
     media.jitter.target = options_.playout;
+    media.packets = options_.packets;
+    media.sent = options_.sent;
+    media.heard = options_.heard;
     media_ = std::make_unique<MediaSession>(
         std::move(media), protection,
         [this](std::uint8_t component, Bytes datagram) { return transport_->send(component, datagram); });

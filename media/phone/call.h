@@ -45,6 +45,8 @@ struct CallOptions {
     std::chrono::milliseconds restart_after{0};  ///< ICE restart this long into the talk; 0 never
     std::chrono::milliseconds playout{80};
     std::vector<ExternalService> services;
+    std::shared_ptr<const PacketSource> packets;  ///< said instead of `play`
+    std::shared_ptr<PacketRecorder> sent, heard;  ///< told of every RTP packet
 };
 
 /// Every state has a deadline: done() becomes true whatever the peer does.

@@ -51,6 +51,25 @@ quality::CodecImpairment impairment_of(codecs::AudioCodec codec) {
     return codec == codecs::AudioCodec::opus ? quality::kOpus : quality::kG711WithConcealment;
 }
 
+/// Packets that come ready-made keep their SSRC; else all is random, and the sequence number from the first half
+/// (RFC 3711 §3.3.1).
+RtpSender first_sender(const MediaOptions& options) {
+    std::uint32_t ssrc = random32();
+    if (options.packets && !options.packets->packets.empty()) {
+        const auto header = rtp::Header::parse(options.packets->packets.front().packet);
+        if (header) ssrc = header->ssrc;
+    }
+    return {ssrc, static_cast<std::uint16_t>(random32() & 0x7FFF), random32()};
+}
+
+/// Sleeping alone wakes up 50 to 100 us late: the last stretch is waited awake.
+void wait_until(steady_clock::time_point due) {
+    constexpr std::chrono::microseconds kAwake{150};
+    std::this_thread::sleep_until(due - kAwake);
+    while (steady_clock::now() < due) {
+    }
+}
+
 }  // namespace
 
 MediaSession::MediaSession(MediaOptions options, std::optional<MediaSecurity> security, Send send)
@@ -60,7 +79,7 @@ MediaSession::MediaSession(MediaOptions options, std::optional<MediaSecurity> se
       frame_{codecs::format_of(options_.codec).sample_rate / 50},
       encoder_{codecs::make_encoder(options_.codec)},
       decoder_{codecs::make_decoder(options_.codec)},
-      sender_{random32(), static_cast<std::uint16_t>(random32() & 0x7FFF), random32()},  // first half: RFC 3711 §3.3.1
+      sender_{first_sender(options_)},
       receiver_{codecs::format_of(options_.codec).clock_rate},
       buffer_{codecs::format_of(options_.codec).clock_rate, options_.jitter} {
     if (security_) {
@@ -84,7 +103,7 @@ void MediaSession::connect() {
         recorder_.emplace(std::move(*writer));
     }
     if (dtls_) dtls_->start();
-    thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
+    thread_ = std::jthread{[this](const std::stop_token& stop) { options_.packets ? run_packets(stop) : run(stop); }};
 }
 
 void MediaSession::receive(std::uint8_t component, Bytes datagram) {
@@ -143,6 +162,7 @@ void MediaSession::on_media(Bytes packet, bool rtcp) {
 
 void MediaSession::on_rtp(Bytes packet) {
     const auto parsed = parse_rtp(packet);
+    if (parsed && options_.heard) options_.heard->add(steady_clock::now().time_since_epoch(), {}, packet);
     if (!parsed || parsed->header.payload_type != options_.payload_type) {  // comfort noise and events are not played
         rejected_ += !parsed;
         return;
@@ -179,11 +199,7 @@ void MediaSession::run(const std::stop_token& stop) {
         if (now - due > kFallBehind) due = now;
         due += kFrameTime;
         const std::scoped_lock lock{mutex_};
-        if (dtls_) {
-            dtls_->on_timer();
-            handshake();
-        }
-        if (!failure_.empty()) return;
+        if (!tend()) return;
         if (security_ && !outbound_) continue;
         flowing_ = true;
         play_frame();
@@ -193,6 +209,56 @@ void MediaSession::run(const std::stop_token& stop) {
             send_rtcp(false);
         }
     }
+}
+
+std::uint32_t MediaSession::ticks(std::size_t samples) const {
+    const auto& format = codecs::format_of(options_.codec);  // G.722's clock is half its sample rate
+    return static_cast<std::uint32_t>(samples * format.clock_rate / format.sample_rate);
+}
+
+bool MediaSession::tend() {
+    if (dtls_) {
+        dtls_->on_timer();
+        handshake();
+    }
+    return failure_.empty();
+}
+
+void MediaSession::run_packets(const std::stop_token& stop) {
+    auto started = steady_clock::time_point::max();
+    std::size_t next = 0;
+    for (auto tick = steady_clock::now(); !stop.stop_requested(); tick += kFrameTime) {
+        const auto& packets = options_.packets->packets;
+        for (; next < packets.size() && started != steady_clock::time_point::max(); ++next) {
+            const auto due = started + packets[next].at;
+            if (due >= tick) break;
+            wait_until(due);
+            if (stop.stop_requested()) return;
+            const std::scoped_lock lock{mutex_};
+            send_ready(packets[next], steady_clock::now() - due);
+        }
+        std::this_thread::sleep_until(tick);
+        const std::scoped_lock lock{mutex_};
+        if (!tend()) return;
+        if (security_ && !outbound_) continue;
+        if (!flowing_.exchange(true)) started = tick + kLeadInFrames * kFrameTime;
+        if (tick >= next_rtcp_) {
+            next_rtcp_ = tick + kRtcpInterval;
+            send_rtcp(false);
+        }
+    }
+}
+
+void MediaSession::send_ready(const TimedPacket& ready, steady_clock::duration off) {
+    auto packet = ready.packet;
+    const auto header = rtp::Header::parse(packet);
+    if (!header) return;
+    if (header->payload_type == options_.packets->payload_type) {
+        packet[1] = static_cast<std::byte>((header->marker ? 0x80 : 0) | options_.payload_type);
+    }
+    sender_.count(header->timestamp, packet.size() - header->size);
+    if (options_.sent) options_.sent->add(steady_clock::now().time_since_epoch(), off, packet);
+    transmit(kRtpComponent, std::move(packet), false);
 }
 
 void MediaSession::play_frame() {
@@ -215,7 +281,7 @@ void MediaSession::play_frame() {
                 decoder_->conceal(std::span{room}.first(samples));
                 break;
         }
-        if (next.state != jitter::JitterBuffer::State::waiting) buffer_.played(static_cast<std::uint32_t>(samples));
+        if (next.state != jitter::JitterBuffer::State::waiting) buffer_.played(ticks(samples));
         decoded_.insert(decoded_.end(), room.begin(), room.begin() + static_cast<std::ptrdiff_t>(samples));
     }
     if (receiver_.started()) {
@@ -243,7 +309,7 @@ void MediaSession::send_frame() {
     std::array<std::byte, kMaxPacket> payload{};
     const auto size = encoder_->encode(frame, std::span{payload}.first(1400));
     const bool talkspurt = frames_sent_++ == 0;  // RFC 3551 §4.1: the marker starts one
-    transmit(kRtpComponent, sender_.packet(options_.payload_type, talkspurt, Bytes{payload}.first(size), frame_),
+    transmit(kRtpComponent, sender_.packet(options_.payload_type, talkspurt, Bytes{payload}.first(size), ticks(frame_)),
              false);
 }
 

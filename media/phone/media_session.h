@@ -4,6 +4,7 @@
 #pragma once
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "codecs/audio_codec.h"
 #include "media/dtls/dtls_srtp.h"
 #include "media/jitter/jitter_buffer.h"
+#include "media/phone/packet_source.h"
 #include "media/phone/rtp_stream.h"
 #include "media/wav/wav.h"
 
@@ -28,6 +30,8 @@ struct MediaOptions {
     bool rtcp_mux = true;  ///< on the RTP component
     std::string cname;
     jitter::Limits jitter;
+    std::shared_ptr<const PacketSource> packets;  ///< sent instead of `play`
+    std::shared_ptr<PacketRecorder> sent, heard;  ///< told of every RTP packet
 };
 
 /// The security of the call; absent means plain RTP.
@@ -74,6 +78,9 @@ class MediaSession {
 
   private:
     void run(const std::stop_token& stop);
+    void run_packets(const std::stop_token& stop);
+    void send_ready(const TimedPacket& ready, steady_clock::duration off);
+    bool tend();  ///< timers of DTLS; false: it has failed
     void handshake();
     void use_keys();
     void on_media(Bytes packet, bool rtcp);
@@ -81,6 +88,7 @@ class MediaSession {
     void on_rtcp(Bytes packet);
     void send_frame();
     void play_frame();
+    std::uint32_t ticks(std::size_t samples) const;  ///< of the RTP clock
     void send_rtcp(bool bye);
     void transmit(std::uint8_t component, std::vector<std::byte> packet, bool rtcp);
 

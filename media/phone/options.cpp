@@ -100,8 +100,9 @@ void add_media(CLI::App& app, ProgramOptions& out, Raw& raw) {
     app.add_option("--play", raw.play, "WAV file to say; then silence")->check(CLI::ExistingFile)->group(kGroup);
     app.add_flag("--loop", out.call.loop, "Say it again and again")->group(kGroup);
     app.add_option("--record", out.call.record, "WAV file to write what is heard to")->group(kGroup);
-    app.add_option("--codec", raw.codecs, "opus, pcmu, pcma; may be given several times, best first; default all")
-        ->check(CLI::IsMember({"opus", "pcmu", "pcma"}, CLI::ignore_case))
+    app.add_option("--codec", raw.codecs,
+                   "opus, g722, pcmu, pcma, l16; may be given several times, best first; default opus, pcmu, pcma")
+        ->check(CLI::IsMember({"opus", "g722", "pcmu", "pcma", "l16"}, CLI::ignore_case))
         ->group(kGroup);
     app.add_option("--playout", raw.playout_ms, "Milliseconds gathered before sound plays, against jitter")
         ->check(CLI::Range(0, 400))

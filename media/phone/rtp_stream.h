@@ -35,6 +35,12 @@ class RtpSender {
 
     /// A packet with this payload; afterwards the clock is `ticks` further.
     std::vector<std::byte> packet(std::uint8_t payload_type, bool marker, Bytes payload, std::uint32_t ticks);
+    /// A packet that was made elsewhere was sent.
+    void count(std::uint32_t timestamp, std::size_t payload) {
+        timestamp_ = timestamp;
+        ++packets_;
+        octets_ += payload;
+    }
     std::uint32_t ssrc() const { return ssrc_; }
     std::uint64_t packets() const { return packets_; }
     std::uint64_t octets() const { return octets_; }

@@ -27,6 +27,7 @@ bool same_codec(const PayloadType& a, const PayloadType& b) {
 PayloadType named(PayloadType type) {
     if (type.name.empty() && type.id == 0) type.name = "PCMU";
     if (type.name.empty() && type.id == 8) type.name = "PCMA";
+    if (type.name.empty() && type.id == 9) type.name = "G722";
     return type;
 }
 

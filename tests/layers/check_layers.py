@@ -22,7 +22,7 @@ ALLOWED = {
 THIRD_PARTY = {
     r"spdlog/(?!fmt/)": ["config/base"],  # formatting alone is everybody's
     r"toml\+\+/": ["config"],
-    r"CLI/": ["signaling/ctl", "media/phone"],
+    r"CLI/": ["signaling/ctl", "media/phone", "media/replay"],
     r"expat": ["signaling/xml"],
     r"gsasl": ["signaling/auth"],
     r"stringprep|idn": ["signaling/xmpp", "signaling/auth"],

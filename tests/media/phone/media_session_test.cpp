@@ -96,6 +96,13 @@ TEST(MediaSession, PlainG711ArrivesAsItWas) {
     EXPECT_GT(report.mos, 4.0);
 }
 
+TEST(MediaSession, G722ArrivesAtItsOwnClock) {
+    Joined call{codecs::AudioCodec::g722, false};
+    EXPECT_GT(call.talk(std::chrono::milliseconds{2000}).correlation, 0.95);
+    EXPECT_EQ(call.b().report().lost, 0U);
+    EXPECT_EQ(call.b().report().playout.missing, 0U);
+}
+
 TEST(MediaSession, OpusOverDtlsSrtpArrives) {
     Joined call{codecs::AudioCodec::opus, true};
     EXPECT_GT(call.talk(std::chrono::milliseconds{2000}).correlation, 0.9);
