@@ -379,7 +379,9 @@ void Router::redeliver(const xmpp::Jid& user, std::vector<session::Undelivered> 
         auto message = Stanza::parse(std::move(undelivered.message));
         if (!message || !message->is_message()) continue;
         const auto type = message_type(message->type());
-        if (type == MessageType::error || type == MessageType::groupchat || is_copy(user, *message)) {
+        // What was said in a room that is served here goes there; what came from one is in its archive.
+        const bool said_in_room = type == MessageType::groupchat && !serves(message->to().domain());
+        if (type == MessageType::error || said_in_room || is_copy(user, *message)) {
             dropped_undelivered_.add();
             continue;
         }

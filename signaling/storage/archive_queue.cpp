@@ -17,12 +17,14 @@ std::size_t octets_of(const ArchiveEntry& entry) {
     return sizeof entry + entry.stanza.size() + entry.owner.size() + entry.peer.size() + entry.resource.size();
 }
 
-/// Since when the owners are users: what is older was somebody's who had the name before, and was removed meanwhile.
+/// Since when the owners are users or rooms: what is older was somebody's who had the name before, and was removed
+/// meanwhile.
 class Users {
   public:
     explicit Users(soci::session& sql)
-        : select_{
-              (sql.prepare << "SELECT created FROM users WHERE jid = :jid", soci::use(jid_), soci::into(created_))} {}
+        : select_{(sql.prepare << "SELECT created FROM users WHERE jid = :jid UNION ALL SELECT created FROM rooms "
+                                  "WHERE jid = :room",
+                   soci::use(jid_), soci::use(jid_), soci::into(created_))} {}
     /// Cheap when one owner's entries come together.
     bool owns(const ArchiveEntry& entry) {
         if (jid_ != entry.owner) {

@@ -192,6 +192,22 @@ awaitable<std::size_t> SqlArchiveStore::expire(xmpp::Jid owner, WallTime until, 
     });
 }
 
+awaitable<bool> SqlArchiveStore::replace(xmpp::Jid owner, ArchiveId id, std::string stanza) {
+    co_await settle();
+    auto work = [jid = owner.str(), id, stanza = std::move(stanza)](soci::session& sql) {
+        const long long number = jid_number(jid);
+        const long long time = id.time;
+        const long long random = id.random;
+        soci::statement update =
+            (sql.prepare << "UPDATE archive SET stanza = :stanza WHERE owner = :owner AND id = "
+                            ":id AND owner_jid = :jid AND random = :random",
+             soci::use(stanza), soci::use(number), soci::use(time), soci::use(jid), soci::use(random));
+        update.execute(true);
+        return update.get_affected_rows() > 0;
+    };
+    co_return co_await database_.write(std::move(work));
+}
+
 awaitable<std::map<xmpp::Jid, ArchivePreferences>> SqlArchiveStore::preferences(std::string domain) {
     return database_.read([domain = std::move(domain)](soci::session& sql) {
         std::map<xmpp::Jid, ArchivePreferences> all;

@@ -85,6 +85,9 @@ class ArchiveStore {
     /// At most `limit` at a time; answers how many.
     virtual awaitable<std::size_t> expire(xmpp::Jid owner, WallTime until, std::size_t keep, std::size_t limit) = 0;
 
+    /// Puts another text in the place of one message's, such as a tombstone (XEP-0424 §5). False: there is none such.
+    virtual awaitable<bool> replace(xmpp::Jid owner, ArchiveId id, std::string stanza) = 0;
+
     /// Of all users of that domain who have some.
     virtual awaitable<std::map<xmpp::Jid, ArchivePreferences>> preferences(std::string domain) = 0;
     virtual awaitable<void> set_preferences(xmpp::Jid owner, ArchivePreferences preferences) = 0;

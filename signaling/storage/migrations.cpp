@@ -74,6 +74,14 @@ constexpr std::array<std::string_view, 1> kTokens{
     "NOT NULL, fresh INTEGER NOT NULL, mechanism VARCHAR(32) NOT NULL, salt VARCHAR(63) NOT NULL, issued BIGINT NOT "
     "NULL, expires BIGINT NOT NULL, PRIMARY KEY (jid, client, fresh))",
 };
+constexpr std::array<std::string_view, 3> kRooms{
+    "CREATE TABLE rooms (jid VARCHAR(2047) NOT NULL PRIMARY KEY, domain VARCHAR(1023) NOT NULL, creator VARCHAR(2047) "
+    "NOT NULL, created BIGINT NOT NULL, persistent INTEGER NOT NULL, state TEXT NOT NULL, vcard TEXT NOT NULL)",
+    "CREATE INDEX rooms_by_domain ON rooms (domain, jid)",
+    "CREATE TABLE room_affiliations (room VARCHAR(2047) NOT NULL REFERENCES rooms (jid) ON DELETE CASCADE, jid "
+    "VARCHAR(2047) NOT NULL, affiliation INTEGER NOT NULL, nick VARCHAR(1023) NOT NULL, reason TEXT NOT NULL, PRIMARY "
+    "KEY (room, jid))",
+};
 
 constexpr auto kAll = std::to_array<Migration>({
     {1, "users, rosters, offline messages, calls", kFirst},
@@ -83,6 +91,7 @@ constexpr auto kAll = std::to_array<Migration>({
     {5, "users' data, invites", kUserData},
     {6, "push registrations", kPush},
     {7, "log-in tokens", kTokens},
+    {8, "rooms", kRooms},
 });
 
 }  // namespace

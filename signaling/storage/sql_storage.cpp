@@ -20,6 +20,7 @@ class SqlStorage final : public Storage {
     ArchiveStore& archive() override { return archive_; }
     PushStore& pushes() override { return pushes_; }
     TokenStore& tokens() override { return tokens_; }
+    RoomStore& rooms() override { return rooms_; }
 
   private:
     Database database_;
@@ -32,6 +33,7 @@ class SqlStorage final : public Storage {
     SqlArchiveStore archive_{database_};
     SqlPushStore pushes_{database_};
     SqlTokenStore tokens_{database_};
+    SqlRoomStore rooms_{database_};
 };
 
 }  // namespace

@@ -147,6 +147,7 @@ class CallStore {
 class ArchiveStore;  // archive_store.h
 class PushStore;     // push_store.h
 class TokenStore;    // token_store.h
+class RoomStore;     // room_store.h
 
 /// Threading: any thread; the stores hand the work to the blocking pool.
 class Storage {
@@ -160,6 +161,7 @@ class Storage {
     virtual CallStore& calls() = 0;
     virtual ArchiveStore& archive() { throw StorageError{"there is no archive"}; }
     virtual TokenStore& tokens() { throw StorageError{"there is no place for log-in tokens"}; }
+    virtual RoomStore& rooms() { throw StorageError{"there is no place for rooms"}; }
     virtual PushStore& pushes() { throw StorageError{"there is no place for push registrations"}; }
 };
 

@@ -3,6 +3,7 @@
 #include "signaling/storage/archive_store.h"
 #include "signaling/storage/database.h"
 #include "signaling/storage/push_store.h"
+#include "signaling/storage/room_store.h"
 #include "signaling/storage/storage.h"
 #include "signaling/storage/token_store.h"
 
@@ -94,6 +95,7 @@ class SqlArchiveStore final : public ArchiveStore {
     awaitable<std::optional<ArchiveEnds>> ends(xmpp::Jid owner) override;
     awaitable<std::vector<xmpp::Jid>> owners(std::string domain, xmpp::Jid last, std::size_t limit) override;
     awaitable<std::size_t> expire(xmpp::Jid owner, WallTime until, std::size_t keep, std::size_t limit) override;
+    awaitable<bool> replace(xmpp::Jid owner, ArchiveId id, std::string stanza) override;
     awaitable<std::map<xmpp::Jid, ArchivePreferences>> preferences(std::string domain) override;
     awaitable<void> set_preferences(xmpp::Jid owner, ArchivePreferences preferences) override;
 
@@ -123,6 +125,18 @@ class SqlTokenStore final : public TokenStore {
     awaitable<void> put(xmpp::Jid user, std::string client, StoredToken token, std::size_t limit) override;
     awaitable<void> promote(xmpp::Jid user, std::string client) override;
     awaitable<void> erase(xmpp::Jid user, std::string client) override;
+
+  private:
+    Database& database_;
+};
+class SqlRoomStore final : public RoomStore {
+  public:
+    explicit SqlRoomStore(Database& database) : database_{database} {}
+    awaitable<std::vector<StoredRoom>> load(std::string domain, xmpp::Jid last, std::size_t limit) override;
+    awaitable<void> put(StoredRoom room) override;
+    awaitable<void> put_vcard(xmpp::Jid room, std::string vcard) override;
+    awaitable<void> put_affiliations(xmpp::Jid room, std::vector<StoredAffiliation> changed) override;
+    awaitable<void> erase(xmpp::Jid room) override;
 
   private:
     Database& database_;

@@ -9,8 +9,8 @@
 #include "config/problem.h"
 #include "config/schema.h"
 #include "signaling/modules/archive/preferences.h"
-#include "signaling/modules/archive/query.h"
 #include "signaling/modules/archive/rules.h"
+#include "signaling/session/archive_query.h"
 #include "signaling/session/session.h"
 #include "signaling/storage/storage.h"
 #include "signaling/xml/writer.h"
@@ -21,6 +21,12 @@ namespace {
 using namespace runtime;
 using namespace std::chrono_literals;
 using session::Account;
+using session::fin;
+using session::kArchiveNs;
+using session::metadata;
+using session::query_form;
+using session::read_query;
+using session::result_message;
 using storage::ArchivePreferences;
 using xmpp::Jid;
 using xmpp::Stanza;

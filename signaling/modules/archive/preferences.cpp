@@ -2,11 +2,12 @@
 
 #include <array>
 
-#include "signaling/modules/archive/query.h"
+#include "signaling/session/archive_query.h"
 
 namespace carillon::modules {
 namespace {
 
+using session::kArchiveNs;
 using storage::ArchivePreferences;
 using xmpp::Jid;
 using xmpp::StanzaError;

@@ -79,6 +79,15 @@ class MemoryArchive final : public storage::ArchiveStore {
             return mine(entry) && (entry.id.when() < until || (keep != 0 && excess-- > 0));
         });
     }
+    awaitable<bool> replace(xmpp::Jid owner, storage::ArchiveId id, std::string stanza) override {
+        const std::lock_guard lock{mutex_};
+        for (auto& entry : entries_) {
+            if (entry.owner != owner.str() || entry.id != id) continue;
+            entry.stanza = std::move(stanza);
+            co_return true;
+        }
+        co_return false;
+    }
     awaitable<std::map<xmpp::Jid, storage::ArchivePreferences>> preferences(std::string domain) override {
         const std::lock_guard lock{mutex_};
         auto found = preferences_;

@@ -13,6 +13,7 @@
 #include "tests/signaling/scenarios/memory_archive.h"
 #include "tests/signaling/scenarios/memory_pushes.h"
 #include "tests/signaling/scenarios/memory_tokens.h"
+#include "tests/signaling/scenarios/memory_rooms.h"
 
 namespace carillon::scenarios {
 
@@ -233,6 +234,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     MemoryArchive& archive() override { return archive_; }
     MemoryPushes& pushes() override { return pushes_; }
     MemoryTokens& tokens() override { return tokens_; }
+    MemoryRooms& rooms() override { return rooms_; }
 
   private:
     awaitable<bool> exists(xmpp::Jid bare) override {
@@ -304,6 +306,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     MemoryArchive archive_;
     MemoryPushes pushes_;
     MemoryTokens tokens_;
+    MemoryRooms rooms_;
     MemoryUserData user_data_;
     MemoryInvites invites_;
 };

@@ -4,7 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include "signaling/modules/archive/query.h"
+#include "signaling/session/archive_query.h"
 #include "signaling/modules/modules.h"
 #include "signaling/xml/writer.h"
 #include "tests/signaling/scenarios/scenario.h"
@@ -12,7 +12,7 @@
 namespace carillon::scenarios {
 namespace {
 
-using modules::kArchiveNs;
+using session::kArchiveNs;
 constexpr std::string_view kStanzaIds = "urn:xmpp:sid:0";
 constexpr std::string_view kRsm = "http://jabber.org/protocol/rsm";
 

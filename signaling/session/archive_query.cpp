@@ -1,11 +1,11 @@
-#include "signaling/modules/archive/query.h"
+#include "signaling/session/archive_query.h"
 
 #include <charconv>
 
 #include "signaling/xml/stream_parser.h"
 #include "signaling/xmpp/datetime.h"
 
-namespace carillon::modules {
+namespace carillon::session {
 namespace {
 
 using storage::ArchiveId;
@@ -161,4 +161,4 @@ xml::Element metadata(const std::optional<storage::ArchiveEnds>& ends) {
     return element;
 }
 
-}  // namespace carillon::modules
+}  // namespace carillon::session

@@ -7,7 +7,7 @@
 #include "signaling/storage/archive_store.h"
 #include "signaling/xmpp/stanza.h"
 
-namespace carillon::modules {
+namespace carillon::session {
 
 inline constexpr std::string_view kArchiveNs = "urn:xmpp:mam:2";
 
@@ -33,4 +33,4 @@ xml::Element fin(const ArchiveRequest& request, const storage::ArchivePage& page
 /// §5.
 xml::Element metadata(const std::optional<storage::ArchiveEnds>& ends);
 
-}  // namespace carillon::modules
+}  // namespace carillon::session
