@@ -9,6 +9,7 @@
 #include "signaling/modules/disco/disco.h"
 #include "signaling/modules/external_services/external_services.h"
 #include "signaling/modules/last/last.h"
+#include "signaling/modules/muc/muc.h"
 #include "signaling/modules/offline/offline.h"
 #include "signaling/modules/ping/ping.h"
 #include "signaling/modules/presence/presence.h"
@@ -25,7 +26,7 @@ std::vector<runtime::ModuleDescriptor> builtin() {
     return {
         roster(), presence(), offline(),           disco(),        caps(),     ping(),
         time(),   version(),  external_services(), carbons(),      blocking(), private_xml(),
-        last(),   contact(),  commands(),          registration(), archive(),  push(),
+        last(),   contact(),  commands(),          registration(), archive(),  push(), muc(),
     };
 }
 

@@ -70,7 +70,8 @@ Occupant* Room::occupant_of(const Jid& full) {
 
 /// A whole domain may be banned or be a member (§9.1).
 Affiliation Room::affiliation(const Jid& bare) const {
-    if (const auto at = affiliations_.find(bare); at != affiliations_.end() && at->second.affiliation != Affiliation::none)
+    if (const auto at = affiliations_.find(bare);
+        at != affiliations_.end() && at->second.affiliation != Affiliation::none)
         return at->second.affiliation;
     const auto at = affiliations_.find(bare.domain_jid());
     return at == affiliations_.end() ? Affiliation::none : at->second.affiliation;

@@ -2,8 +2,8 @@
 /// Spec: XEP-0045 1.35.1.
 /// Not here: the service (muc.cpp), the way to the disk (room_state.cpp), building of <x/> elements (room_x.h).
 /// The parts of the class: room.cpp (finding, sending), room_join.cpp, room_presence.cpp, room_leave.cpp,
-/// room_message.cpp, room_invite.cpp, room_admin.cpp, room_owner.cpp, room_disco.cpp, room_register.cpp, room_relay.cpp,
-/// room_archive.cpp, room_state.cpp.
+/// room_message.cpp, room_invite.cpp, room_admin.cpp, room_owner.cpp, room_disco.cpp, room_register.cpp,
+/// room_relay.cpp, room_archive.cpp, room_state.cpp.
 #pragma once
 #include <map>
 #include <memory>
@@ -85,6 +85,8 @@ class Room {
     void handle(Stanza stanza);
     /// Somebody has made it just now by entering it (§10.1).
     void begin();
+    /// It has been read from storage: listed again where it is public.
+    void restored() { list(); }
     /// Everybody goes: the service ends (status 332).
     void shut_down();
     bool ended() const { return ended_; }
@@ -102,8 +104,8 @@ class Room {
         std::vector<int> codes{};
         std::optional<Affiliation> affiliation{};
         std::string reason{};
-        std::string actor{};                  ///< nick
-        std::string new_nick{};               ///< with 303
+        std::string actor{};     ///< nick
+        std::string new_nick{};  ///< with 303
         std::optional<xml::Element> destroy{};
         std::optional<xml::Element> last_presence{};
     };
@@ -248,7 +250,7 @@ class Room {
     std::map<std::string, std::unique_ptr<Occupant>, std::less<>> occupants_;  ///< by nick
     std::unordered_map<Jid, Occupant*> by_session_;
     std::unordered_multimap<std::string, Occupant*> by_skeleton_;
-    std::unordered_map<Jid, Role> kept_roles_;   ///< given by moderators, for those who come back (§5.1)
+    std::unordered_map<Jid, Role> kept_roles_;  ///< given by moderators, for those who come back (§5.1)
     std::map<Jid, std::set<Jid>> invitations_;  ///< whom by whom, until declined
     History history_;
     bool needs_history_ = false;

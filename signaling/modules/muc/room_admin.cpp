@@ -43,7 +43,7 @@ IqReply Room::read_list(const Stanza& iq) {
         const bool open = config_.nonanonymous && config_.member_list;
         // Whoever sees all real addresses may know whose the room is: clients ask when it encrypts.
         const bool seen = config_.nonanonymous && config_.member_list && *wanted >= Affiliation::admin &&
-                          (me.affiliation >= Affiliation::member || me.role != Role::none) ;
+                          (me.affiliation >= Affiliation::member || me.role != Role::none);
         if (!seen && !may_read_list(me.affiliation, *wanted, open)) return std::unexpected{StanzaError::forbidden()};
         for (const auto& [jid, entry] : affiliations_) {
             if (entry.affiliation != *wanted) continue;
@@ -104,14 +104,14 @@ std::expected<Room::Change, StanzaError> Room::check_change(const xml::Element& 
         const auto jid = Jid::parse(item.attribute("jid"));
         if (jid) named = occupant_of(*jid);
     }
-    if (me.role == Role::none && me.affiliation < Affiliation::admin)
-        return std::unexpected{StanzaError::forbidden()};
+    if (me.role == Role::none && me.affiliation < Affiliation::admin) return std::unexpected{StanzaError::forbidden()};
     if (!named)
         return std::unexpected{item.has_attribute("nick") || item.has_attribute("jid") ? StanzaError::item_not_found()
                                                                                        : StanzaError::bad_request()};
     const Standing as_actor{me.affiliation, me.affiliation >= Affiliation::admin ? Role::moderator : me.role};
     if (!may_set_role(as_actor, {affiliation(named->real), named->role}, *change.role))
-        return std::unexpected{as_actor.role == Role::moderator ? StanzaError::not_allowed() : StanzaError::forbidden()};
+        return std::unexpected{as_actor.role == Role::moderator ? StanzaError::not_allowed()
+                                                                : StanzaError::forbidden()};
     change.nick = named->nick;
     return change;
 }

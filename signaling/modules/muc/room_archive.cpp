@@ -4,6 +4,8 @@
 #include "signaling/modules/muc/room.h"
 #include "signaling/modules/muc/room_x.h"
 #include "signaling/session/archive_query.h"
+#include "signaling/storage/archive_store.h"
+#include "signaling/storage/storage.h"
 #include "signaling/xml/stream_parser.h"
 #include "signaling/xml/writer.h"
 #include "signaling/xmpp/datetime.h"

@@ -23,7 +23,7 @@ constexpr std::size_t kMaxFields = 100;
 struct Flag {
     std::string_view var;
     std::string_view label;
-    bool RoomConfig::*target;
+    bool RoomConfig::* target;
 };
 constexpr std::array<Flag, 10> kFlags{
     {{"persistentroom", "The room stays when the last one leaves", &RoomConfig::persistent},
@@ -41,7 +41,7 @@ struct Text {
     std::string_view var;
     std::string_view type;
     std::string_view label;
-    std::string RoomConfig::*target;
+    std::string RoomConfig::* target;
     std::size_t limit;
 };
 constexpr std::array<Text, 5> kTexts{{{"roomname", "text-single", "Name", &RoomConfig::name, kMaxName},
@@ -74,6 +74,7 @@ Fault read_flags(const xml::Element& form, RoomConfig& config) {
         const auto value = field_value(form, var_of(flag.var));
         if (!value) continue;
         const auto read = read_boolean(*value);
+        if (!read && flag.var == "getmemberlist") continue;  // a list of roles: read_choices()
         if (!read) return bad(flag.var);
         config.*flag.target = *read;
     }

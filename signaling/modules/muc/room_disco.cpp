@@ -1,5 +1,6 @@
 /// What a room answers: what it is, who is in it, its vCard.
-/// Spec: XEP-0045 1.35.1 §6.4, §6.5, §7.12 (reserved nick); XEP-0030; XEP-0486 0.1.0 (vCard and avatar); XEP-0410 1.1.0.
+/// Spec: XEP-0045 1.35.1 §6.4, §6.5, §7.12 (reserved nick); XEP-0030; XEP-0486 0.1.0 (vCard and avatar);
+/// XEP-0410 1.1.0.
 #include <openssl/evp.h>
 
 #include "signaling/auth/base64.h"
@@ -121,8 +122,7 @@ xml::Element Room::info_form() const {
         auto& field = add_field(form, "jid-multi", "muc#roominfo_contactjid", "Contacts");
         for (const auto& contact : config_.contacts) field.add("value").add_text(contact);
     }
-    if (!avatar_hash_.empty())
-        add_field(form, "text-multi", "muc#roominfo_avatarhash", "Avatar hash", avatar_hash_);
+    if (!avatar_hash_.empty()) add_field(form, "text-multi", "muc#roominfo_avatarhash", "Avatar hash", avatar_hash_);
     return form;
 }
 

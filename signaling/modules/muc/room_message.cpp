@@ -5,6 +5,8 @@
 
 #include "signaling/modules/muc/room.h"
 #include "signaling/modules/muc/room_x.h"
+#include "signaling/storage/archive_store.h"
+#include "signaling/storage/storage.h"
 #include "signaling/xml/writer.h"
 #include "signaling/xmpp/conversation.h"
 #include "signaling/xmpp/datetime.h"
@@ -106,7 +108,8 @@ void Room::subject(Occupant& who, Stanza stanza) {
 xml::Element Room::cleaned(const xml::Element& element) const {
     auto clean = element;
     clean.remove_children_if([this](const xml::Element& child) {
-        if (child.ns() == kMucUser || child.ns() == kMuc || child.ns() == kOccupantId || child.ns() == kHats) return true;
+        if (child.ns() == kMucUser || child.ns() == kMuc || child.ns() == kOccupantId || child.ns() == kHats)
+            return true;
         if (child.ns() != kStanzaId && child.ns() != kDelay) return false;
         if (child.name() == "origin-id") return false;
         const auto by = Jid::parse(child.attribute(child.ns() == kDelay ? "from" : "by"));

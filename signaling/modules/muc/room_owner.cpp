@@ -113,8 +113,8 @@ void Room::unlock() {
 
 void Room::list() const {
     const bool shown = config_.is_public && !locked_ && !ended_;
-    host_.list_room(jid_, shown ? std::optional{config_.name.empty() ? std::string{jid_.node()} : config_.name}
-                                : std::nullopt);
+    host_.list_room(
+        jid_, shown ? std::optional{config_.name.empty() ? std::string{jid_.node()} : config_.name} : std::nullopt);
 }
 
 /// §10.9: everybody goes, and is told where to.
@@ -130,8 +130,7 @@ IqReply Room::destroy(const xml::Element& wanted) {
         Removal why;
         why.affiliation = Affiliation::none;
         why.destroy = said;
-        for (const auto& session : who.sessions)
-            send(presence_of(who, session.jid, true, true, {}, &why, true));
+        for (const auto& session : who.sessions) send(presence_of(who, session.jid, true, true, {}, &why, true));
         drop(who);
     }
     if (!ended_) end();

@@ -14,7 +14,9 @@ void add_status(xml::Element& x, std::span<const int> codes) {
     for (const int code : codes) x.add("status").set("code", std::to_string(code));
 }
 
-void add_occupant_id(xml::Element& stanza, std::string_view id) { stanza.add("occupant-id", kOccupantId).set("id", id); }
+void add_occupant_id(xml::Element& stanza, std::string_view id) {
+    stanza.add("occupant-id", kOccupantId).set("id", id);
+}
 
 void add_delay(xml::Element& stanza, const xmpp::Jid& from, std::string_view stamp) {
     stanza.add("delay", kDelay).set("from", from.str()).set("stamp", stamp);

@@ -38,7 +38,8 @@ Settings read_room_settings(const runtime::ModuleContext& context) {
         .integer("presence_rate", s.presence_rate, 1, 100'000, "Presences of one occupant a second, in the long run.")
         .integer("presence_burst", s.presence_burst, 1, 100'000, "Presences of one occupant at once.")
         .duration("lock_timeout", lock, 1s, 24h, "After which a new room that nobody configured goes.")
-        .duration("empty_timeout", empty, 1s, 168h, "After which a temporary room goes that nobody entered after a start.")
+        .duration("empty_timeout", empty, 1s, 168h,
+                  "After which a temporary room goes that nobody entered after a start.")
         .integer("page", s.page, 1, 10'000, "Messages or items in one answer.")
         .boolean("persistent", s.persistent, "New rooms stay when the last one leaves.")
         .boolean("public", s.is_public, "New rooms are listed.")

@@ -7,7 +7,7 @@
 namespace carillon::modules::rooms {
 
 struct Settings {
-    std::string address;            ///< of the service; empty: conference.DOMAIN
+    std::string address;  ///< of the service; empty: conference.DOMAIN
     std::string title = "Chatrooms";
     std::string creators = "local";  ///< who may make rooms: local, anyone, nobody
     std::size_t rooms_per_user = 100;
