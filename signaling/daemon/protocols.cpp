@@ -22,6 +22,7 @@ constexpr auto kProtocols = std::to_array<Protocol>({
     {203, "2.0", "offline", "when a message came"},
     {220, "1.1.1", "federation", "server dialback"},
     {237, "1.3", "roster", "roster versions, as in RFC 6121"},
+    {249, "1.2", "muc", "direct invitations pass; who is invited becomes a member where the inviter may make one"},
     {297, "1.0", "archive", "forwarded messages"},
     {300, "1.0.0", "caps", "names of hash functions", true},
     {320, "1.0.0", "calls", "DTLS-SRTP fingerprints"},
@@ -37,12 +38,17 @@ constexpr auto kProtocols = std::to_array<Protocol>({
     {388, "1.0.4", "stream", "the extensible SASL profile; no tasks"},
     {390, "0.3.2", "caps", "the server's own hashes; those of clients are not evaluated", true},
     {401, "0.6.0", "registration", "invitations by command"},
+    {410, "1.1.0", "muc", "self-pings are answered by the room"},
+    {421, "1.0.1", "muc", "occupant ids"},
+    {424, "0.4.1", "muc", "tombstones in a room's archive"},
+    {425, "0.3.0", "muc", "moderation; the older namespace as well"},
     {440, "1.0.0", "auth", "types of channel binding"},
     {441, "0.2.0", "archive", "preferences"},
     {445, "0.2.0", "registration", "registration with an invitation"},
     {474, "0.5.0", "auth", "downgrade protection of SCRAM"},
     {482, "0.1.0", "archive", "call invites are archived and pushed", true},
     {484, "0.2.0", "stream", "tokens to log in with; no 0-RTT"},
+    {486, "0.1.0", "muc", "a room's vCard and the hash of its picture"},
 });
 
 constexpr auto kRfcs = std::to_array<int>({5802, 6120, 6121, 7395, 7590, 7622, 7677});
