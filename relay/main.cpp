@@ -1,6 +1,7 @@
 /// carillon-relay: one media relay worker.
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -11,11 +12,48 @@
 
 using namespace carillon;
 
+namespace {
+
+/// The lines of a file that only its owner should read; throws with the remedy.
+std::vector<std::string> lines_of(const std::string& path) {
+    std::ifstream file{path};
+    if (!file) throw std::runtime_error{path + ": cannot be read"};
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(file, line);)
+        if (!line.empty() && line.front() != '#') lines.push_back(line);
+    return lines;
+}
+
+void read_turn_files(relay::TurnOptions& turn, const std::string& secrets, const std::string& users) {
+    if (!secrets.empty())
+        for (auto& line : lines_of(secrets)) turn.secrets.emplace_back(std::move(line));
+    if (users.empty()) return;
+    for (const auto& line : lines_of(users)) {
+        const auto colon = line.find(':');
+        if (colon == line.npos || colon == 0) throw std::runtime_error{users + ": each line is name:password"};
+        turn.users.emplace(line.substr(0, colon), Secret{line.substr(colon + 1)});
+    }
+}
+
+bool parse_ports(const std::string& text, std::uint16_t& first, std::uint16_t& last) {
+    unsigned low = 0;
+    unsigned high = 0;
+    if (std::sscanf(text.c_str(), "%u-%u", &low, &high) != 2 || low < 1024 || high > 65535 || high <= low) return false;
+    first = static_cast<std::uint16_t>(low);
+    last = static_cast<std::uint16_t>(high);
+    return true;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
     relay::WorkerOptions options;
     std::string control;
     std::string range = "30000-39999";
     std::string level = "info";
+    std::string turn_secrets;
+    std::string turn_users;
+    std::string turn_ports;
     unsigned media_timeout = 60;
     unsigned report = 5;
     CLI::App app{
@@ -42,23 +80,36 @@ int main(int argc, char** argv) {
     app.add_option("--max-sessions", options.max_sessions, "Sessions at the same time [100000]");
     app.add_option("--stun-bind", options.stun_bind, "Answer STUN binding requests on this address; repeatable [none]");
     app.add_option("--stun-port", options.stun_port, "Port of the STUN binding server [3478]");
+    auto& turn = options.turn;
+    app.add_option("--turn-secret-file", turn_secrets,
+                   "Serve TURN to who has a time-limited user name made with a secret of this file, one a line");
+    app.add_option("--turn-users-file", turn_users, "Serve TURN to the users of this file, name:password a line");
+    app.add_option("--turn-realm", turn.realm, "Realm of TURN's users [carillon]");
+    app.add_option("--turn-allow", turn.allow, "Prefix of peers to allow although they are not public; repeatable");
+    app.add_option("--turn-deny", turn.deny, "Prefix of peers to refuse; repeatable");
+    app.add_option("--turn-peer-ports", turn_ports,
+                   "Relay ports of all workers of this host, which clients may reach [as --ports]");
+    app.add_option("--turn-allocations", turn.allocations_per_user, "Allocations of one user at the same time [50]");
+    app.add_option("--turn-bandwidth", turn.octets_per_second_per_user, "Octets a second of one user [0: no cap]");
     app.add_option("--log-level", level, "trace, debug, info, warning, error [info]");
     CLI11_PARSE(app, argc, argv);
 
-    unsigned first = 0;
-    unsigned last = 0;
-    if (std::sscanf(range.c_str(), "%u-%u", &first, &last) != 2 || first < 1024 || last > 65535 || last < first + 1) {
+    if (!parse_ports(range, options.ports.first, options.ports.last)) {
         std::fprintf(stderr, "carillon-relay: --ports %s: write FIRST-LAST, within 1024-65535, say 30000-39999\n",
                      range.c_str());
         return 2;
     }
-    options.ports.first = static_cast<std::uint16_t>(first);
-    options.ports.last = static_cast<std::uint16_t>(last);
+    if (!turn_ports.empty() && !parse_ports(turn_ports, turn.peer_port_first, turn.peer_port_last)) {
+        std::fprintf(stderr, "carillon-relay: --turn-peer-ports %s: write FIRST-LAST, say 30000-39999\n",
+                     turn_ports.c_str());
+        return 2;
+    }
     options.media_timeout = std::chrono::seconds{media_timeout};
     options.report_interval = std::chrono::seconds{report};
     log::set_level_by_name(level);
     std::signal(SIGPIPE, SIG_IGN);
     try {
+        read_turn_files(turn, turn_secrets, turn_users);
         boost::asio::io_context io;
         relay::Worker worker{io, options};
         std::vector<std::unique_ptr<relay::BindingTcpServer>> binding;

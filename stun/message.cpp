@@ -10,6 +10,7 @@ namespace carillon::stun {
 namespace {
 
 constexpr std::size_t kIntegritySize = 20;
+constexpr std::size_t kSha256Size = 32;
 constexpr std::uint32_t kFingerprintXor = 0x5354554E;
 
 constexpr std::size_t padded(std::size_t length) { return (length + 3) & ~std::size_t{3}; }
@@ -31,21 +32,20 @@ std::uint32_t crc32(Bytes bytes) {
     return value ^ 0xFFFFFFFF;
 }
 
-/// §14.5: over the message up to the attribute, with the header's length as if it ended right after it.
-std::array<std::byte, kIntegritySize> integrity_of(Bytes before, std::string_view key) {
-    std::array<std::byte, 4> head{};
-    std::ranges::copy(before.first(2), head.begin());
-    store_u16(head.data() + 2, static_cast<std::uint16_t>(before.size() + 4 + kIntegritySize - kHeaderSize));
-    std::array<std::byte, kIntegritySize> mac{};
+/// §14.5, §14.6: over the message up to the attribute, with the header's length as if it ended right after it.
+/// Answers the size of the MAC in `mac`; 0 when the message is longer than any that is authenticated here.
+std::size_t integrity_of(Bytes before, std::string_view key, const EVP_MD* hash, std::size_t size,
+                         std::span<std::byte, EVP_MAX_MD_SIZE> mac) {
     // The message fits a datagram, so one stack copy is cheaper than a streaming HMAC context.
     std::array<std::byte, 2048> copy;
-    if (before.size() > copy.size()) return mac;
+    if (before.size() > copy.size()) return 0;
     std::ranges::copy(before, copy.begin());
-    std::ranges::copy(head, copy.begin());
+    store_u16(copy.data() + 2, static_cast<std::uint16_t>(before.size() + 4 + size - kHeaderSize));
     unsigned length = 0;
-    HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(copy.data()),
-         before.size(), reinterpret_cast<unsigned char*>(mac.data()), &length);
-    return mac;
+    const auto* made =
+        HMAC(hash, key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(copy.data()),
+             before.size(), reinterpret_cast<unsigned char*>(mac.data()), &length);
+    return made ? length : 0;
 }
 
 std::uint32_t fingerprint_of(Bytes before) { return crc32(before) ^ kFingerprintXor; }
@@ -90,7 +90,8 @@ std::optional<Message::Found> Message::find(Attribute type) const {
         const std::size_t length = load_u16(bytes_.data() + at + 2);
         const bool trailer = found == Attribute::fingerprint || found == Attribute::message_integrity_sha256;
         if (found == type && (protected_part || trailer)) return Found{at, bytes_.subspan(at + 4, length)};
-        if (found == Attribute::message_integrity) protected_part = false;
+        if (found == Attribute::message_integrity || found == Attribute::message_integrity_sha256)
+            protected_part = false;
         at += 4 + padded(length);
     }
     return std::nullopt;
@@ -105,8 +106,19 @@ std::optional<Bytes> Message::attribute(Attribute type) const {
 bool Message::integrity_matches(std::string_view key) const {
     const auto found = find(Attribute::message_integrity);
     if (!found || found->value.size() != kIntegritySize) return false;
-    const auto expected = integrity_of(bytes_.first(found->offset), key);
-    return CRYPTO_memcmp(expected.data(), found->value.data(), kIntegritySize) == 0;
+    std::array<std::byte, EVP_MAX_MD_SIZE> expected;
+    return integrity_of(bytes_.first(found->offset), key, EVP_sha1(), kIntegritySize, expected) == kIntegritySize &&
+           CRYPTO_memcmp(expected.data(), found->value.data(), kIntegritySize) == 0;
+}
+
+bool Message::integrity_sha256_matches(std::string_view key) const {
+    const auto found = find(Attribute::message_integrity_sha256);
+    if (!found) return false;
+    const auto size = found->value.size();
+    if (size < 16 || size > kSha256Size || size % 4 != 0) return false;
+    std::array<std::byte, EVP_MAX_MD_SIZE> expected;
+    return integrity_of(bytes_.first(found->offset), key, EVP_sha256(), size, expected) == kSha256Size &&
+           CRYPTO_memcmp(expected.data(), found->value.data(), size) == 0;
 }
 
 std::optional<bool> Message::fingerprint_matches() const {
@@ -202,10 +214,28 @@ Builder& Builder::error(unsigned code, std::string_view reason) {
     return *this;
 }
 
+Builder& Builder::address(Attribute type, const TransportAddress& address) {
+    const std::size_t length = address.v6 ? 16 : 4;
+    auto* at = room(type, 4 + length);
+    if (!at) return *this;
+    at[1] = address.v6 ? std::byte{2} : std::byte{1};
+    store_u16(at + 2, address.port);
+    std::copy_n(address.ip.begin(), length, at + 4);
+    return *this;
+}
+
 Builder& Builder::integrity(std::string_view key) {
     if (failed_) return *this;
-    const auto mac = integrity_of({out_.data(), size_}, key);
-    return attribute(Attribute::message_integrity, mac);
+    std::array<std::byte, EVP_MAX_MD_SIZE> mac;
+    failed_ = integrity_of({out_.data(), size_}, key, EVP_sha1(), kIntegritySize, mac) != kIntegritySize;
+    return attribute(Attribute::message_integrity, Bytes{mac}.first(kIntegritySize));
+}
+
+Builder& Builder::integrity_sha256(std::string_view key) {
+    if (failed_) return *this;
+    std::array<std::byte, EVP_MAX_MD_SIZE> mac;
+    failed_ = integrity_of({out_.data(), size_}, key, EVP_sha256(), kSha256Size, mac) != kSha256Size;
+    return attribute(Attribute::message_integrity_sha256, Bytes{mac}.first(kSha256Size));
 }
 
 Builder& Builder::fingerprint() {

@@ -85,19 +85,37 @@ Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
 
 Worker::~Worker() { shards_.clear(); }
 
+UdpSocket Worker::stun_socket(const std::string& ip, bool shared) const {
+    const auto address = Address::parse(ip, options_.stun_port);
+    auto socket = address ? UdpSocket::bind(*address, options_.ports.receive_buffer, shared) : std::unexpected{EINVAL};
+    if (socket) return std::move(*socket);
+    throw std::runtime_error{"STUN cannot use " + ip + " port " + std::to_string(options_.stun_port) + ": " +
+                             std::strerror(socket.error()) + "; choose another stun port, or stop the other server"};
+}
+
 void Worker::open_binding_server() {
+    if (!options_.turn.secrets.empty() || !options_.turn.users.empty()) return open_turn_server();
     std::vector<UdpSocket> sockets;
-    for (const auto& ip : options_.stun_bind) {
-        const auto address = Address::parse(ip, options_.stun_port);
-        auto socket = address ? UdpSocket::bind(*address) : std::unexpected{EINVAL};
-        if (!socket) {
-            throw std::runtime_error{"STUN cannot use " + ip + " port " + std::to_string(options_.stun_port) + ": " +
-                                     std::strerror(socket.error()) +
-                                     "; choose another stun port, or stop the other server"};
-        }
-        sockets.push_back(std::move(*socket));
-    }
+    for (const auto& ip : options_.stun_bind) sockets.push_back(stun_socket(ip, false));
     if (!sockets.empty()) shards_.front()->serve_binding(std::move(sockets));
+}
+
+// Each shard has sockets of its own on the port; the kernel keeps a client at one of them (SO_REUSEPORT).
+void Worker::open_turn_server() {
+    if (options_.stun_bind.empty()) return;
+    // Shared ports bear no witness to a second server: try alone first.
+    for (const auto& ip : options_.stun_bind) stun_socket(ip, false);
+    const auto shared = std::make_shared<TurnShared>(options_.turn, ports_, options_.advertise);
+    for (const auto& shard : shards_) {
+        std::vector<TurnService::Listener> listeners;
+        for (const auto& ip : options_.stun_bind) {
+            sockaddr_storage raw{};
+            Address::parse(ip, options_.stun_port)->fill(raw);
+            listeners.push_back({stun_socket(ip, true), to_stun(raw)});
+        }
+        turn_.push_back(std::make_shared<TurnCounters>());
+        shard->serve(std::make_unique<TurnService>(shared, std::move(listeners), turn_.back()));
+    }
 }
 
 void Worker::handle(const proto::Request& request, Respond respond) {
@@ -326,6 +344,16 @@ void Worker::status(Respond respond) {
         packets += shard->forwarded();
         bindings += shard->binding_requests();
     }
+    std::uint64_t allocations = 0;
+    std::uint64_t unauthorized = 0;
+    for (const auto& counters : turn_) {
+        packets += counters->packets;
+        bindings += counters->bindings;
+        allocations += counters->allocations;
+        unauthorized += counters->unauthorized;
+    }
+    status.set_turn_allocations(allocations);
+    status.set_turn_unauthorized(unauthorized);
     status.set_packets(packets);
     status.set_binding_requests(bindings);
     rusage usage{};

@@ -13,6 +13,7 @@
 #include "relay/api/convert.h"
 #include "relay/engine/shard.h"
 #include "relay/ports/port_allocator.h"
+#include "relay/turn/turn_service.h"
 
 namespace carillon::relay {
 
@@ -28,6 +29,7 @@ struct WorkerOptions {
     std::chrono::milliseconds report_interval{5'000};
     std::vector<std::string> stun_bind;  ///< addresses of the binding server; empty: none
     std::uint16_t stun_port = 3478;
+    TurnOptions turn;  ///< on the binding server's addresses; off without secrets and users
 };
 
 /// Threading: the io_context's thread (the control thread).  Owns: the shards.
@@ -68,6 +70,8 @@ class Worker {
     std::vector<api::Address> told(const std::vector<BoundPort>& ports) const;
     std::size_t lightest_shard() const;
     void open_binding_server();
+    void open_turn_server();
+    UdpSocket stun_socket(const std::string& ip, bool shared) const;
 
     boost::asio::io_context& io_;
     WorkerOptions options_;
@@ -75,6 +79,7 @@ class Worker {
     std::map<std::string, Session> sessions_;
     std::vector<std::size_t> shard_load_;  // streams by shard
     std::function<void(const api::proto::Event&)> event_;
+    std::vector<std::shared_ptr<TurnCounters>> turn_;  // by shard; empty without TURN
     bool draining_ = false;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

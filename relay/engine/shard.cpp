@@ -148,6 +148,14 @@ void Shard::serve_binding(std::vector<UdpSocket> sockets) {
     });
 }
 
+void Shard::serve(std::unique_ptr<ShardService> service) {
+    auto shared = std::make_shared<std::unique_ptr<ShardService>>(std::move(service));
+    post([this, shared] {
+        services_.push_back(std::move(*shared));
+        services_.back()->start([this](Port& port) { watch(port); });
+    });
+}
+
 void Shard::run() {
     constexpr std::chrono::milliseconds kTick{250};
     constexpr int kMaxEvents = 256;
@@ -162,24 +170,29 @@ void Shard::run() {
         const auto now = std::chrono::steady_clock::now();
         bool commanded = false;
         for (int i = 0; i < ready; ++i) {
-            const auto* port = static_cast<const Port*>(events[static_cast<std::size_t>(i)].data.ptr);
+            auto* port = static_cast<Port*>(events[static_cast<std::size_t>(i)].data.ptr);
             if (!port) {
                 commanded = true;
+            } else if (port->service) {
+                port->service->ready(*port, events[static_cast<std::size_t>(i)].events, now);
             } else if (port->stream) {
                 drain(*port, now);
             } else {
                 answer_bindings(*port, now);
             }
         }
+        for (const auto& service : services_) service->flush();
         // After the events: a command may end a stream whose port was among them.
         if (commanded) run_commands();
         if (now >= next_tick_) {
             next_tick_ = now + kTick;
             tick(now);
+            for (const auto& service : services_) service->tick(now);
         }
         if (ready > 1) std::this_thread::sleep_for(options_.coalesce);
     }
     streams_.clear();
+    services_.clear();
 }
 
 std::size_t Shard::receive(int fd) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "relay/engine/binding_port.h"
+#include "relay/engine/shard_service.h"
 #include "relay/engine/stream.h"
 
 namespace carillon::relay {
@@ -42,6 +43,8 @@ class Shard {
     void count(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done);
     /// Answers binding requests on these sockets as well.
     void serve_binding(std::vector<UdpSocket> sockets);
+
+    void serve(std::unique_ptr<ShardService> service);
 
     std::uint64_t forwarded() const { return forwarded_.load(std::memory_order_relaxed); }
     std::uint64_t binding_requests() const { return bindings_.load(std::memory_order_relaxed); }
@@ -75,6 +78,7 @@ class Shard {
     std::vector<UdpSocket> binding_sockets_;
     std::vector<std::unique_ptr<Port>> binding_ports_;
     BindingRate binding_rate_;
+    std::vector<std::unique_ptr<ShardService>> services_;
     std::unique_ptr<Batch> batch_;
     std::atomic<std::uint64_t> forwarded_{0};
     std::atomic<std::uint64_t> bindings_{0};

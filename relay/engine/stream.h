@@ -17,6 +17,7 @@
 
 namespace carillon::relay {
 
+class ShardService;
 class Stream;
 
 /// Where a socket belongs: what epoll hands back.
@@ -26,6 +27,7 @@ struct Port {
     std::uint8_t leg = 0;
     std::uint8_t component = 0;
     std::uint8_t socket = 0;
+    ShardService* service = nullptr;  ///< whose it is, when it is no stream's
 };
 
 /// What to do with a datagram.

@@ -21,12 +21,13 @@ UdpSocket::~UdpSocket() {
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-std::expected<UdpSocket, int> UdpSocket::bind(const Address& local, int receive_buffer) {
+std::expected<UdpSocket, int> UdpSocket::bind(const Address& local, int receive_buffer, bool reuse) {
     UdpSocket made{::socket(local.v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     if (made.fd() < 0) return std::unexpected{errno};
     const int on = 1;
     if (local.v6) ::setsockopt(made.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (receive_buffer > 0) ::setsockopt(made.fd(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    if (reuse) ::setsockopt(made.fd(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     sockaddr_storage raw{};
     const auto length = local.fill(raw);
     if (::bind(made.fd(), reinterpret_cast<const sockaddr*>(&raw), length) != 0) return std::unexpected{errno};
@@ -56,6 +57,7 @@ void PortAllocator::take(std::uint16_t port) {
 }
 
 std::vector<BoundPort> PortAllocator::allocate(bool rtcp) {
+    const std::lock_guard lock{mutex_};
     const std::size_t need = rtcp ? 2 : 1;
     if (free_ < need) return {};
     // From a random place on, once around: bounded, and no port is missed.
@@ -87,6 +89,7 @@ std::vector<BoundPort> PortAllocator::allocate(bool rtcp) {
 }
 
 void PortAllocator::release(std::uint16_t port) {
+    const std::lock_guard lock{mutex_};
     if (port < options_.first || port > options_.last || !taken(port)) return;
     taken_[port - options_.first] = false;
     ++free_;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <expected>
+#include <mutex>
 #include <random>
 #include <string>
 #include <utility>
@@ -22,7 +23,8 @@ class UdpSocket {
     ~UdpSocket();
     int fd() const { return descriptor_; }
     /// errno on failure. `reuse`: other sockets may share the port (the binding server's).
-    static std::expected<UdpSocket, int> bind(const Address& local, int receive_buffer = 0);
+    static std::expected<UdpSocket, int> bind(const Address& local, int receive_buffer = 0,
+                                               bool reuse = false);
 
   private:
     int descriptor_ = -1;
@@ -41,7 +43,7 @@ struct BoundPort {
     std::vector<UdpSocket> sockets;
 };
 
-/// Threading: the control thread.
+/// Threading: any; locks, so not on the packet path.
 class PortAllocator {
   public:
     explicit PortAllocator(PortOptions options);
@@ -50,7 +52,11 @@ class PortAllocator {
     /// passed over).
     std::vector<BoundPort> allocate(bool rtcp);
     void release(std::uint16_t port);
-    std::size_t free() const { return free_; }
+    std::size_t free() const {
+        const std::lock_guard lock{mutex_};
+        return free_;
+    }
+    const PortOptions& options() const { return options_; }
 
   private:
     std::expected<BoundPort, int> bind(std::uint16_t port) const;
@@ -58,6 +64,7 @@ class PortAllocator {
     void take(std::uint16_t port);
 
     PortOptions options_;
+    mutable std::mutex mutex_;
     std::vector<bool> taken_;
     std::size_t free_;
     std::mt19937 random_{std::random_device{}()};

@@ -20,12 +20,15 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{5};  ///< for clients to take their leave at the end
 
-/// What XEP-0215 tells of: the binding server of the first relay worker, at the name of the host itself.
-runtime::ExternalServiceList external_services(const config::Settings& settings) {
+/// What XEP-0215 tells of: the STUN and TURN server of the first relay worker, at the name of the host itself.
+runtime::ExternalServiceList external_services(const config::Settings& settings, Secret turn_secret) {
     runtime::ExternalServiceList list;
     if (!settings.relay.enabled || settings.network.stun_port == 0) return list;
     for (const auto* transport : {"udp", "tcp"})
         list.services.push_back({"stun", transport, {}, settings.network.stun_port});
+    if (turn_secret.empty()) return list;
+    list.services.push_back({"turn", "udp", {}, settings.network.stun_port, true});
+    list.turn_secret = std::move(turn_secret);
     return list;
 }
 
@@ -113,6 +116,12 @@ Result Daemon::start() {
     } catch (const std::exception& error) {
         return std::unexpected{std::string{error.what()}};
     }
+    Secret turn;
+    if (const auto file = relays::turn_secret_file(settings_); !file.empty()) {
+        auto made = turn_secret(file);
+        if (!made) return std::unexpected{made.error()};
+        turn = std::move(*made);
+    }
     relay_workers_ =
         std::make_unique<relays::Supervisor>(io_, relays::command_lines(settings_, relays::worker_program()));
     relay_workers_->start();
@@ -131,7 +140,7 @@ Result Daemon::start() {
             return std::make_unique<calls::WorkerRelay>(shards[shard]->io(), sockets, shard, shards.size());
         });
     host_->provide(*switchboard_);
-    external_services_ = external_services(settings_);
+    external_services_ = external_services(settings_, std::move(turn));
     host_->provide(external_services_);
     invite_facts_.web = {settings_.network.https_port, settings_.network.web_address};
     invite_facts_.registration = [this](const std::string& host) { return registration_possible(host); };

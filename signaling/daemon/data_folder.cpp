@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <fstream>
 
@@ -66,6 +67,24 @@ std::expected<Secret, std::string> server_secret(const fs::path& folder) {
     const int reason = errno;
     if (descriptor >= 0) ::close(descriptor);
     if (!written) return std::unexpected{"cannot write " + file.string() + ": " + std::strerror(reason)};
+    return Secret{std::move(secret)};
+}
+
+std::expected<Secret, std::string> turn_secret(const fs::path& file) {
+    std::ifstream in{file};
+    std::string secret;
+    if (std::getline(in, secret) && secret.size() >= 32) return Secret{std::move(secret)};
+    std::array<unsigned char, 32> octets{};
+    ::RAND_bytes(octets.data(), static_cast<int>(octets.size()));
+    secret.clear();
+    for (const auto octet : octets) {
+        secret += "0123456789abcdef"[octet >> 4];
+        secret += "0123456789abcdef"[octet & 15];
+    }
+    const auto mask = ::umask(0077);
+    std::ofstream out{file, std::ios::trunc};
+    ::umask(mask);
+    if (!(out << secret << '\n' << std::flush)) return std::unexpected{"cannot write " + file.string()};
     return Secret{std::move(secret)};
 }
 

@@ -20,4 +20,7 @@ std::expected<std::vector<net::CertificateFiles>, std::string> certificate_files
 /// Random octets made at first start and the same ever after.
 std::expected<Secret, std::string> server_secret(const std::filesystem::path& folder);
 
+/// The secret that TURN credentials are made with, in a file that the relay workers read: made at first start.
+std::expected<Secret, std::string> turn_secret(const std::filesystem::path& file);
+
 }  // namespace carillon::daemon

@@ -72,6 +72,12 @@ std::vector<std::string> control_sockets(const config::Settings& settings) {
     return sockets;
 }
 
+std::string turn_secret_file(const config::Settings& settings) {
+    const auto& relay = settings.relay;
+    if (!relay.enabled || relay.workers == 0 || settings.network.stun_port == 0) return {};
+    return settings.data.dir + "/turn.secret";
+}
+
 std::string worker_program() {
     std::error_code error;
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -112,6 +118,9 @@ std::vector<WorkerCommand> command_lines(const config::Settings& settings, const
                 if (!address_to_tell(address).empty()) option("--stun-bind", address);
             }
             option("--stun-port", std::to_string(settings.network.stun_port));
+            option("--turn-secret-file", turn_secret_file(settings));
+            if (!settings.hosts.empty()) option("--turn-realm", settings.hosts.front().domain);
+            option("--turn-peer-ports", std::to_string(relay.port_min) + "-" + std::to_string(relay.port_max));
         }
         commands.push_back(std::move(command));
     }

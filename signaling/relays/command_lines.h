@@ -12,6 +12,9 @@ namespace carillon::relays {
 /// The server's own workers; none when relaying is off. `program` is carillon-relay's path.
 std::vector<WorkerCommand> command_lines(const config::Settings& settings, const std::string& program);
 
+/// Where the TURN server's secret is, for it and for who makes credentials; empty when there is no TURN server.
+std::string turn_secret_file(const config::Settings& settings);
+
 /// Control sockets of all workers, the server's own first, then those that somebody else runs.
 std::vector<std::string> control_sockets(const config::Settings& settings);
 

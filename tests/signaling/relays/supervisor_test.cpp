@@ -31,6 +31,9 @@ TEST(CommandLines, ShareThePortsAndAnswerStunOnce) {
     EXPECT_TRUE(has(lines[0], "--stun-bind", "127.0.0.1"));
     EXPECT_FALSE(has(lines[1], "--stun-bind", "127.0.0.1"));
     EXPECT_TRUE(has(lines[1], "--control", "/data/relay-2.sock"));
+    EXPECT_TRUE(has(lines[0], "--turn-secret-file", "/data/turn.secret"));
+    EXPECT_TRUE(has(lines[0], "--turn-peer-ports", "30000-39999"));
+    EXPECT_FALSE(has(lines[1], "--turn-secret-file", "/data/turn.secret"));
     EXPECT_EQ(control_sockets(settings).size(), 3u);
     settings.relay.enabled = false;
     EXPECT_TRUE(command_lines(settings, "x").empty());

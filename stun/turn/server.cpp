@@ -1,0 +1,134 @@
+#include "stun/turn/server.h"
+
+namespace carillon::stun::turn {
+namespace {
+
+constexpr std::array kKnown{Attribute::mapped_address,
+                            Attribute::username,
+                            Attribute::message_integrity,
+                            Attribute::error_code,
+                            Attribute::unknown_attributes,
+                            Attribute::channel_number,
+                            Attribute::lifetime,
+                            Attribute::xor_peer_address,
+                            Attribute::data,
+                            Attribute::realm,
+                            Attribute::nonce,
+                            Attribute::xor_relayed_address,
+                            Attribute::requested_address_family,
+                            Attribute::even_port,
+                            Attribute::requested_transport,
+                            Attribute::dont_fragment,
+                            Attribute::message_integrity_sha256,
+                            Attribute::password_algorithm,
+                            Attribute::userhash,
+                            Attribute::xor_mapped_address,
+                            Attribute::reservation_token,
+                            Attribute::connection_id};
+
+}  // namespace
+
+Server::Server(ServerSettings settings, const Credentials& credentials, const Nonces& nonces, const PeerPolicy& policy,
+               Users& users, Host& host)
+    : settings_{settings}, credentials_{credentials}, nonces_{nonces}, policy_{policy}, users_{users}, host_{host} {}
+
+Allocation* Server::find(const FiveTuple& tuple) {
+    const auto found = allocations_.find(tuple);
+    return found == allocations_.end() ? nullptr : found->second.get();
+}
+
+Bytes Server::on_message(const FiveTuple& tuple, Bytes bytes, Time now, std::span<std::byte> out) {
+    const auto message = Message::parse(bytes);
+    if (!message || message->fingerprint_matches() == false) return {};
+    if (message->message_class() == Class::indication) {
+        if (message->is(Method::send)) send_indication(tuple, *message, now);
+        return {};
+    }
+    if (message->message_class() != Class::request) return {};
+    Request request{
+        .tuple = tuple, .message = *message, .now = now, .out = out, .allocation = find(tuple), .proof = {}};
+    return answer(request);
+}
+
+Bytes Server::answer(Request& request) {
+    // RFC 8489 §6.3: who asks comes before what is asked.
+    auto proof = authenticate(request.message, request.tuple.client, credentials_, nonces_,
+                              request.allocation ? &request.allocation->owner : nullptr, request.now.wall);
+    if (!proof) return refuse(request, proof.error());
+    request.proof = std::move(*proof);
+    std::array<std::uint16_t, 8> unknown{};
+    if (const auto count = request.message.unknown_required(kKnown, unknown))
+        return refuse(request, {420, "Unknown Attribute"}, std::span{unknown}.first(count));
+    const auto answer = handle(request);
+    return answer ? *answer : refuse(request, answer.error());
+}
+
+Server::Answer Server::handle(Request& request) {
+    const bool mobile = request.message.is(Method::refresh) && request.message.has(Attribute::mobility_ticket);
+    if (request.message.is(Method::allocate)) return allocate(request);
+    if (request.message.is(Method::connection_bind)) return connection_bind(request);
+    if (!request.allocation && mobile && settings_.mobility)
+        return move_here(request, as_text(*request.message.attribute(Attribute::mobility_ticket)));
+    if (!request.allocation) return std::unexpected{Refusal{437, "Allocation Mismatch"}};
+    // RFC 8656 §5: whoever made the allocation, and nobody else.
+    if (request.proof.owner.user_name != request.allocation->owner.user_name)
+        return std::unexpected{Refusal{441, "Wrong Credentials"}};
+    if (request.message.is(Method::refresh)) return refresh(request);
+    if (request.message.is(Method::create_permission)) return create_permission(request);
+    if (request.message.is(Method::channel_bind)) return channel_bind(request);
+    if (request.message.is(Method::connect)) return connect(request);
+    return std::unexpected{kBadRequest};
+}
+
+Builder Server::success(const Request& request) const {
+    return {request.out, Class::success, static_cast<Method>(request.message.method()),
+            request.message.transaction_id()};
+}
+
+Bytes Server::finish(const Request& request, Builder& reply) const {
+    if (request.proof.sha256) {
+        reply.integrity_sha256(request.proof.owner.key);
+    } else if (!request.proof.owner.key.empty()) {
+        reply.integrity(request.proof.owner.key);
+    }
+    if (request.message.has(Attribute::fingerprint)) reply.fingerprint();
+    return reply.finish();
+}
+
+Bytes Server::refuse(Request& request, const Refusal& refusal, std::span<const std::uint16_t> unknown) {
+    ++(refusal.challenge ? unauthorized : refused);
+    Builder reply{request.out, Class::error, static_cast<Method>(request.message.method()),
+                  request.message.transaction_id()};
+    reply.error(refusal.code, refusal.reason);
+    if (refusal.challenge) add_challenge(reply, credentials_, nonces_, request.tuple.client, request.now.wall);
+    std::array<std::byte, 16> list{};
+    for (std::size_t i = 0; i < unknown.size(); ++i) store_u16(list.data() + 2 * i, unknown[i]);
+    if (!unknown.empty()) reply.attribute(Attribute::unknown_attributes, Bytes{list}.first(2 * unknown.size()));
+    const auto bytes = finish(request, reply);
+    const bool stranger = request.proof.owner.key.empty() && request.tuple.transport == Transport::udp;
+    if (!stranger ||
+        budget_.admit(request.tuple.client, request.message.bytes().size(), bytes.size(), request.now.steady))
+        return bytes;
+    ++unanswered;
+    return {};
+}
+
+void Server::erase(Allocation& allocation) {
+    host_.ended(allocation);
+    if (!allocation.ticket.empty()) tickets_.erase(allocation.ticket);
+    const auto tuple = allocation.tuple;
+    allocations_.erase(tuple);
+}
+
+void Server::end(const FiveTuple& tuple) {
+    if (auto* allocation = find(tuple)) erase(*allocation);
+}
+
+void Server::tick(SteadyTime now) {
+    std::vector<Allocation*> over;
+    for (auto& [tuple, allocation] : allocations_)
+        if (now >= allocation->expires) over.push_back(allocation.get());
+    for (auto* allocation : over) erase(*allocation);
+}
+
+}  // namespace carillon::stun::turn
