@@ -33,20 +33,6 @@ std::int64_t wall_us() {
 
 double ms(steady_clock::duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 
-std::string_view name_of(srtp::Profile profile) {
-    switch (profile) {
-        case srtp::Profile::aes128_cm_sha1_80:
-            return "AES_CM_128_HMAC_SHA1_80";
-        case srtp::Profile::aes128_cm_sha1_32:
-            return "AES_CM_128_HMAC_SHA1_32";
-        case srtp::Profile::aead_aes_128_gcm:
-            return "AEAD_AES_128_GCM";
-        case srtp::Profile::aead_aes_256_gcm:
-            return "AEAD_AES_256_GCM";
-    }
-    return "unknown";
-}
-
 quality::CodecImpairment impairment_of(codecs::AudioCodec codec) {
     return codec == codecs::AudioCodec::opus ? quality::kOpus : quality::kG711WithConcealment;
 }
@@ -371,7 +357,9 @@ MediaReport MediaSession::report() const {
     out.remote_loss = remote_loss_;
     if (delay_count_ > 0) out.playout_delay_ms = delay_sum_ms_ / static_cast<double>(delay_count_);
     out.rejected = rejected_;
-    out.protection = !security_ ? "none" : dtls_->keys() ? std::string{name_of(dtls_->keys()->profile)} : "handshaking";
+    out.protection = !security_      ? "none"
+                     : dtls_->keys() ? std::string{srtp::to_string(dtls_->keys()->profile)}
+                                     : "handshaking";
     out.first_packet_after_ms = first_packet_ms_;
     out.play_started_us = play_started_us_;
     out.record_started_us = record_started_us_;

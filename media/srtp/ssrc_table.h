@@ -1,0 +1,61 @@
+/// The counters of each SSRC of one direction, in a table that cannot grow without end.
+/// Spec: RFC 3711 §3.2.3 (contexts by SSRC), §3.3.2.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "media/srtp/index.h"
+#include "media/srtp/transform.h"
+
+namespace carillon::srtp {
+
+struct SsrcContext {
+    std::uint32_t ssrc = 0;
+    ReplayWindow<1024> rtp;  // packets; video bursts reorder more than the 64 that RFC 3711 asks for at least
+    ReplayWindow<128> rtcp;
+};
+
+/// Looks an SSRC up by comparing: calls have a handful, and the one used last is asked first.
+/// Threading: one thread. Allocates only when an SSRC is new.
+class SsrcTable {
+  public:
+    SsrcContext* find(std::uint32_t ssrc) {
+        if (last_ < contexts_.size() && contexts_[last_].ssrc == ssrc) return &contexts_[last_];
+        for (std::size_t i = 0; i < contexts_.size(); ++i) {
+            if (contexts_[i].ssrc != ssrc) continue;
+            last_ = i;
+            return &contexts_[i];
+        }
+        return nullptr;
+    }
+    /// For an SSRC that has proved itself. nullptr: the table is full. Pointers from before are void.
+    SsrcContext* add(std::uint32_t ssrc) {
+        if (contexts_.size() >= kMaxSsrcs) return nullptr;
+        last_ = contexts_.size();
+        return &contexts_.emplace_back(SsrcContext{.ssrc = ssrc, .rtp = {}, .rtcp = {}});
+    }
+    bool full() const { return contexts_.size() >= kMaxSsrcs; }
+
+    std::vector<SsrcState> states() const {
+        std::vector<SsrcState> out;
+        for (const auto& each : contexts_)
+            out.push_back({.ssrc = each.ssrc,
+                           .rtp_index = each.rtp.highest(),
+                           .rtcp_index = static_cast<std::uint32_t>(each.rtcp.highest()),
+                           .rtp = each.rtp.started()});
+        return out;
+    }
+    void restore(const SsrcState& state) {
+        auto* context = find(state.ssrc);
+        if (!context) context = add(state.ssrc);
+        if (!context) return;
+        if (state.rtp) context->rtp.resume(state.rtp_index);
+        context->rtcp.resume(state.rtcp_index);
+    }
+
+  private:
+    std::vector<SsrcContext> contexts_;
+    std::size_t last_ = 0;
+};
+
+}  // namespace carillon::srtp
