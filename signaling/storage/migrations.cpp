@@ -83,6 +83,21 @@ constexpr std::array<std::string_view, 3> kRooms{
     "KEY (room, jid))",
 };
 
+// A service is an account or a domain: what an account published goes with it by the hand that removes the user.
+constexpr std::array<std::string_view, 5> kPubsub{
+    "CREATE TABLE pubsub_nodes (service VARCHAR(2047) NOT NULL, name VARCHAR(1023) NOT NULL, config TEXT NOT NULL, "
+    "creator VARCHAR(2047) NOT NULL, created BIGINT NOT NULL, PRIMARY KEY (service, name))",
+    "CREATE TABLE pubsub_affiliations (service VARCHAR(2047) NOT NULL, node VARCHAR(1023) NOT NULL, "
+    "jid VARCHAR(2047) NOT NULL, affiliation INTEGER NOT NULL, PRIMARY KEY (service, node, jid))",
+    "CREATE TABLE pubsub_subscriptions (service VARCHAR(2047) NOT NULL, node VARCHAR(1023) NOT NULL, "
+    "jid VARCHAR(3071) NOT NULL, subid VARCHAR(63) NOT NULL, state INTEGER NOT NULL, options TEXT NOT NULL, "
+    "PRIMARY KEY (service, node, jid, subid))",
+    "CREATE TABLE pubsub_items (service VARCHAR(2047) NOT NULL, node VARCHAR(1023) NOT NULL, id VARCHAR(1023) NOT "
+    "NULL, publisher VARCHAR(3071) NOT NULL, sequence BIGINT NOT NULL, published BIGINT NOT NULL, octets BIGINT NOT "
+    "NULL, payload TEXT NOT NULL, PRIMARY KEY (service, node, id))",
+    "CREATE INDEX pubsub_items_by_sequence ON pubsub_items (service, sequence)",
+};
+
 constexpr auto kAll = std::to_array<Migration>({
     {1, "users, rosters, offline messages, calls", kFirst},
     {2, "find a callee's calls", kSecond},
@@ -92,6 +107,7 @@ constexpr auto kAll = std::to_array<Migration>({
     {6, "push registrations", kPush},
     {7, "log-in tokens", kTokens},
     {8, "rooms", kRooms},
+    {9, "publish-subscribe", kPubsub},
 });
 
 }  // namespace

@@ -18,6 +18,7 @@ class SqlStorage final : public Storage {
     InviteStore& invites() override { return invites_; }
     CallStore& calls() override { return calls_; }
     ArchiveStore& archive() override { return archive_; }
+    PubsubStore& pubsub() override { return pubsub_; }
     PushStore& pushes() override { return pushes_; }
     TokenStore& tokens() override { return tokens_; }
     RoomStore& rooms() override { return rooms_; }
@@ -34,6 +35,7 @@ class SqlStorage final : public Storage {
     SqlPushStore pushes_{database_};
     SqlTokenStore tokens_{database_};
     SqlRoomStore rooms_{database_};
+    SqlPubsubStore pubsub_{database_};
 };
 
 }  // namespace

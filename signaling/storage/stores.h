@@ -2,6 +2,7 @@
 #pragma once
 #include "signaling/storage/archive_store.h"
 #include "signaling/storage/database.h"
+#include "signaling/storage/pubsub_store.h"
 #include "signaling/storage/push_store.h"
 #include "signaling/storage/room_store.h"
 #include "signaling/storage/storage.h"
@@ -142,6 +143,20 @@ class SqlRoomStore final : public RoomStore {
     Database& database_;
 };
 
+class SqlPubsubStore final : public PubsubStore {
+  public:
+    explicit SqlPubsubStore(Database& database) : database_{database} {}
+    awaitable<pubsub::Snapshot> load(xmpp::Jid service) override;
+    awaitable<void> apply(xmpp::Jid service, std::vector<pubsub::Change> changes) override;
+    awaitable<std::vector<std::optional<std::string>>> payloads(xmpp::Jid service, std::string node,
+                                                                std::vector<std::string> ids) override;
+
+  private:
+    Database& database_;
+};
+
+/// Removes all that an owner has published. For the transaction that removes the user.
+void erase_pubsub(soci::session& sql, const std::string& owner);
 /// Removes all that an owner has in the archive. For the transaction that removes the user.
 void erase_archive(soci::session& sql, const std::string& owner);
 

@@ -80,6 +80,7 @@ awaitable<bool> SqlUserStore::remove(xmpp::Jid bare) {
             sql << "DELETE FROM " << table << " WHERE jid = :jid", soci::use(jid);
         }
         erase_archive(sql, jid);
+        erase_pubsub(sql, jid);
         sql << "DELETE FROM invites WHERE inviter = :jid", soci::use(jid);
         return true;
     });
