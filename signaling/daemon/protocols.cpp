@@ -7,8 +7,7 @@ namespace {
 
 constexpr auto kProtocols = std::to_array<Protocol>({
     {4, "2.13.2", "archive", "forms of queries, registration, commands and publish options"},
-    {59, "1.0", "archive", "paging through the archive"},
-    {60, "1.30.0", "push", "publishing to push services; no service of its own", true},
+    {59, "1.0", "archive", "paging through the archive and the items of nodes"},
     {68, "1.3.0", "caps", "FORM_TYPE"},
     {82, "1.1.1", "xmpp", "dates and times"},
     {128, "1.0.1", "disco", "forms in disco#info"},
@@ -21,7 +20,9 @@ constexpr auto kProtocols = std::to_array<Protocol>({
     {198, "1.6.3", "stream", "acknowledgements and resumption, over a restart as well"},
     {203, "2.0", "offline", "when a message came"},
     {220, "1.1.1", "federation", "server dialback"},
+    {223, "1.1.1", "pep", "private data, by publish options"},
     {237, "1.3", "roster", "roster versions, as in RFC 6121"},
+    {248, "0.3.0", "pubsub", "collections of nodes", true},
     {249, "1.2", "muc", "direct invitations pass; who is invited becomes a member where the inviter may make one"},
     {297, "1.0", "archive", "forwarded messages"},
     {300, "1.0.0", "caps", "names of hash functions", true},

@@ -14,6 +14,7 @@
 #include "signaling/modules/ping/ping.h"
 #include "signaling/modules/presence/presence.h"
 #include "signaling/modules/private_xml/private_xml.h"
+#include "signaling/modules/pubsub/pubsub.h"
 #include "signaling/modules/push/push.h"
 #include "signaling/modules/registration/registration.h"
 #include "signaling/modules/roster/roster.h"
@@ -24,9 +25,9 @@ namespace carillon::modules {
 
 std::vector<runtime::ModuleDescriptor> builtin() {
     return {
-        roster(), presence(), offline(),           disco(),        caps(),     ping(),
-        time(),   version(),  external_services(), carbons(),      blocking(), private_xml(),
-        last(),   contact(),  commands(),          registration(), archive(),  push(), muc(),
+        roster(),   presence(),          offline(), disco(),    caps(),        ping(),           time(),
+        version(),  external_services(), carbons(), blocking(), private_xml(), last(),           contact(),
+        commands(), registration(),      archive(), push(),     pep(),         pubsub_service(), muc(),
     };
 }
 

@@ -25,7 +25,7 @@ constexpr auto kFeatures = std::to_array<std::string_view>({
     "create-nodes",
     "delete-items",
     "delete-nodes",
-    "get-pending",
+    
     "instant-nodes",
     "item-ids",
     "last-published",

@@ -24,4 +24,15 @@ class PubsubStore {
                                                                         std::vector<std::string> ids) = 0;
 };
 
+class Storage;
+
+/// A storage that has such a store.
+class HasPubsub {
+  public:
+    virtual ~HasPubsub() = default;
+    virtual PubsubStore& pubsub() = 0;
+};
+/// Throws StorageError when that storage has none.
+PubsubStore& pubsub_of(Storage& storage);
+
 }  // namespace carillon::storage

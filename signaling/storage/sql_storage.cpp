@@ -7,7 +7,7 @@
 namespace carillon::storage {
 namespace {
 
-class SqlStorage final : public Storage {
+class SqlStorage final : public Storage, public HasPubsub {
   public:
     SqlStorage(const std::string& backend, const std::string& parameters, std::size_t connections)
         : database_{backend, parameters, connections} {}

@@ -145,7 +145,6 @@ class CallStore {
 };
 
 class ArchiveStore;  // archive_store.h
-class PubsubStore;   // pubsub_store.h
 class PushStore;     // push_store.h
 class TokenStore;    // token_store.h
 class RoomStore;     // room_store.h
@@ -163,7 +162,6 @@ class Storage {
     virtual ArchiveStore& archive() { throw StorageError{"there is no archive"}; }
     virtual TokenStore& tokens() { throw StorageError{"there is no place for log-in tokens"}; }
     virtual RoomStore& rooms() { throw StorageError{"there is no place for rooms"}; }
-    virtual PubsubStore& pubsub() { throw StorageError{"there is no place for publish-subscribe"}; }
     virtual PushStore& pushes() { throw StorageError{"there is no place for push registrations"}; }
 };
 

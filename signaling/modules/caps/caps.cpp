@@ -8,9 +8,10 @@
 #include <unordered_map>
 
 #include "signaling/modules/caps/hash_set.h"
-#include "signaling/modules/caps/verification.h"
+#include "signaling/session/caps_verification.h"
 #include "signaling/runtime/disco_registry.h"
 #include "signaling/session/client_features.h"
+#include "signaling/session/known_caps.h"
 #include "signaling/session/session.h"
 
 namespace carillon::modules {
@@ -63,7 +64,7 @@ class Caps final : public Module {
         if (own_.revision == revision) return own_;
         own_ = {.revision = revision};
         const auto info = context_.disco().info(Target::host);
-        if (const auto ver = caps_verification(info, "sha-1")) {
+        if (const auto ver = session::caps_verification(info, "sha-1")) {
             own_.node = std::string{kNode} + '#' + *ver;
             own_.stream_feature.emplace("c", kCaps);
             own_.stream_feature->set("hash", "sha-1").set("node", kNode).set("ver", *ver);
@@ -91,6 +92,7 @@ class Caps final : public Module {
         known = {.ver = ver, .features = {}};
         if (const auto at = known_.find(hash + ' ' + ver); at != known_.end()) {
             known.features = at->second;
+            if (shared_ && !shared_->find(at->first)) shared_->learn(at->first, at->second);
             return;
         }
         ask(session.jid(), std::string{caps->attribute("node")} + '#' + ver, hash, ver);
@@ -102,7 +104,7 @@ class Caps final : public Module {
         context_.ask(std::move(iq), kDeadline, [this, client, hash, ver](std::optional<Stanza> answer) {
             const auto* query =
                 answer && answer->type() == "result" ? answer->element().child("query", kDisco) : nullptr;
-            if (!query || caps_verification(*query, hash) != ver)
+            if (!query || session::caps_verification(*query, hash) != ver)
                 return;  // one that lies speaks for itself alone: not at all
             auto features = std::make_shared<std::set<std::string, std::less<>>>();
             for (const auto* child : query->children()) {
@@ -110,6 +112,7 @@ class Caps final : public Module {
                     features->emplace(child->attribute("var"));
             }
             remember(hash + ' ' + ver, features);
+            if (shared_) shared_->learn(hash + ' ' + ver, features);
             auto* account = context_.account(client.bare());
             auto* session = account ? account->session(client.resource()) : nullptr;
             if (!session) return;
@@ -127,6 +130,7 @@ class Caps final : public Module {
     }
 
     ModuleContext& context_;
+    session::KnownCaps* shared_ = &session::KnownCaps::of_process();
     std::unordered_map<std::string, Features> known_;
     std::list<std::string> order_;
     Own own_;

@@ -1,4 +1,4 @@
-#include "signaling/modules/caps/verification.h"
+#include "signaling/session/caps_verification.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@ namespace carillon::modules {
 namespace {
 
 std::optional<std::string> ver(std::string_view query, std::string_view hash = "sha-1") {
-    return caps_verification(xml::parse_document(query).value(), hash);
+    return session::caps_verification(xml::parse_document(query).value(), hash);
 }
 
 TEST(Xep0115S5p2Verification, TheSimpleExample) {

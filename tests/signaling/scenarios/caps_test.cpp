@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "signaling/modules/caps/hash_set.h"
-#include "signaling/modules/caps/verification.h"
+#include "signaling/session/caps_verification.h"
 #include "signaling/modules/modules.h"
 #include "tests/signaling/scenarios/scenario.h"
 
@@ -38,7 +38,7 @@ TEST(Xep0115S6p3Server, TheHashInTheStreamFeaturesIsThatOfTheHost) {
     const std::string node = std::string{caps->attribute("node")} + '#' + std::string{caps->attribute("ver")};
     const auto info = info_of(*alice, node);
     ASSERT_TRUE(info);
-    EXPECT_EQ(modules::caps_verification(*info, "sha-1"), caps->attribute("ver"));
+    EXPECT_EQ(session::caps_verification(*info, "sha-1"), caps->attribute("ver"));
     EXPECT_FALSE(info_of(*alice, std::string{caps->attribute("node")} + "#other"));
 }
 

@@ -1,4 +1,4 @@
-#include "signaling/modules/caps/verification.h"
+#include "signaling/session/caps_verification.h"
 
 #include <openssl/evp.h>
 
@@ -8,7 +8,7 @@
 
 #include "signaling/auth/base64.h"
 
-namespace carillon::modules {
+namespace carillon::session {
 namespace {
 
 constexpr std::string_view kForm = "jabber:x:data";
@@ -81,4 +81,4 @@ std::optional<std::string> caps_verification(const xml::Element& disco_info, std
     return auth::base64_encode({reinterpret_cast<const char*>(octets), length});
 }
 
-}  // namespace carillon::modules
+}  // namespace carillon::session
