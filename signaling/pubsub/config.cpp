@@ -145,6 +145,7 @@ void read_items(Reader& in, NodeConfig& c) {
     in.boolean("pubsub#purge_offline", c.purge_offline);
     in.number("pubsub#max_items", c.max_items, in.bounds().items);
     in.number("pubsub#max_payload_size", c.max_payload, in.bounds().item_octets);
+    if (c.max_payload == in.bounds().item_octets) c.max_payload = 0;
     in.seconds("pubsub#item_expire", c.item_expire);
 }
 

@@ -24,6 +24,7 @@ using xmpp::StanzaError;
 constexpr ModuleInfo kInfo{
     .name = "pep", .xep = 163, .version = "1.2.2", .summary = "what users publish under their own addresses"};
 constexpr std::string_view kCaps = "http://jabber.org/protocol/caps";
+constexpr int kBeforePresence = 90;
 constexpr int kAfterPresence = 110;      // what the presence module has not taken
 constexpr std::size_t kMaxPeers = 5000;  // of one account
 constexpr std::size_t kMaxWaiting = 20'000;
@@ -117,6 +118,15 @@ class Pep final : public Module {
         hooks_ += context.intercept(Stage::from_local, kAfterPresence, [this](Stanza& stanza) {
             return stanza.to().empty() ? take_disco(stanza) : Verdict::pass;
         });
+        hooks_ += context.intercept(Stage::from_local, kBeforePresence, [this](Stanza& stanza) {
+            if (stanza.is_presence() && stanza.type() == "subscribed") {  // in force once the roster says so
+                context_.on_owner(context_.shard(),
+                                  [user = stanza.from().bare(), contact = stanza.to().bare()](Module& there) {
+                                      static_cast<Pep&>(there).approved(user, contact);
+                                  });
+            }
+            return Verdict::pass;
+        });
         hooks_ += context.intercept(Stage::to_local, kAfterPresence, [this](Stanza& stanza) { return came(stanza); });
         if (known_) {
             hooks_ += known_->listen([this, &context](const std::string& key, const KnownCaps::Features& features) {
@@ -208,9 +218,25 @@ class Pep final : public Module {
         return Verdict::pass;
     }
 
+    /// Whoever may be told one day: a subscription may come to be after the presence.
+    static bool is_known(const Account& account, const Jid& bare) {
+        const auto* item = account.roster().find(bare);
+        return bare == account.jid() || (item && (item->to || item->from || item->pending_out));
+    }
+
+    /// The user lets a contact see their presence: from now on the contact hears of what there is.
+    void approved(const Jid& user, const Jid& contact) {
+        auto* account = context_.account(user);
+        auto* held = account ? account->slots().find<Held>() : nullptr;
+        if (!held) return;
+        for (const auto& [jid, peer] : held->peers) {
+            if (jid.same_bare(contact) && peer.features) greet(account->jid(), jid);
+        }
+    }
+
     void seen(Account& account, const Stanza& presence) {
         auto& held = account.slots().get<Held>();
-        if (!Around{account, held}.may_hear(presence.from())) return;
+        if (!is_known(account, presence.from().bare())) return;
         const auto* caps = presence.element().child("c", kCaps);
         std::string key;
         if (caps && !caps->attribute("ver").empty() && caps->attribute("hash").size() < 32)
@@ -282,6 +308,7 @@ class Pep final : public Module {
         const auto peer = held->peers.find(newcomer);
         if (peer == held->peers.end() || !peer->second.features) co_return;
         const Around around{*account, *held};
+        if (!around.may_hear(newcomer)) co_return;
         std::vector<pubsub::LastItem> items;
         for (const auto& [name, node] : service->nodes) {
             if (node.config.send_last != pubsub::SendLast::on_sub_and_presence || node.items.empty()) continue;

@@ -23,12 +23,16 @@ HASH = hashlib.sha1(PICTURE).hexdigest()
 class Publisher(Client):
     def __init__(self, jid):
         super().__init__(jid)
-        for plugin in ("xep_0004", "xep_0059", "xep_0060", "xep_0084", "xep_0115", "xep_0163", "xep_0223"):
+        for plugin in ("xep_0004", "xep_0059", "xep_0060", "xep_0084", "xep_0115", "xep_0163"):
             self.register_plugin(plugin)
         self.avatars = []
         self.events = []
         self.add_event_handler("avatar_metadata_publish", self.came)
-        self.add_event_handler("pubsub_publish", lambda m: self.events.append(m["pubsub_event"]["items"]["item"]["id"]))
+        self.add_event_handler("pubsub_publish", self.told)
+
+    def told(self, message):
+        if message["from"] == SERVICE:
+            self.events.append(message["pubsub_event"]["items"]["item"]["id"])
 
     def came(self, message):
         self.avatars.append((str(message["from"].bare), message["pubsub_event"]["items"]["item"]["id"]))
@@ -56,7 +60,15 @@ async def personal(port):
             assert error.condition == "not-authorized", error.condition
 
     room = ET.fromstring("<conference xmlns='urn:xmpp:bookmarks:1' name='Council' autojoin='true'/>")
-    await alice["xep_0223"].store(room, node="urn:xmpp:bookmarks:1", id="council@muc.localhost")
+    wishes = alice["xep_0004"].make_form(ftype="submit")
+    wishes.add_field("FORM_TYPE", ftype="hidden", value="http://jabber.org/protocol/pubsub#publish-options")
+    for name, value in (("persist_items", "true"), ("max_items", "max"), ("access_model", "whitelist"),
+                        ("send_last_published_item", "never")):
+        wishes.add_field(f"pubsub#{name}", value=value)
+    for jid in ("other@muc.localhost", "council@muc.localhost"):  # made by the first, met by the second
+        await alice["xep_0060"].publish(
+            "alice@localhost", "urn:xmpp:bookmarks:1", id=jid, payload=room, options=wishes
+        )
     try:
         await bob["xep_0060"].get_items("alice@localhost", "urn:xmpp:bookmarks:1")
         raise AssertionError("bookmarks are private")
@@ -100,7 +112,7 @@ async def after_kill(port):
     await bob.log_in(port)
     await until(lambda: ("alice@localhost", HASH) in bob.avatars, "the last item comes with presence")
     kept = await alice["xep_0060"].get_items("alice@localhost", "urn:xmpp:bookmarks:1")
-    assert [item["id"] for item in kept["pubsub"]["items"]] == ["council@muc.localhost"]
+    assert [item["id"] for item in kept["pubsub"]["items"]] == ["council@muc.localhost", "other@muc.localhost"]
     items = await bob["xep_0060"].get_items(SERVICE, "news", max_items=1)
     assert [item["id"] for item in items["pubsub"]["items"]] == ["i28"]
     await alice["xep_0060"].publish(SERVICE, "news", id="new", payload=ET.fromstring("<n xmlns='urn:n'/>"))

@@ -1,6 +1,7 @@
 /// Spec: XEP-0060 1.30.0, XEP-0059, XEP-0248: a service with three people, without sockets.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "signaling/pubsub/names.h"
