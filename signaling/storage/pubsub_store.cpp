@@ -141,12 +141,6 @@ class Writer {
 
 }  // namespace
 
-PubsubStore& pubsub_of(Storage& storage) {
-    auto* has = dynamic_cast<HasPubsub*>(&storage);
-    if (!has) throw StorageError{"there is no place for publish-subscribe"};
-    return has->pubsub();
-}
-
 awaitable<Snapshot> SqlPubsubStore::load(xmpp::Jid service) {
     return database_.read([jid = service.str()](soci::session& sql) {
         Snapshot found;

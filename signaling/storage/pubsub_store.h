@@ -8,6 +8,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "signaling/pubsub/records.h"
+#include "signaling/storage/storage.h"
 
 namespace carillon::storage {
 
@@ -24,8 +25,6 @@ class PubsubStore {
                                                                         std::vector<std::string> ids) = 0;
 };
 
-class Storage;
-
 /// A storage that has such a store.
 class HasPubsub {
   public:
@@ -33,6 +32,10 @@ class HasPubsub {
     virtual PubsubStore& pubsub() = 0;
 };
 /// Throws StorageError when that storage has none.
-PubsubStore& pubsub_of(Storage& storage);
+inline PubsubStore& pubsub_of(Storage& storage) {
+    auto* has = dynamic_cast<HasPubsub*>(&storage);
+    if (!has) throw StorageError{"there is no place for publish-subscribe"};
+    return has->pubsub();
+}
 
 }  // namespace carillon::storage
