@@ -1,13 +1,15 @@
 #include "signaling/xmpp/jid.h"
 
 #include <arpa/inet.h>
-#include <idna.h>
-#include <stringprep.h>
+#include <idn2.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
-#include <vector>
+#include <optional>
+
+#include "signaling/xmpp/precis.h"
 
 namespace carillon::xmpp {
 namespace {
@@ -22,23 +24,21 @@ bool is_ascii(std::string_view text) {
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-Prepared with_profile(std::string_view text, const Stringprep_profile* profile, JidError failure) {
-    // Preparation may lengthen the text (normalisation form KC): room for that, then the limit.
-    std::vector<char> buffer(std::max<std::size_t>(text.size() * 4 + 64, kMaxPart + 1));
-    std::ranges::copy(text, buffer.begin());
-    if (stringprep(buffer.data(), buffer.size(), static_cast<Stringprep_profile_flags>(0), profile) != STRINGPREP_OK) {
-        return std::unexpected{failure};
-    }
-    std::string prepared{buffer.data()};
-    if (prepared.empty()) return std::unexpected{JidError::empty_part};
-    if (prepared.size() > kMaxPart) return std::unexpected{JidError::too_long};
-    return prepared;
+Prepared checked(std::optional<std::string> prepared, JidError failure) {
+    if (!prepared) return std::unexpected{failure};
+    if (prepared->empty()) return std::unexpected{JidError::empty_part};
+    if (prepared->size() > kMaxPart) return std::unexpected{JidError::too_long};
+    return std::move(*prepared);
 }
 
 Prepared prepare_node(std::string_view text) {
-    constexpr std::string_view kForbidden = "\"&'/:<>@ ";  // RFC 7622 §3.3.1, RFC 6122 appendix A.5
-    if (!is_ascii(text)) return with_profile(text, stringprep_xmpp_nodeprep, JidError::bad_node);
+    constexpr std::string_view kForbidden = "\"&'/:<>@ ";  // RFC 7622 §3.3.1; also what full-width ones become
     std::string prepared{text};
+    if (!is_ascii(text)) {
+        auto mapped = checked(username_case_mapped(text), JidError::bad_node);
+        if (!mapped) return mapped;
+        prepared = std::move(*mapped);
+    }
     for (auto& c : prepared) {
         if (is_control(c) || kForbidden.contains(c)) return std::unexpected{JidError::bad_node};
         c = lower(c);
@@ -46,10 +46,29 @@ Prepared prepare_node(std::string_view text) {
     return prepared;
 }
 
-bool is_address_literal(const std::string& text) {
+/// RFC 7622 §3.2: an IPv6 address in brackets, in the form of RFC 5952; nothing if it is none.
+std::optional<std::string> address_literal(const std::string& text) {
     in6_addr address{};
-    return text.size() > 2 && text.front() == '[' && text.back() == ']' &&
-           inet_pton(AF_INET6, text.substr(1, text.size() - 2).c_str(), &address) == 1;
+    if (text.size() < 3 || text.front() != '[' || text.back() != ']') return std::nullopt;
+    if (inet_pton(AF_INET6, text.substr(1, text.size() - 2).c_str(), &address) != 1) return std::nullopt;
+    char canonical[INET6_ADDRSTRLEN];
+    inet_ntop(AF_INET6, &address, canonical, sizeof canonical);
+    return '[' + std::string{canonical} + ']';
+}
+
+/// RFC 7622 §3.2.1: U-labels, of whichever form; what cannot be a domain name of IDNA2008 is refused.
+Prepared internationalized(std::string_view text) {
+    using Text = std::unique_ptr<char, decltype(&std::free)>;
+    const std::string given{text};
+    char* raw = nullptr;
+    const auto to_ascii = idn2_to_ascii_8z(given.c_str(), &raw, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
+    const Text ascii{raw, &std::free};
+    if (to_ascii != IDN2_OK || std::strlen(ascii.get()) > 253) return std::unexpected{JidError::bad_domain};
+    raw = nullptr;
+    const auto to_unicode = idn2_to_unicode_8z8z(ascii.get(), &raw, 0);
+    const Text unicode{raw, &std::free};
+    if (to_unicode != IDN2_OK) return std::unexpected{JidError::bad_domain};
+    return checked(std::string{unicode.get()}, JidError::bad_domain);
 }
 
 /// RFC 1123 labels; the underscore is let through, as hosts in private networks have it.
@@ -74,26 +93,21 @@ bool is_host_name(std::string_view name) {
 Prepared prepare_domain(std::string_view text) {
     if (text.ends_with('.')) text.remove_suffix(1);
     if (text.empty()) return std::unexpected{JidError::empty_part};
-    std::string prepared;
-    if (is_ascii(text)) {
-        prepared.resize(text.size());
-        std::ranges::transform(text, prepared.begin(), lower);
-        if (is_address_literal(prepared)) return prepared;
-    } else {
-        auto mapped = with_profile(text, stringprep_nameprep, JidError::bad_domain);
-        if (!mapped) return mapped;
-        char* ascii = nullptr;  // RFC 7622 §3.2.1: what cannot be a domain name is refused; the U-label form is kept
-        const int status = idna_to_ascii_8z(mapped->c_str(), &ascii, IDNA_USE_STD3_ASCII_RULES);
-        const std::unique_ptr<char, decltype(&std::free)> owner{ascii, &std::free};
-        if (status != IDNA_SUCCESS) return std::unexpected{JidError::bad_domain};
-        prepared = std::move(*mapped);
+    std::string prepared(text.size(), '\0');
+    std::ranges::transform(text, prepared.begin(), lower);
+    if (auto literal = address_literal(prepared)) return std::move(*literal);
+    if (!is_ascii(text) || prepared.starts_with("xn--") || prepared.contains(".xn--")) {
+        auto labels = internationalized(prepared);
+        if (!labels) return labels;
+        prepared = std::move(*labels);
+        if (prepared.ends_with('.')) prepared.pop_back();  // it may have been an ideographic one
     }
     if (!is_host_name(prepared)) return std::unexpected{JidError::bad_domain};
     return prepared;
 }
 
 Prepared prepare_resource(std::string_view text) {
-    if (!is_ascii(text)) return with_profile(text, stringprep_xmpp_resourceprep, JidError::bad_resource);
+    if (!is_ascii(text)) return checked(opaque_string(text), JidError::bad_resource);
     if (std::ranges::any_of(text, is_control)) return std::unexpected{JidError::bad_resource};
     return std::string{text};
 }

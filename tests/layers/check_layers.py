@@ -26,6 +26,7 @@ THIRD_PARTY = {
     r"expat": ["signaling/xml"],
     r"gsasl": ["signaling/auth"],
     r"stringprep|idn": ["signaling/xmpp", "signaling/auth"],
+    r"unictype|uninorm|unicase|unistr": ["signaling/xmpp"],
     r"soci/|sqlite3|hiredis/": ["signaling/storage"],
     r"strophe": ["media/phone"],
     r"nice/|stun/usages|agent\.h": ["stun", "media/phone"],
