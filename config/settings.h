@@ -22,7 +22,8 @@ struct NetworkSettings {
     std::uint16_t http_port = 5280;
     std::uint16_t https_port = 5281;
     std::uint16_t stun_port = 3478;
-    std::string web_address;  ///< of pages in links for people; empty: the host's domain and https_port
+    std::vector<std::string> proxy_protocol;  ///< addresses and networks of load balancers that speak it
+    std::string web_address;                  ///< of pages in links for people; empty: the host's domain and https_port
 };
 
 struct TlsSettings {
@@ -50,8 +51,11 @@ struct DataSettings {
 /// XMPP over HTTP: WebSocket and BOSH, and how clients find them.
 struct WebSettings {
     std::string public_url;            ///< e.g. "https://chat.example.org"; empty: as the client asked for it
-    std::vector<std::string> origins;  ///< web pages that may open a WebSocket; empty: all
+    std::vector<std::string> origins;  ///< web pages that may connect; empty: all
     std::string websocket_path = "/xmpp-websocket";
+    std::string bosh_path = "/http-bind";
+    Duration bosh_wait{60'000};
+    Duration bosh_inactivity{60'000};
 };
 
 /// Other servers.
@@ -80,6 +84,9 @@ struct LimitSettings {
     unsigned xml_attributes = 64;
     std::size_t connections = 20'000;
     std::size_t connections_per_address = 100;
+    unsigned connection_rate = 100;
+    std::size_t octets_per_second = 512 * 1024;
+    unsigned stanzas_per_second = 500;
     Duration auth_timeout{60'000};
     unsigned auth_attempts = 5;
     unsigned sessions_per_user = 20;

@@ -12,6 +12,16 @@ std::string check_address(std::string_view text) { return is_address(text) ? "" 
 
 std::string check_domain(std::string_view text) { return is_domain(text) ? "" : "is no domain"; }
 
+std::string check_network(std::string_view text) {
+    const auto slash = text.find('/');
+    if (!is_address(text.substr(0, slash))) return "is no address or network, such as 192.0.2.0/24";
+    if (slash == text.npos) return "";
+    const auto bits = text.substr(slash + 1);
+    const bool digits = !bits.empty() && bits.size() <= 3 && bits.find_first_not_of("0123456789") == bits.npos;
+    const int most = text.substr(0, slash).contains(':') ? 128 : 32;
+    return digits && std::stoi(std::string{bits}) <= most ? "" : "has no length of 0 to " + std::to_string(most);
+}
+
 std::string check_not_empty(std::string_view text) { return text.empty() ? "is empty" : ""; }
 
 std::string check_web_address(std::string_view text) {
@@ -33,6 +43,11 @@ Schema network(NetworkSettings& s) {
         .integer("http_port", s.http_port, 0, 65535, "HTTP: status, health and metrics.")
         .integer("https_port", s.https_port, 0, 65535, "The same over TLS.")
         .integer("stun_port", s.stun_port, 0, 65535, "STUN binding requests over UDP.")
+        .texts(
+            "proxy_protocol", s.proxy_protocol, R"(["192.0.2.10", "10.1.0.0/16"])",
+            "Load balancers: what connects from these addresses says first who the client is (PROXY protocol 1 or 2), "
+            "on all ports for clients. Nobody else is believed.",
+            check_network)
         .text("web_address", s.web_address,
               "Where the pages of https_port are found from outside, when another web server stands before it: "
               "https://chat.example.org.",
@@ -70,8 +85,13 @@ Schema web(WebSettings& s) {
              "Where clients reach the HTTP ports, as a reverse proxy shows them, say \"https://chat.example.org\". "
              "Without it: as the client asked for it.",
              check_url)
-        .texts("origins", s.origins, "[]", "Web pages whose scripts may open a WebSocket. Empty: all.", check_not_empty)
-        .text("websocket_path", s.websocket_path, "XMPP over WebSocket (RFC 7395).", check_path);
+        .texts("origins", s.origins, "[]", "Web pages whose scripts may connect, by WebSocket or BOSH. Empty: all.",
+               check_not_empty)
+        .text("websocket_path", s.websocket_path, "XMPP over WebSocket (RFC 7395).", check_path)
+        .text("bosh_path", s.bosh_path, "XMPP over plain HTTP requests, BOSH (XEP-0124, XEP-0206).", check_path)
+        .duration("bosh_wait", s.bosh_wait, 5s, 10min, "Longest that a BOSH request waits for something to tell.")
+        .duration("bosh_inactivity", s.bosh_inactivity, 5s, 10min,
+                  "Time without a request after which a BOSH session ends.");
     return out;
 }
 
@@ -117,6 +137,13 @@ Schema limits(LimitSettings& s) {
         .integer("connections", s.connections, 1, 1'000'000, "Client connections at once, all in all.")
         .integer("connections_per_address", s.connections_per_address, 1, 1'000'000,
                  "Client connections at once from one address (IPv6: one /64).")
+        .integer("connection_rate", s.connection_rate, 0, 100'000,
+                 "New client connections of one address a second, ten times as many at once; 0: any number.")
+        .size(
+            "octets_per_second", s.octets_per_second, 0, 1024 * kMiB,
+            "What is read of a client and second, and twice that of all of a user's. More waits; after some quiet four "
+            "seconds' worth passes at once. 0: any amount.")
+        .integer("stanzas_per_second", s.stanzas_per_second, 0, 1'000'000, "Stanzas likewise; 0: any number.")
         .duration("auth_timeout", s.auth_timeout, 1s, 10min, "Time from connecting to being logged in.")
         .integer("auth_attempts", s.auth_attempts, 1, 100, "Failed log-ins before a connection is closed.")
         .integer("sessions_per_user", s.sessions_per_user, 1, 1000, "Resources that one user may have online.")

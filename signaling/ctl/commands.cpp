@@ -55,6 +55,7 @@ class Builder {
     void calls(CLI::App& root);
     void relays(CLI::App& root);
     void modules(CLI::App& root);
+    void tls(CLI::App& root);
 
     const std::string& command() const { return command_; }
     boost::json::object& arguments() { return arguments_; }
@@ -178,6 +179,11 @@ void Builder::modules(CLI::App& root) {
     }
 }
 
+void Builder::tls(CLI::App& root) {
+    auto* certificates = group(root, "tls", "Certificates");
+    leaf(*certificates, "reload", "Read the certificates again, while users stay online", "tls.reload");
+}
+
 }  // namespace
 
 std::expected<Invocation, Failure> parse(const std::vector<std::string>& words, const PasswordSources& passwords) {
@@ -198,6 +204,7 @@ std::expected<Invocation, Failure> parse(const std::vector<std::string>& words, 
     builder.calls(app);
     builder.relays(app);
     builder.modules(app);
+    builder.tls(app);
     builder.leaf(app, "status", "How the server is", "status");
     try {
         std::vector<std::string> reversed{words.rbegin(), words.rend()};  // as CLI11 wants them

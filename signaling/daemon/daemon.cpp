@@ -61,9 +61,18 @@ stream::StreamOptions stream_options(const config::Settings& settings, Secret se
     options.xml_depth = settings.limits.xml_depth;
     options.xml_attributes = settings.limits.xml_attributes;
     options.send_queue_bytes = settings.limits.send_queue;
+    options.octets_per_second = settings.limits.octets_per_second;
+    options.stanzas_per_second = settings.limits.stanzas_per_second;
     options.idle_ping = std::chrono::duration_cast<std::chrono::seconds>(settings.limits.idle_timeout);
     options.decoy_secret = std::move(secret);
     return options;
+}
+
+/// The configuration has been checked: what is no network does not come this far.
+stream::ConnectionLimits connection_limits(const config::Settings& settings) {
+    return {settings.limits.connections_per_address, settings.limits.connections,
+            static_cast<double>(settings.limits.connection_rate),
+            net::AddressList::parse(settings.network.proxy_protocol).value_or(net::AddressList{})};
 }
 
 bool federates(const config::Settings& settings) {
@@ -94,6 +103,7 @@ Daemon::Daemon(config::Settings settings)
       tls_{{.alpn = {"xmpp-client"},
             .allow_tls12 = settings_.tls.min_version != "1.3",
             .client_authorities = settings_.tls.client_authorities}},
+      web_tls_{{.alpn = {"http/1.1"}, .allow_tls12 = settings_.tls.min_version != "1.3"}},
       server_tls_{{.alpn = {"xmpp-server"}, .ask_peer = true, .authorities = settings_.federation.authorities}} {}
 
 Daemon::~Daemon() { stop(); }
@@ -102,6 +112,7 @@ Result Daemon::load_certificates() {
     const auto files = certificate_files(settings_);
     if (!files) return std::unexpected{files.error()};
     if (auto loaded = server_tls_.load(*files); !loaded) return loaded;
+    if (auto loaded = web_tls_.load(*files); !loaded) return loaded;
     return tls_.load(*files);
 }
 
@@ -131,9 +142,8 @@ Result Daemon::start() {
             std::make_unique<federation::Federation>(*host_, federation_options(settings_, *secret), server_tls_);
         host_->set_foreign(*federation_);
     }
-    streams_ = std::make_unique<stream::StreamServer>(
-        *host_, stream_options(settings_, std::move(*secret)), tls_,
-        stream::ConnectionLimits{settings_.limits.connections_per_address, settings_.limits.connections});
+    streams_ = std::make_unique<stream::StreamServer>(*host_, stream_options(settings_, std::move(*secret)), tls_,
+                                                      connection_limits(settings_));
     switchboard_ = std::make_unique<calls::Switchboard>(
         host_->shard_count(),
         [&shards = host_->environment().shards, sockets = relays::control_sockets(settings_)](std::size_t shard) {
@@ -159,6 +169,7 @@ Result Daemon::open_admin() {
     add_session_commands(commands_, *command_context_);
     add_module_commands(commands_, *command_context_);
     add_status_command(commands_, *command_context_);
+    add_certificate_command();
     relays::add_relay_commands(commands_, io_, relays::control_sockets(settings_));
     call_desk_ = std::make_unique<calls::CallDesk>(*switchboard_, host_->environment());
     calls::add_call_commands(commands_, *call_desk_, storage_->calls(), blocking_);
@@ -166,6 +177,18 @@ Result Daemon::open_admin() {
     if (!server) return std::unexpected{server.error()};
     admin_ = std::move(*server);
     return {};
+}
+
+void Daemon::add_certificate_command() {
+    commands_.add("tls.reload", "Read the certificates again; connections go on with what they have.",
+                  [this](const boost::json::object&) -> boost::asio::awaitable<admin::Reply> {
+                      const auto loaded = load_certificates();
+                      if (!loaded) co_return std::unexpected{admin::Error{"failed", loaded.error()}};
+                      log::info("certificates read again");
+                      boost::json::array domains;
+                      for (const auto& host : settings_.hosts) domains.push_back(boost::json::value(host.domain));
+                      co_return boost::json::object{{"domains", std::move(domains)}};
+                  });
 }
 
 Result Daemon::open_listeners() {
@@ -181,9 +204,9 @@ Result Daemon::open_listeners() {
             if (auto open = federation_->listen(address, port, direct_tls); !open) return open;
         }
     }
-    web_ = std::make_unique<Web>(io_, *host_, *streams_, settings_.web);
+    web_ = std::make_unique<Web>(io_, *host_, *streams_, settings_);
     add_invite_page(web_->routes(), *storage_, SystemClock::instance());
-    return web_->listen(settings_.network, tls_);
+    return web_->listen(settings_.network, web_tls_);
 }
 
 /// Read from the configuration: this is asked on the daemon's thread, modules live on theirs.

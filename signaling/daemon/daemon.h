@@ -45,6 +45,7 @@ class Daemon {
 
   private:
     Result load_certificates();
+    void add_certificate_command();
     Result open_listeners();
     Result open_admin();
     void add_status(boost::json::object& status);
@@ -55,6 +56,7 @@ class Daemon {
     std::unique_ptr<storage::Storage> storage_;
     std::unique_ptr<relays::Supervisor> relay_workers_;
     net::TlsContext tls_;
+    net::TlsContext web_tls_;
     net::TlsContext server_tls_;  ///< towards other servers: certificates are asked for
     std::unique_ptr<host::Host> host_;
     std::unique_ptr<federation::Federation> federation_;

@@ -6,9 +6,34 @@
 
 namespace carillon::daemon {
 
+namespace {
+
+http::ServerLimits server_limits(const config::Settings& settings) {
+    http::ServerLimits limits;
+    limits.connections = settings.limits.connections;
+    limits.connections_per_address = settings.limits.connections_per_address;
+    limits.connection_rate = settings.limits.connection_rate;
+    limits.balancers = net::AddressList::parse(settings.network.proxy_protocol).value_or(net::AddressList{});
+    return limits;
+}
+
+bosh::Options bosh_options(const config::Settings& settings) {
+    constexpr std::size_t kAround = 4096;  // the <body/> itself
+    bosh::Options options;
+    options.path = settings.web.bosh_path;
+    options.origins = settings.web.origins;
+    options.wait = std::chrono::duration_cast<std::chrono::seconds>(settings.web.bosh_wait);
+    options.inactivity = std::chrono::duration_cast<std::chrono::seconds>(settings.web.bosh_inactivity);
+    options.body = {settings.limits.stanza_size + kAround, settings.limits.xml_depth, settings.limits.xml_attributes};
+    return options;
+}
+
+}  // namespace
+
 Web::Web(boost::asio::io_context& io, const host::Host& host, stream::StreamServer& streams,
-         const config::WebSettings& settings)
-    : server_{io, routes_} {
+         const config::Settings& all)
+    : server_{io, routes_, server_limits(all)} {
+    const auto& settings = all.web;
     metrics_.add_source([&host, &streams](const metrics::Registry::Sink& sink) {
         for (const auto& [name, value] : host.counters()) sink("carillon_" + name, static_cast<double>(value));
         for (const auto& [name, value] : streams.counters()) sink("carillon_" + name, static_cast<double>(value));
@@ -30,7 +55,18 @@ Web::Web(boost::asio::io_context& io, const host::Host& host, stream::StreamServ
                         {.protocol = "xmpp", .check = check, .take = [&streams](http::Upgraded upgraded) {
                              streams.adopt(std::move(upgraded));
                          }});
-    http::add_host_meta(routes_, {.public_url = settings.public_url, .websocket_path = settings.websocket_path});
+    bosh_ = std::make_unique<bosh::Manager>(io, bosh_options(all), [&streams](const std::string& peer, bool secure) {
+        return streams.open_pipe(peer, secure);
+    });
+    bosh_->add_to(routes_);
+    http::add_host_meta(routes_, {.public_url = settings.public_url,
+                                  .websocket_path = settings.websocket_path,
+                                  .bosh_path = settings.bosh_path});
+}
+
+void Web::stop() {
+    bosh_->stop();
+    server_.stop();
 }
 
 std::expected<void, std::string> Web::listen(const config::NetworkSettings& network, const net::TlsContext& tls) {

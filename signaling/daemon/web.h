@@ -2,12 +2,14 @@
 /// Not here: the server and its routes (http/).
 #pragma once
 #include <expected>
+#include <memory>
 #include <string>
 
 #include <boost/asio/io_context.hpp>
 
 #include "config/base/metrics.h"
 #include "config/settings.h"
+#include "signaling/bosh/manager.h"
 #include "signaling/host/host.h"
 #include "signaling/http/server.h"
 #include "signaling/net/tls_context.h"
@@ -19,17 +21,18 @@ namespace carillon::daemon {
 class Web {
   public:
     Web(boost::asio::io_context& io, const host::Host& host, stream::StreamServer& streams,
-        const config::WebSettings& settings);
+        const config::Settings& settings);
 
     std::expected<void, std::string> listen(const config::NetworkSettings& network, const net::TlsContext& tls);
     http::Routes& routes() { return routes_; }
     metrics::Registry& metrics() { return metrics_; }
-    void stop() { server_.stop(); }
+    void stop();
 
   private:
     metrics::Registry metrics_;
     http::Routes routes_;
     http::Server server_;
+    std::unique_ptr<bosh::Manager> bosh_;
 };
 
 }  // namespace carillon::daemon

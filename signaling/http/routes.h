@@ -1,6 +1,8 @@
 /// What the HTTP server answers: handlers by path and method.
 /// Spec: RFC 9110 §9.3.2 (HEAD), §15.5.6 (405).  Not here: connections (server.h).
 #pragma once
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -23,9 +25,13 @@ struct Request {
     std::string body;
     std::string peer;  ///< address without port
     bool encrypted = false;
+    bool local = false;            ///< it came over the loopback interface, where nobody listens
+    std::uint64_t connection = 0;  ///< which one it came by; never 0 for a server's
     std::map<std::string, std::string, std::less<>>
         fields;  ///< by lower-case name; of several the values joined by ", "
 
+    /// Nobody could listen on the way to us.
+    bool secure() const { return encrypted || local; }
     /// The value of a field by its lower-case name; empty when it is absent.
     std::string_view field(std::string_view name) const {
         const auto at = fields.find(name);
@@ -51,12 +57,19 @@ class Routes {
   public:
     /// Exact paths. GET answers HEAD too. Two owners of one path and method: std::logic_error.
     void add(std::string_view method, std::string_view path, Handler handler);
+    /// How many octets a request's body may have there, when other than the server's limit.
+    void set_body_limit(std::string_view path, std::size_t octets) { body_limits_[std::string{path}] = octets; }
+    std::size_t body_limit(std::string_view path, std::size_t otherwise) const {
+        const auto at = body_limits_.find(path);
+        return at == body_limits_.end() ? otherwise : at->second;
+    }
     /// 404, or 405 with Allow, when nobody owns it; 500 when the handler throws.
     boost::asio::awaitable<Response> run(const Request& request) const;
 
   private:
     using Methods = std::map<std::string, Handler, std::less<>>;
     std::map<std::string, Methods, std::less<>> paths_;
+    std::map<std::string, std::size_t, std::less<>> body_limits_;
 };
 
 /// `/` a status page with `facts` (name and value, no secrets), `/health`, and `/metrics` for loopback alone.

@@ -55,6 +55,9 @@ Request to_request(const Parser& parser, const net::Socket& socket) {
     out.body = message.body();
     out.peer = socket.peer_address();
     out.encrypted = socket.is_tls();
+    error_code no_address;
+    const auto peer = asio::ip::make_address(out.peer, no_address);
+    out.local = !no_address && peer.is_loopback();
     for (const auto& field : message) {
         std::string name{field.name_string().data(), field.name_string().size()};
         for (auto& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -69,9 +72,13 @@ Request to_request(const Parser& parser, const net::Socket& socket) {
 
 struct Server::Impl : std::enable_shared_from_this<Impl> {
     struct Connection {
-        Connection(net::Accepted accepted) : socket{std::move(accepted.socket)}, place{std::move(accepted.place)} {}
+        Connection(net::Accepted accepted, std::uint64_t serial)
+            : socket{std::move(accepted.socket)}, place{std::move(accepted.place)}, number{serial} {
+            if (!accepted.peer.empty()) socket.set_peer(std::move(accepted.peer));
+        }
         net::Socket socket;
         net::ConnectionLimiter::Place place;
+        std::uint64_t number;
         std::string pending;  ///< read but not parsed: the next request of a pipeline
         bool taken = false;   ///< it is a WebSocket now, and somebody else's
     };
@@ -81,7 +88,8 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
         : io{context},
           routes{answers},
           limits{bounds},
-          limiter{std::make_shared<net::ConnectionLimiter>(bounds.connections_per_address, bounds.connections)} {}
+          limiter{std::make_shared<net::ConnectionLimiter>(bounds.connections_per_address, bounds.connections,
+                                                           bounds.connection_rate)} {}
 
     static awaitable<void> serve(std::shared_ptr<Impl> self, std::shared_ptr<Connection> connection, TlsSource tls) {
         co_await self->talk(*connection, tls);
@@ -99,7 +107,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
         for (std::size_t count = 1; count <= limits.requests; ++count) {
             Parser parser;
             parser.header_limit(limits.header);
-            parser.body_limit(limits.body);
+            parser.body_limit(boost::none);  // which limit holds is known when the path is
             parser.eager(true);
             error_code error;
             const auto read = co_await receive(connection, parser, error);
@@ -110,7 +118,8 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
             if (read == Read::refused) {
                 response = refusal(error);
             } else {
-                const auto request = to_request(parser, connection.socket);
+                auto request = to_request(parser, connection.socket);
+                request.connection = connection.number;
                 head = request.method == "HEAD";
                 // RFC 9112 §3.2: a 1.1 request without Host, or a target that is no path, is 400.
                 const bool fine = parser.get().version() == 10 || parser.get().count(beast_http::field::host) == 1;
@@ -164,6 +173,9 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
                 error = {};
                 const auto used = parser.put(asio::buffer(connection.pending), error);
                 connection.pending.erase(0, used);
+                if (!(error && error != beast_http::error::need_more) && too_large(parser)) {
+                    error = beast_http::error::body_limit;
+                }
                 if (error == beast_http::error::need_more) break;
                 if (error) co_return Read::refused;
             }
@@ -182,6 +194,15 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
         }
     }
 
+    /// By what has come, or what the header announces.
+    bool too_large(const Parser& parser) const {
+        if (!parser.is_header_done()) return false;
+        const auto target = parser.get().target();
+        const auto path = std::string_view{target.data(), target.size()};
+        const auto limit = routes.body_limit(path.substr(0, path.find('?')), limits.body);
+        return parser.get().body().size() > limit || parser.content_length().value_or(0) > limit;
+    }
+
     static std::expected<std::string, Response> refusal_of(const Upgrade& upgrade, const Request& request) {
         if (auto refused = upgrade.check(request)) return std::unexpected{std::move(*refused)};
         return handshake(request, upgrade.protocol);
@@ -194,6 +215,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
     std::shared_ptr<net::ConnectionLimiter> limiter;
     std::vector<std::unique_ptr<net::Listener>> listeners;
     std::set<std::shared_ptr<Connection>> open;
+    std::uint64_t accepted = 0;
     bool stopping = false;
 };
 
@@ -206,11 +228,12 @@ Server::Result Server::listen(std::string_view address, std::uint16_t port, TlsS
     auto accept = [weak = std::weak_ptr{impl_}, tls = std::move(tls)](net::Accepted accepted) {
         const auto impl = weak.lock();
         if (!impl || impl->stopping) return;
-        auto connection = std::make_shared<Impl::Connection>(std::move(accepted));
+        auto connection = std::make_shared<Impl::Connection>(std::move(accepted), ++impl->accepted);
         impl->open.insert(connection);
         asio::co_spawn(impl->io, Impl::serve(impl, std::move(connection), tls), asio::detached);
     };
-    auto listener = net::Listener::open(impl_->io, address, port, impl_->limiter, std::move(accept));
+    auto listener =
+        net::Listener::open(impl_->io, address, port, impl_->limiter, std::move(accept), impl_->limits.balancers);
     if (!listener) return std::unexpected{listener.error()};
     const auto bound = (*listener)->local().port();
     impl_->listeners.push_back(std::move(*listener));

@@ -30,6 +30,8 @@ struct ServerLimits {
     std::chrono::milliseconds request{10'000};  ///< for a whole request to arrive; TLS handshake likewise
     std::chrono::milliseconds idle{60'000};     ///< between requests
     std::chrono::milliseconds write{10'000};    ///< a peer that takes nothing
+    double connection_rate = 0;                 ///< new ones of an address a second; 0: no limit
+    net::AddressList balancers;                 ///< who speaks the PROXY protocol
 };
 
 /// A connection that has become a WebSocket.

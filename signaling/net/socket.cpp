@@ -3,6 +3,7 @@
 #include "signaling/net/client_certificate.h"
 #include "signaling/net/tls_client.h"
 
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
@@ -10,6 +11,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -20,6 +22,7 @@ using tcp = asio::ip::tcp;
 
 namespace {
 
+constexpr std::chrono::duration<unsigned, std::milli> kHalfOpen{90'000};
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 struct SslFree {
@@ -40,6 +43,9 @@ struct Socket::Impl {
         error_code ignored;
         socket.non_blocking(true, ignored);
         socket.set_option(tcp::no_delay{true}, ignored);  // we batch ourselves
+        // RFC 5482: a peer whose machine is gone acknowledges nothing; TCP alone would try for a quarter of an hour.
+        const unsigned patience = kHalfOpen.count();
+        ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
         note_peer();
     }
 
@@ -55,8 +61,46 @@ struct Socket::Impl {
         }
     }
 
+    Impl(asio::io_context& io, PipeEnd end) : socket{io}, pipe{std::move(end)}, peer{pipe->peer} {}
+
+    ~Impl() {
+        if (pipe) pipe->close();
+    }
+
+    /// As wait(), for a pipe.
+    awaitable<error_code> wait_for_pipe(Want want, Deadline deadline) {
+        auto timer = std::make_shared<asio::steady_timer>(socket.get_executor());
+        if (deadline == kNever) {
+            timer->expires_at(asio::steady_timer::time_point::max());
+        } else {
+            timer->expires_after(deadline);
+        }
+        auto wake = [executor = socket.get_executor(), weak = std::weak_ptr{timer}] {
+            asio::post(executor, [weak] {
+                if (const auto waiting = weak.lock()) waiting->cancel();
+            });
+        };
+        if (!pipe_is_open) co_return asio::error::operation_aborted;
+        const bool waits = want == Want::read ? pipe->in->wait_to_read(wake) : pipe->out->wait_to_write(wake);
+        if (!waits) co_return error_code{};
+        auto [ec] = co_await timer->async_wait(kTuple);
+        if (!pipe_is_open) co_return asio::error::operation_aborted;
+        co_return ec ? error_code{} : asio::error::timed_out;
+    }
+
+    Result<Want> moved_by_pipe(std::optional<std::size_t> count, std::size_t& moved, Want otherwise) const {
+        if (!pipe_is_open) return std::unexpected{error_code{asio::error::operation_aborted}};
+        if (!count) return std::unexpected{error_code{asio::error::eof}};
+        moved = *count;
+        return moved > 0 ? Want::nothing : otherwise;
+    }
+
     /// Waits until the descriptor can be read or written; timed_out past the deadline.
     awaitable<error_code> wait(Want want, Deadline deadline) {
+        if (pipe) {
+            const auto ec = co_await wait_for_pipe(want, deadline);
+            co_return ec;
+        }
         const auto type = want == Want::read ? tcp::socket::wait_read : tcp::socket::wait_write;
         if (deadline == kNever) {
             auto [ec] = co_await socket.async_wait(type, kTuple);
@@ -99,6 +143,7 @@ struct Socket::Impl {
 
     /// One attempt; Want::nothing with `moved` octets, or what to wait for.
     Result<Want> try_read(std::span<char> into, std::size_t& moved) {
+        if (pipe) return moved_by_pipe(pipe->in->read(into), moved, Want::read);
         if (ssl) {
             ERR_clear_error();
             errno = 0;
@@ -114,6 +159,7 @@ struct Socket::Impl {
     }
 
     Result<Want> try_write(std::string_view data, std::size_t& moved) {
+        if (pipe) return moved_by_pipe(pipe->out->write(data), moved, Want::write);
         if (ssl) {
             ERR_clear_error();
             errno = 0;
@@ -129,6 +175,8 @@ struct Socket::Impl {
     }
 
     tcp::socket socket;
+    std::optional<PipeEnd> pipe;  // in place of the socket, which then lends its executor alone
+    bool pipe_is_open = true;
     std::shared_ptr<const TlsContext::Loaded> context;  // outlives ssl
     std::unique_ptr<SSL, SslFree> ssl;
     std::string peer;
@@ -136,6 +184,7 @@ struct Socket::Impl {
 };
 
 Socket::Socket(tcp::socket socket) : impl_{std::make_unique<Impl>(std::move(socket))} {}
+Socket::Socket(asio::io_context& io, PipeEnd pipe) : impl_{std::make_unique<Impl>(io, std::move(pipe))} {}
 Socket::~Socket() = default;
 Socket::Socket(Socket&&) noexcept = default;
 Socket& Socket::operator=(Socket&&) noexcept = default;
@@ -254,6 +303,7 @@ std::optional<std::string> Socket::tls_unique() const {
 
 void Socket::shutdown_send() {
     if (!is_open()) return;
+    if (impl_->pipe) return impl_->pipe->out->end();
     if (impl_->ssl && !impl_->broken && SSL_is_init_finished(impl_->ssl.get())) {
         ERR_clear_error();
         SSL_shutdown(impl_->ssl.get());
@@ -264,12 +314,13 @@ void Socket::shutdown_send() {
 }
 
 void Socket::close() {
+    if (impl_->pipe && std::exchange(impl_->pipe_is_open, false)) impl_->pipe->close();
     error_code ignored;
     impl_->socket.close(ignored);
 }
 
-bool Socket::is_open() const { return impl_->socket.is_open(); }
-bool Socket::is_tls() const { return impl_->ssl != nullptr; }
+bool Socket::is_open() const { return impl_->pipe ? impl_->pipe_is_open : impl_->socket.is_open(); }
+bool Socket::is_tls() const { return impl_->pipe ? impl_->pipe->encrypted : impl_->ssl != nullptr; }
 std::string Socket::tls_version() const { return impl_->ssl ? SSL_get_version(impl_->ssl.get()) : ""; }
 
 std::string Socket::sni() const {
@@ -308,8 +359,13 @@ std::optional<std::string> Socket::tls_server_end_point() const {
 }
 
 std::string Socket::peer_address() const { return impl_->peer; }
+void Socket::set_peer(std::string address) { impl_->peer = std::move(address); }
 
 void Socket::rebind(asio::io_context& io) {
+    if (impl_->pipe) {
+        impl_->socket = tcp::socket{io};
+        return;
+    }
     const bool v6 = impl_->socket.local_endpoint().address().is_v6();
     const auto descriptor = impl_->socket.release();
     impl_->socket = tcp::socket{io, v6 ? tcp::v6() : tcp::v4(), descriptor};

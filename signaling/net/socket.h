@@ -16,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "signaling/net/pipe.h"
 #include "signaling/net/tls_context.h"
 
 namespace carillon::net {
@@ -33,6 +34,8 @@ class Socket {
     using Result = std::expected<T, error_code>;
 
     explicit Socket(boost::asio::ip::tcp::socket socket);
+    /// A stream without a connection of its own: the other end of the pipe stands for the peer.
+    Socket(boost::asio::io_context& io, PipeEnd pipe);
     ~Socket();
     Socket(Socket&&) noexcept;
     Socket& operator=(Socket&&) noexcept;
@@ -60,7 +63,7 @@ class Socket {
     void close();
     bool is_open() const;
 
-    bool is_tls() const;
+    bool is_tls() const;                              ///< for a pipe: whether the way to the peer is encrypted
     std::string tls_version() const;                  ///< TLSv1.3, ...; empty without TLS
     std::string sni() const;                          ///< name the client asked for; empty if none
     std::optional<std::string> tls_exporter() const;  ///< TLS 1.3 only (RFC 9266 §4.2)
@@ -70,6 +73,8 @@ class Socket {
     /// The XMPP addresses in the peer's certificate, when an authority that we trust vouches for it.
     std::vector<std::string> client_addresses() const;
     std::string peer_address() const;  ///< without port
+    /// The peer is somebody else than who connected: a load balancer says so.
+    void set_peer(std::string address);
 
     /// Moves to another io_context, TLS state and all. Nothing may be waiting; go on from that context's thread.
     void rebind(boost::asio::io_context& io);

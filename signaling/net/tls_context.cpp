@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+
+#include "signaling/net/ticket_keys.h"
 
 namespace carillon::net {
 namespace {
@@ -48,6 +51,17 @@ std::string lower(std::string text) {
     return text;
 }
 
+/// What a session is bound to: certificate and protocol.
+std::array<unsigned char, 32> session_mark(const SSL_CTX& context, const std::vector<std::string>& alpn) {
+    std::array<unsigned char, 32> hash{};
+    unsigned size = 0;
+    X509_digest(SSL_CTX_get0_certificate(&context), EVP_sha256(), hash.data(), &size);
+    for (std::size_t at = 0; const auto& name : alpn) {
+        for (const char c : name) hash[at++ % hash.size()] ^= static_cast<unsigned char>(c);
+    }
+    return hash;
+}
+
 }  // namespace
 
 struct TlsContext::Loaded {
@@ -58,15 +72,32 @@ struct TlsContext::Loaded {
     std::vector<std::string> alpn;
     std::vector<Host> hosts;  // the first is the default
 
+    /// Before anything else is looked at: a ticket must be judged by the certificate of the host that it is for.
+    static int on_client_hello(SSL* ssl, int*, void* self) noexcept {
+        const auto name = server_name(ssl);
+        for (const auto& host : static_cast<const Loaded*>(self)->hosts) {
+            if (name == host.domain) SSL_set_SSL_CTX(ssl, host.context.get());
+        }
+        return SSL_CLIENT_HELLO_SUCCESS;
+    }
+
+    /// RFC 6066 §3: without a name of ours, go on with the default certificate; the client decides.
     static int on_server_name(SSL* ssl, int*, void* self) noexcept {
         const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
         if (!name) return SSL_TLSEXT_ERR_NOACK;
-        for (const auto& host : static_cast<const Loaded*>(self)->hosts) {
-            if (lower(name) != host.domain) continue;
-            SSL_set_SSL_CTX(ssl, host.context.get());
-            return SSL_TLSEXT_ERR_OK;
-        }
-        return SSL_TLSEXT_ERR_NOACK;  // RFC 6066 §3: go on with the default certificate; the client decides
+        const auto& hosts = static_cast<const Loaded*>(self)->hosts;
+        return std::ranges::find(hosts, lower(name), &Host::domain) != hosts.end() ? SSL_TLSEXT_ERR_OK
+                                                                                   : SSL_TLSEXT_ERR_NOACK;
+    }
+
+    /// §3: a list of names of which only the first kind, host_name, exists.
+    static std::string server_name(SSL* ssl) {
+        const unsigned char* data = nullptr;
+        std::size_t size = 0;
+        if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size) != 1 || size < 5) return {};
+        const auto length = static_cast<std::size_t>(data[3] << 8 | data[4]);
+        if (data[2] != TLSEXT_NAMETYPE_host_name || length > size - 5) return {};
+        return lower({reinterpret_cast<const char*>(data + 5), length});
     }
 
     static int on_alpn(SSL*, const unsigned char** out, unsigned char* length, const unsigned char* offered,
@@ -81,7 +112,7 @@ struct TlsContext::Loaded {
                 return SSL_TLSEXT_ERR_OK;
             }
         }
-        return SSL_TLSEXT_ERR_NOACK;
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
 };
 
@@ -125,8 +156,12 @@ std::expected<void, std::string> TlsContext::load(const std::vector<CertificateF
             return std::unexpected{options_.client_authorities.string() +
                                    ": no usable certificates: " + openssl_reason()};
         }
-        static constexpr unsigned char kSessionContext[] = "carillon";
-        SSL_CTX_set_session_id_context(context.get(), kSessionContext, sizeof kSessionContext - 1);
+        // A session is resumed only while its certificate is in use: who resumes is shown none, and channel bindings
+        // name it (RFC 5929 §4).
+        const auto mark = session_mark(*context, options_.alpn);
+        SSL_CTX_set_session_id_context(context.get(), mark.data(), static_cast<unsigned>(mark.size()));
+        TicketKeys::of_process().serve(context.get());
+        SSL_CTX_set_client_hello_cb(context.get(), &Loaded::on_client_hello, loaded.get());
         SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);  // tickets resume without our memory
         SSL_CTX_set_num_tickets(context.get(), 1);
         SSL_CTX_set_tlsext_servername_callback(context.get(), &Loaded::on_server_name);

@@ -20,9 +20,11 @@ struct CertificateFiles {
 };
 
 struct TlsOptions {
-    std::vector<std::string> alpn;  ///< e.g. {"xmpp-client"}; a client that offers none of them is served all the same
-    bool allow_tls12 = true;        ///< false: TLS 1.3 only
-    bool ask_peer = false;          ///< ask the peer for a certificate; Socket::peer_is() judges it
+    /// e.g. {"xmpp-client"}; a client that offers some and none of them is refused (RFC 7301 §3.2): what it believes to
+    /// speak to is somebody else. One that offers nothing is served.
+    std::vector<std::string> alpn;
+    bool allow_tls12 = true;            ///< false: TLS 1.3 only
+    bool ask_peer = false;              ///< ask the peer for a certificate; Socket::peer_is() judges it
     std::filesystem::path authorities;  ///< PEM file of trusted ones, beside the system's
     /// PEM file of those that vouch for clients, and nobody else does; empty: clients are not asked.
     std::filesystem::path client_authorities{};

@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "config/base/log.h"
+#include "signaling/session/local_account.h"
 #include "signaling/stream/stream_text.h"
 #include "signaling/xml/writer.h"
 
@@ -53,6 +54,8 @@ awaitable<Connection::Event> Connection::next_event(net::Socket::Deadline deadli
         last_input_ = stage_->stages.environment.clock->now();
         ping_sent_ = false;
         stage_->parse.octets.add(*read);
+        pace_.read(*read, last_input_);
+        if (auto* of_all = account_pace()) of_all->read(*read, last_input_);
         if (!feed(buffer.first(*read))) co_return Event{};
     }
 }
@@ -249,6 +252,7 @@ awaitable<void> Connection::read_stanzas() {
                 break;
             }
             if (stanza_pending_) co_await wait_for_turn();
+            co_await keep_pace();
             if (++burst % kBurst == 0) {
                 const auto executor = co_await asio::this_coro::executor;
                 co_await asio::post(executor, asio::use_awaitable);
@@ -321,6 +325,39 @@ bool Connection::legacy_session(const xml::Element& element) {
         return true;
     }
     return false;
+}
+
+/// Nothing while this is the account's only session, which its own pace holds.
+Pace* Connection::account_pace() {
+    if (!session_) return nullptr;
+    auto& account = static_cast<session::LocalAccount&>(session_->account());
+    if (account.local_sessions().size() < 2) return nullptr;
+    auto& kept = account.slots().get<AccountPace>();
+    if (!kept.pace) kept.pace.emplace(stage_->options, AccountPace::kShare);
+    return &*kept.pace;
+}
+
+/// After each stanza: a client that is faster than it may be is not read for a while.
+awaitable<void> Connection::keep_pace() {
+    pace_.stanza(last_input_);
+    if (auto* of_all = account_pace()) of_all->stanza(last_input_);
+    bool counted = false;
+    while (!dead_ && phase_ == Phase::session) {
+        const auto now = stage_->stages.environment.clock->now();
+        auto owed = pace_.debt();
+        if (auto* of_all = account_pace()) {
+            if (of_all->debt().count() > 0) of_all->rest(now);
+            owed = std::max(owed, of_all->debt());
+        }
+        if (owed.count() == 0) co_return;
+        if (!std::exchange(counted, true)) stage_->throttled.add();
+        pause_ = std::make_unique<asio::steady_timer>(co_await asio::this_coro::executor);
+        pause_->expires_after(std::min<std::chrono::milliseconds>(owed, std::chrono::seconds{1}));
+        boost::system::error_code cancelled;
+        co_await pause_->async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+        pause_.reset();
+        pace_.rest(stage_->stages.environment.clock->now());
+    }
 }
 
 awaitable<void> Connection::wait_for_turn() {

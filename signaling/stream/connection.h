@@ -17,6 +17,7 @@
 #include "signaling/stream/auth_server.h"
 #include "signaling/stream/hibernation.h"
 #include "signaling/stream/output_queue.h"
+#include "signaling/stream/pace.h"
 #include "signaling/stream/stream_stage.h"
 #include "signaling/stream/wire.h"
 #include "signaling/xml/stream_parser.h"
@@ -91,6 +92,8 @@ class Connection final : public session::Outlet,
     bool take(xml::Element element);
     bool legacy_session(const xml::Element& element);
     awaitable<void> wait_for_turn();
+    Pace* account_pace();
+    awaitable<void> keep_pace();
     awaitable<Event> next_event(net::Socket::Deadline deadline);
     xml::StreamEvent parsed_event();
     bool feed(std::span<char> octets);
@@ -146,7 +149,8 @@ class Connection final : public session::Outlet,
     OutputQueue output_;
     std::unique_ptr<StreamManagement> management_;  // when enabled
     std::unique_ptr<ClientState> client_state_;     // when it matters
-    SteadyTime deadline_;                           // of the negotiation
+    Pace pace_;
+    SteadyTime deadline_;  // of the negotiation
     SteadyTime last_input_{};
     SteadyTime last_output_{};
     std::unique_ptr<boost::asio::steady_timer> pause_;  // while waiting for a stanza's turn, or for the peer to close

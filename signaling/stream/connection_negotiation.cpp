@@ -27,8 +27,12 @@ Connection::Connection(StreamStage& stage, net::Accepted accepted, bool direct_t
       socket_{std::move(accepted.socket)},
       parser_{stage.parse.before_login()},
       peer_address_{socket_.peer_address()},
+      pace_{stage.options},
       direct_tls_{direct_tls} {
     socket_.rebind(stage.shard.io());  // it was accepted on the listener's shard
+    if (accepted.peer.empty()) return;
+    peer_address_ = accepted.peer;
+    socket_.set_peer(std::move(accepted.peer));
 }
 
 Connection::Connection(StreamStage& stage, WebSocket web)
@@ -40,6 +44,7 @@ Connection::Connection(StreamStage& stage, WebSocket web)
       wire_{true},
       frames_{std::make_unique<http::FrameReader>()},
       unread_{std::move(web.pending)},
+      pace_{stage.options},
       direct_tls_{false},
       secure_{web.secure} {
     output_.set_wire(wire_);

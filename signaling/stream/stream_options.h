@@ -28,6 +28,8 @@ struct StreamOptions {
     std::chrono::seconds ack_timeout{90};            ///< a client that answers no <r/> for so long is gone
     std::size_t unacknowledged_stanzas = 10'000;     ///< may wait for a managed stream's acknowledgement
     std::string resume_location;                     ///< where to reconnect, "host:port"; empty: not told
+    std::size_t octets_per_second = 0;               ///< read of a client; 0: any amount
+    unsigned stanzas_per_second = 0;                 ///< likewise
     unsigned auth_attempts = 5;
     std::uint32_t scram_iterations = 10'000;  ///< what users who do not exist seem to have
     Secret decoy_secret;                      ///< of the server; resources and tokens are made with it, too

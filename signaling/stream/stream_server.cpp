@@ -8,12 +8,17 @@
 
 namespace carillon::stream {
 
+namespace {
+constexpr std::size_t kPipe = 64 * 1024;  // octets each way
+}
+
 StreamServer::StreamServer(host::Host& host, StreamOptions options, net::TlsContext& tls, ConnectionLimits limits)
     : host_{host},
       options_{std::move(options)},
       tls_{tls},
+      balancers_{std::move(limits.balancers)},
       throttle_{options_.throttle},
-      limiter_{std::make_shared<net::ConnectionLimiter>(limits.per_address, limits.total)} {
+      limiter_{std::make_shared<net::ConnectionLimiter>(limits.per_address, limits.total, limits.rate)} {
     std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes with write(): a client that is gone must not end the process
     for (std::size_t i = 0; i < host_.shard_count(); ++i) {
         stages_.push_back(
@@ -33,7 +38,7 @@ StreamServer::Result StreamServer::listen(const std::string& address, std::uint1
     stages_[0]->shard.post([&] {
         auto listener = net::Listener::open(
             stages_[0]->shard.io(), address, port, limiter_,
-            [this, direct_tls](net::Accepted accepted) { accept(std::move(accepted), direct_tls); });
+            [this, direct_tls](net::Accepted accepted) { accept(std::move(accepted), direct_tls); }, balancers_);
         if (!listener) return done.set_value(std::unexpected{listener.error()});
         ports_.push_back((*listener)->local().port());
         listeners_.push_back(std::move(*listener));
@@ -81,6 +86,24 @@ bool StreamServer::adopt(http::Upgraded upgraded) {
         stage.shard.post([&stage, web] { std::make_shared<Connection>(stage, std::move(*web))->start(); });
     });
     return true;
+}
+
+std::optional<net::PipeEnd> StreamServer::open_pipe(const std::string& peer, bool secure) {
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(peer, error);
+    auto place = error ? nullptr : limiter_->admit(address);
+    if (!place) return std::nullopt;
+    auto [ours, theirs] = net::make_pipe(kPipe);
+    ours.peer = theirs.peer = peer;
+    ours.encrypted = theirs.encrypted = secure;
+    stages_[0]->shard.post([this, secure, peer, ours = std::move(ours), place = std::move(place)]() mutable {
+        auto& stage = *stages_[next_shard_++ % stages_.size()];
+        Connection::WebSocket web{net::Socket{stage.shard.io(), std::move(ours)}, std::move(place), {}, peer, secure};
+        stage.shard.post([&stage, web = std::make_shared<Connection::WebSocket>(std::move(web))] {
+            std::make_shared<Connection>(stage, std::move(*web))->start();
+        });
+    });
+    return std::move(theirs);
 }
 
 void StreamServer::stop_listening() {

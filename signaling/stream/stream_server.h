@@ -4,6 +4,7 @@
 #include <atomic>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ namespace carillon::stream {
 struct ConnectionLimits {
     std::size_t per_address = 1000;
     std::size_t total = 100'000;
+    double rate = 0;             ///< new ones of an address a second; 0: no limit
+    net::AddressList balancers;  ///< who speaks the PROXY protocol
 };
 
 /// Threading: the main thread.  Made before host.start(), stopped before host.stop(), destroyed before the Host.
@@ -36,6 +39,8 @@ class StreamServer {
     std::uint16_t local_port(std::size_t listener) const { return ports_[listener]; }
     /// Takes over what the HTTP server has made a WebSocket (RFC 7395). False: there are too many connections.
     bool adopt(http::Upgraded upgraded);
+    /// A stream by other means than a connection, as a WebSocket's (RFC 7395): BOSH. Nothing: there are too many.
+    std::optional<net::PipeEnd> open_pipe(const std::string& peer, bool secure);
     /// Ends every stream with `condition` and waits until they are gone, not longer than `patience`.
     void shutdown(std::string_view condition, std::chrono::milliseconds patience);
     std::size_t open_connections() const;
@@ -49,6 +54,7 @@ class StreamServer {
     host::Host& host_;
     StreamOptions options_;
     net::TlsContext& tls_;
+    net::AddressList balancers_;
     boost::asio::thread_pool blocking_{1};  ///< password checks
     auth::LoginThrottle throttle_;
     std::vector<std::unique_ptr<StreamStage>> stages_;

@@ -27,6 +27,7 @@ StreamStage::StreamStage(host::Host& process, std::size_t index, const StreamOpt
       lost{counter("lost")},
       too_slow{counter("too_slow")},
       keepalives{counter("keepalives")},
+      throttled{counter("throttled")},
       hibernating{counter("hibernating")},
       resumed{counter("resumed")},
       not_resumed{counter("not_resumed")},

@@ -81,6 +81,7 @@ class StreamStage final : public runtime::Server {
     runtime::Counter& lost;
     runtime::Counter& too_slow;
     runtime::Counter& keepalives;
+    runtime::Counter& throttled;  ///< times that a client was too fast and had to wait
     runtime::Counter& hibernating;
     runtime::Counter& resumed;
     runtime::Counter& not_resumed;  ///< the client did not come back in time

@@ -116,6 +116,7 @@ class Carillon(Server):
             dir = "{self.folder}/data"
             [limits]
             connections_per_address = 20000
+            connection_rate = 0
             [log]
             level = "warning"
             [relay]
