@@ -204,7 +204,7 @@ class EveryTransport(unittest.TestCase):
 
     def test_websocket_refuses_what_streams_refuse(self):
         bomb = "<!DOCTYPE x [<!ENTITY a 'ha'>]>" + OPEN
-        for texts, condition in (((bomb,), "restricted-xml"), ((OPEN, "<auth>" + "x" * 20_000 + "</auth>"), "policy-violation"),
+        for texts, condition in (((bomb,), "not-well-formed"), ((OPEN, "<auth>" + "x" * 20_000 + "</auth>"), "policy-violation"),
                                  ((OPEN, "<a>" * 300), "policy-violation"), ((OPEN, "<a></b>"), "not-well-formed"),
                                  ((OPEN, "<presence xmlns='jabber:client'/>"), "not-authorized")):
             peer = WebSocket()
@@ -263,7 +263,7 @@ class Rates(unittest.TestCase):
         ping = f"<iq type='get' id='%d' to='{DOMAIN}'><ping xmlns='urn:xmpp:ping'/></iq>"
         user.say("".join(ping % n for n in range(32)) + f"<message to='juliet@{DOMAIN}/fast'><body>{'x' * 12_000}</body></message>")
         heard = user.hear("x</body>")
-        self.assertEqual(len(set(re.findall(r"id=.(\d+)", heard))), 32)
+        self.assertTrue(all(f"id='{n}'" in heard or f'id="{n}"' in heard for n in range(32)))
         self.assertLess(time.monotonic() - begun, 2, "a call's set-up is held up")
         begun = time.monotonic()
         user.say("".join(ping % n for n in range(1000, 1400)))
