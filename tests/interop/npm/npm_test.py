@@ -1,5 +1,5 @@
 """Clients of the JavaScript world against carillond, see clients.mjs. The packages are installed below the build folder, with the versions
-of package-lock.json. Without node, npm or a registry the test is skipped (77).
+of package-lock.json. Without node, npm or a registry the test is skipped (77), but fails where CARILLON_NO_SKIP is set.
 Usage: npm_test.py FOLDER_OF_PROGRAMS FOLDER_FOR_PACKAGES"""
 import fcntl
 import os
@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "calls"))
 from server import DOMAIN, Server  # noqa: E402
 
-SKIPPED = 77
+SKIPPED = 1 if os.environ.get("CARILLON_NO_SKIP") else 77
 
 
 def install(folder):
