@@ -71,6 +71,22 @@ struct FederationSettings {
     Duration idle_timeout = std::chrono::minutes{10};
 };
 
+/// External components (XEP-0114): the port, and what holds for all of them.
+struct ComponentsSettings {
+    std::vector<std::string> bind{"127.0.0.1"};
+    std::uint16_t port = 5347;
+    std::string conflict = "refuse";  ///< or "replace"
+    std::size_t stanza_size = 512 * 1024;
+    std::size_t queue = 8 * 1024 * 1024;
+};
+
+/// One external component.
+struct ComponentSettings {
+    std::string domain;
+    std::string secret;
+    std::string name;
+};
+
 struct StorageSettings {
     std::string database;  ///< SQLite file; empty: carillon.sqlite in the data folder
     unsigned threads = 2;  ///< blocking pool
@@ -129,6 +145,8 @@ struct Settings {
     DataSettings data;
     WebSettings web;
     FederationSettings federation;
+    ComponentsSettings components_listener;
+    std::vector<ComponentSettings> components;
     StorageSettings storage;
     LimitSettings limits;
     LogSettings log;

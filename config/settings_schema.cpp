@@ -119,6 +119,28 @@ Schema federation(FederationSettings& s) {
     return out;
 }
 
+Schema components(ComponentsSettings& s) {
+    Schema out;
+    out.texts(
+           "bind", s.bind, R"(["127.0.0.1"])",
+           "Addresses to listen on: loopback, as nothing is encrypted here. The port opens with the first component.",
+           check_address)
+        .integer("port", s.port, 0, 65535, "Where components connect (jabber:component:accept). 0: nowhere.")
+        .choice("conflict", s.conflict, {"refuse", "replace"},
+                "A second connection for a component that is there is refused, or takes the place of the first.")
+        .size("stanza_size", s.stanza_size, 10 * kKiB, 16 * kMiB, "Longest stanza from a component.")
+        .size("queue", s.queue, 64 * kKiB, 1024 * kMiB, "What may wait for one component; more is refused.");
+    return out;
+}
+
+Schema component(ComponentSettings& s) {
+    Schema out;
+    out.text("domain", s.domain, "Whose addresses the component speaks for: echo.example.org.", check_domain)
+        .text("secret", s.secret, "What the component proves that it knows.", check_not_empty)
+        .text("name", s.name, "Shown to people who look at what the host offers.");
+    return out;
+}
+
 Schema storage(StorageSettings& s) {
     Schema out;
     out.text("database", s.database, "SQLite file. Without it: carillon.sqlite in the data folder.", check_not_empty)
@@ -220,6 +242,7 @@ Schema settings_schema(Settings& settings) {
     Schema out;
     out.table("network", network(settings.network), "Where the server listens.")
         .table("tls", tls(settings.tls), "Encryption of client connections.");
+    static ComponentSettings sample_component;
     static HostSettings sample;  // only its defaults are looked at
     out.tables(
         "host", host_schema(sample), "Virtual hosts, one table each. Without any: localhost alone.",
@@ -236,6 +259,17 @@ Schema settings_schema(Settings& settings) {
         .table("data", data(settings.data), "Files that the server keeps.")
         .table("web", web(settings.web), "XMPP over HTTP.")
         .table("federation", federation(settings.federation), "Other XMPP servers.")
+        .table("components", components(settings.components_listener), "External components (XEP-0114).")
+        .tables("component", component(sample_component), "External components, one table each.",
+                [&settings](const Value& table, const std::string& path, Problems& problems) {
+                    ComponentSettings one;
+                    const auto before = problems.size();
+                    component(one).read(table, path, problems);
+                    if ((one.domain.empty() || one.secret.empty()) && problems.size() == before) {
+                        problems.push_back({table.line(), path, "lacks domain or secret", "Write both in it"});
+                    }
+                    settings.components.push_back(std::move(one));
+                })
         .table("storage", storage(settings.storage), "The database.")
         .table("limits", limits(settings.limits), "What a client may ask for.")
         .table("log", log(settings.log), "Logs.")

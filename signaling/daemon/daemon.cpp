@@ -96,6 +96,17 @@ federation::Options federation_options(const config::Settings& settings, const S
     return options;
 }
 
+components::Options component_options(const config::Settings& settings) {
+    components::Options options;
+    for (const auto& component : settings.components) {
+        options.components.push_back({component.domain, component.name, Secret{component.secret}});
+    }
+    options.replace = settings.components_listener.conflict == "replace";
+    options.stanza_octets = settings.components_listener.stanza_size;
+    options.queued_octets = settings.components_listener.queue;
+    return options;
+}
+
 }  // namespace
 
 Daemon::Daemon(config::Settings settings)
@@ -157,8 +168,21 @@ Result Daemon::start() {
     host_->provide(invite_facts_.web);
     running_ = true;
     if (auto started = host_->start(all_modules()); !started) return started;
+    if (auto open = open_components(); !open) return open;
     if (auto open = open_listeners(); !open) return open;
     return open_admin();
+}
+
+Result Daemon::open_components() {
+    if (settings_.components.empty()) return {};
+    components_ = std::make_unique<components::Components>(*host_, component_options(settings_));
+    if (auto started = components_->start(); !started) return started;
+    const auto& listener = settings_.components_listener;
+    for (const auto& address : listener.bind) {
+        if (listener.port == 0) continue;
+        if (auto open = components_->listen(address, listener.port); !open) return open;
+    }
+    return {};
 }
 
 Result Daemon::open_admin() {
@@ -288,11 +312,13 @@ void Daemon::stop() {
     web_.reset();
     blocking_.join();
     streams_->shutdown("system-shutdown", kPatience);
+    if (components_) components_->stop();
     if (federation_) federation_->stop();
     host_->stop();
     switchboard_.reset();  // the calls, before the loops that they run on
     streams_.reset();
     federation_.reset();
+    components_.reset();
     storage_.reset();  // waits for writes in hand
     host_.reset();
     relay_workers_.reset();

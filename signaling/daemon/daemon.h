@@ -11,6 +11,7 @@
 #include "signaling/admin/server.h"
 #include "signaling/calls/desk.h"
 #include "signaling/calls/switchboard.h"
+#include "signaling/components/components.h"
 #include "signaling/daemon/invite_commands.h"
 #include "signaling/daemon/web.h"
 #include "signaling/federation/federation.h"
@@ -47,6 +48,7 @@ class Daemon {
     Result load_certificates();
     void add_certificate_command();
     Result open_listeners();
+    Result open_components();
     Result open_admin();
     void add_status(boost::json::object& status);
     bool registration_possible(const std::string& domain) const;
@@ -60,6 +62,7 @@ class Daemon {
     net::TlsContext server_tls_;  ///< towards other servers: certificates are asked for
     std::unique_ptr<host::Host> host_;
     std::unique_ptr<federation::Federation> federation_;
+    std::unique_ptr<components::Components> components_;
     std::unique_ptr<calls::Switchboard> switchboard_;
     std::unique_ptr<stream::StreamServer> streams_;
     boost::asio::thread_pool blocking_{1};  ///< operator's commands that wait on shards

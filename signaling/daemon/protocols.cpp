@@ -10,6 +10,7 @@ constexpr auto kProtocols = std::to_array<Protocol>({
     {59, "1.0", "archive", "paging through the archive and the items of nodes"},
     {68, "1.3.0", "caps", "FORM_TYPE"},
     {82, "1.1.1", "xmpp", "dates and times"},
+    {114, "1.6", "components", "external components: jabber:component:accept"},
     {124, "1.11.2", "bosh", "XMPP over HTTP requests: acknowledged, resumable, in order"},
     {128, "1.0.1", "disco", "forms in disco#info"},
     {156, "1.4.0", "http", "host-meta as XML and JSON"},

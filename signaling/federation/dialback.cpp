@@ -38,10 +38,11 @@ std::string dialback_key(const Secret& secret, std::string_view receiving, std::
     return hex(digest.data(), length);
 }
 
-std::string dialback_element(std::string_view name, std::string_view from, std::string_view to, std::string_view id,
-                             std::string_view type, std::string_view key) {
-    std::string out = "<db:";
-    out += name;
+namespace {
+
+void append_head(std::string& out, std::string_view name, std::string_view from, std::string_view to,
+                 std::string_view id, std::string_view type) {
+    out.append("<db:").append(name);
     for (const auto& [attribute, value] :
          {std::pair{" from='", from}, {" to='", to}, {" id='", id}, {" type='", type}}) {
         if (value.empty()) continue;
@@ -50,6 +51,23 @@ std::string dialback_element(std::string_view name, std::string_view from, std::
         out += '\'';
     }
     out += '>';
+}
+
+}  // namespace
+
+std::string dialback_error(std::string_view name, std::string_view from, std::string_view to, std::string_view id,
+                           std::string_view condition) {
+    std::string out;
+    append_head(out, name, from, to, id, "error");
+    out.append("<error type='cancel'><").append(condition);
+    out.append(" xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:").append(name);
+    return out + '>';
+}
+
+std::string dialback_element(std::string_view name, std::string_view from, std::string_view to, std::string_view id,
+                             std::string_view type, std::string_view key) {
+    std::string out;
+    append_head(out, name, from, to, id, type);
     xml::append_escaped(out, key);
     return out.append("</db:").append(name).append(">");
 }

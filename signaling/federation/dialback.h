@@ -18,6 +18,9 @@ std::string dialback_key(const Secret& secret, std::string_view receiving, std::
 /// else. Empty attributes are left out.
 std::string dialback_element(std::string_view name, std::string_view from, std::string_view to, std::string_view id,
                              std::string_view type, std::string_view key = {});
+/// The same with type='error': `condition` is a stanza error's (XEP-0220 §2.5).
+std::string dialback_error(std::string_view name, std::string_view from, std::string_view to, std::string_view id,
+                           std::string_view condition);
 /// In constant time.
 bool same_key(std::string_view a, std::string_view b);
 

@@ -68,7 +68,7 @@ class Federation final : public runtime::Foreign {
   private:
     host::Host& host_;
     Options options_;
-    boost::asio::thread_pool resolving_{4};
+    boost::asio::thread_pool resolving_{16};
     std::vector<std::unique_ptr<Exchange>> exchanges_;
     std::shared_ptr<net::ConnectionLimiter> limiter_;
     std::vector<std::unique_ptr<net::Listener>> listeners_;  // live on shard 0

@@ -17,10 +17,10 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr unsigned kBurst = 32;         // stanzas before others have their turn
 constexpr unsigned kMostVerified = 64;  // domains on one stream
 constexpr unsigned kMostVerifying = 8;
-constexpr std::chrono::milliseconds kCongestionPause{2};
+constexpr unsigned kMostFailures = 3;
+constexpr std::size_t kOctetsBeforeProof = 10 * 1024;
 
 std::string domain_of(std::string_view text) {
     const auto jid = xmpp::Jid::parse(text);
@@ -36,7 +36,8 @@ Incoming::Incoming(host::Host& host, host::Stages& stages, Surroundings around, 
       around_{around},
       counted_{counted},
       place_{std::move(accepted.place)},
-      stream_{net::Socket{std::move(accepted.socket)}, around.options.stanza_octets},
+      stream_{net::Socket{std::move(accepted.socket)}, kOctetsBeforeProof},
+      intake_{host, stages},
       direct_tls_{direct_tls} {
     peer_address_ = stream_.socket().peer_address();
     stream_.socket().rebind(around.io);  // it was accepted on the listener's shard
@@ -56,7 +57,7 @@ void Incoming::start() {
 }
 
 void Incoming::stop() {
-    if (!writing_) (void)stream_.socket().try_write(stream::error_text("system-shutdown") + "</stream:stream>");
+    (void)stream_.socket().try_write(stream::error_text("system-shutdown") + "</stream:stream>");
     stream_.close();
 }
 
@@ -67,20 +68,13 @@ bool Incoming::may_speak(std::string_view from, std::string_view to) const {
 }
 
 std::chrono::milliseconds Incoming::patience() const {
-    if (!certified_.empty() || !dialed_.empty()) return around_.options.idle + std::chrono::seconds{60};
+    if (proved()) return around_.options.idle + std::chrono::seconds{60};
     const auto left = deadline_ - stages_.environment.clock->now();
     return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), std::chrono::milliseconds{1});
 }
 
 awaitable<bool> Incoming::put(std::string text) {
-    while (writing_) {  // a dialback answer is on its way
-        asio::steady_timer pause{around_.io, std::chrono::milliseconds{5}};
-        co_await pause.async_wait(asio::use_awaitable);
-    }
-    writing_ = true;
-    const bool sent = co_await stream_.put(std::move(text), around_.options.write_timeout);
-    writing_ = false;
-    co_return sent;
+    co_return co_await stream_.put(std::move(text), around_.options.write_timeout);
 }
 
 awaitable<void> Incoming::fail(std::string_view condition, std::string_view text) {
@@ -105,7 +99,7 @@ awaitable<void> Incoming::run() {
     for (;;) {
         auto event = co_await stream_.next(patience());
         if (!event) {
-            if (certified_.empty() && dialed_.empty()) co_await fail("connection-timeout");
+            if (!proved()) co_await fail("connection-timeout");
             co_return;
         }
         bool go_on = false;
@@ -167,7 +161,7 @@ std::string Incoming::features() const {
             auto& starttls = list.emplace_back("starttls", stream::kTls);
             if (around_.options.require_tls) starttls.add("required");
         }
-    } else if (!claimed_.empty() && !certified_.contains(claimed_) && socket.peer_is(claimed_)) {
+    } else if (!claimed_.empty() && !local_.empty() && !certified_.contains(claimed_) && socket.peer_is(claimed_)) {
         list.emplace_back("mechanisms", stream::kSasl).add("mechanism").add_text("EXTERNAL");
     }
     if (socket.is_tls() || !around_.options.require_tls) {
@@ -208,11 +202,11 @@ awaitable<bool> Incoming::authenticate(const xml::Element& auth) {
                       permitted(around_.options, domain) && stream_.socket().peer_is(domain);
     if (!fine) {
         counted_.refused.add();
-        const bool told = co_await put(
-            "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure></stream:stream>");
-        co_return told && false;
+        const bool told = co_await put("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>");
+        co_return told && ++failed_ < kMostFailures;  // dialback may still do
     }
     certified_.insert(domain);
+    stream_.set_stanza_octets(around_.options.stanza_octets);
     stream_.restart();
     opened_ = false;
     co_return co_await put("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
@@ -220,6 +214,7 @@ awaitable<bool> Incoming::authenticate(const xml::Element& auth) {
 
 /// XEP-0220 §2.2.1: somebody says that they are `from`, and we ask there.
 awaitable<bool> Incoming::dialback_result(const xml::Element& result) {
+    if (result.has_attribute("type")) co_return true;  // §3.1: an answer to what was never asked here
     const auto from = domain_of(result.attribute("from"));
     const auto to = domain_of(result.attribute("to"));
     std::string_view error;
@@ -235,14 +230,7 @@ awaitable<bool> Incoming::dialback_result(const xml::Element& result) {
         error = "resource-constraint";
     if (!error.empty()) {
         counted_.refused.add();
-        std::string answer = "<db:result from='";
-        xml::append_escaped(answer, result.attribute("to"));
-        answer += "' to='";
-        xml::append_escaped(answer, result.attribute("from"));
-        answer += "' type='error'><error type='cancel'><";
-        answer += error;
-        answer += " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:result>";
-        co_return co_await put(std::move(answer));
+        co_return co_await put(dialback_error("result", result.attribute("to"), result.attribute("from"), {}, error));
     }
     ++verifying_;
     asio::co_spawn(
@@ -255,25 +243,44 @@ awaitable<bool> Incoming::dialback_result(const xml::Element& result) {
 }
 
 awaitable<void> Incoming::check_key(std::string from, std::string to, std::string id, std::string key) {
-    const bool valid = co_await verify_key(around_, to, from, id, key);
+    const auto valid = co_await verify_key(around_, to, from, id, key);
     if (ended_) co_return;
-    if (valid) {
-        dialed_.insert({from, to});
-    } else {
+    if (!valid) {  // §2.5: nobody could be asked, which says nothing about the key
         counted_.refused.add();
+        const auto condition = std::string{valid.error().condition};
+        (void)co_await put(dialback_error("result", to, from, {}, condition));
+        co_return;
     }
-    const bool told = co_await put(dialback_element("result", to, from, {}, valid ? "valid" : "invalid"));
-    if (!told || !valid) stream_.close();  // §2.4: an invalid key ends the stream
+    if (!*valid) {
+        counted_.refused.add();
+        log::info("dialback refused", {{"domain", from}, {"address", peer_address_}});
+        if (proved()) {  // §2.1.2: other domains go on with the stream
+            (void)co_await put(dialback_error("result", to, from, {}, "forbidden"));
+            co_return;
+        }
+        (void)co_await put(dialback_element("result", to, from, {}, "invalid") + "</stream:stream>");
+        stream_.socket().shutdown_send();
+        stream_.close();  // §2.2.1: an invalid key ends the stream
+        co_return;
+    }
+    dialed_.insert({from, to});
+    stream_.set_stanza_octets(around_.options.stanza_octets);
+    const bool told = co_await put(dialback_element("result", to, from, {}, "valid"));
+    if (!told) stream_.close();
 }
 
 /// XEP-0220 §2.3: another server asks whether a key is ours.
 awaitable<bool> Incoming::dialback_verify(const xml::Element& verify) {
+    if (verify.has_attribute("type")) co_return true;  // §3.1: an answer to what was never asked here
     const auto originating = domain_of(verify.attribute("to"));
     const auto receiving = domain_of(verify.attribute("from"));
     const auto id = verify.attribute("id");
-    const bool valid =
-        !originating.empty() && serves(originating) && !receiving.empty() &&
-        same_key(verify.text(), dialback_key(around_.options.dialback_secret, receiving, originating, id));
+    if (originating.empty() || !serves(originating)) {
+        co_return co_await put(
+            dialback_error("verify", verify.attribute("to"), verify.attribute("from"), id, "item-not-found"));
+    }
+    const bool valid = !receiving.empty() && same_key(verify.text(), dialback_key(around_.options.dialback_secret,
+                                                                                  receiving, originating, id));
     co_return co_await put(dialback_element("verify", originating, receiving, id, valid ? "valid" : "invalid"));
 }
 
@@ -286,8 +293,7 @@ awaitable<bool> Incoming::stanza(xml::Element element) {
         co_return false;
     }
     if (!may_speak(from->domain(), to->domain())) {
-        const bool verified = !certified_.empty() || !dialed_.empty();
-        co_await fail(verified ? "invalid-from" : "not-authorized");  // §4.9.3.9, §4.9.3.12
+        co_await fail(proved() ? "invalid-from" : "not-authorized");  // §4.9.3.9, §4.9.3.12
         co_return false;
     }
     if (!serves(to->domain())) {
@@ -295,26 +301,8 @@ awaitable<bool> Incoming::stanza(xml::Element element) {
         co_return false;
     }
     counted_.stanzas.add();
-    auto head = xml::Element{element.name(), element.ns()};
-    for (const auto& [key, value] : element.attributes()) head.set(key, value);
-    auto parsed = xmpp::Stanza::parse(std::move(element));
-    if (parsed) {
-        stages_.router.dispatch(std::move(*parsed), nullptr);
-        stages_.router.drain();
-    } else if (auto reply = xmpp::error_reply(head, parsed.error())) {
-        if (auto error = xmpp::Stanza::parse(std::move(*reply))) stages_.router.dispatch(std::move(*error), nullptr);
-    }
-    if (++burst_ % kBurst == 0) {
-        const auto executor = co_await asio::this_coro::executor;
-        co_await asio::post(executor, asio::use_awaitable);
-        const auto& channel = *stages_.environment.channel;
-        for (std::size_t i = 0; i < host_.shard_count(); ++i) {
-            while (channel.congested(i)) {
-                asio::steady_timer pause{executor, kCongestionPause};
-                co_await pause.async_wait(asio::use_awaitable);
-            }
-        }
-    }
+    intake_.take(std::move(element));
+    co_await intake_.breathe();
     co_return true;
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "signaling/federation/intake.h"
 #include "signaling/federation/outgoing.h"
 #include "signaling/host/host.h"
 #include "signaling/net/listener.h"
@@ -32,7 +33,6 @@ class Incoming : public std::enable_shared_from_this<Incoming> {
 
   private:
     awaitable<void> run();
-    awaitable<void> secure(bool& fine);
     awaitable<bool> open(const xml::StreamOpen& open);
     awaitable<bool> take(xml::Element element);
     awaitable<bool> start_tls();
@@ -43,6 +43,7 @@ class Incoming : public std::enable_shared_from_this<Incoming> {
     awaitable<bool> stanza(xml::Element element);
     awaitable<void> fail(std::string_view condition, std::string_view text = {});
     awaitable<bool> put(std::string text);
+    bool proved() const { return !certified_.empty() || !dialed_.empty(); }
     bool may_speak(std::string_view from, std::string_view to) const;
     bool serves(std::string_view domain) const;
     std::string features() const;
@@ -55,6 +56,7 @@ class Incoming : public std::enable_shared_from_this<Incoming> {
     net::ConnectionLimiter::Place place_;
     std::string peer_address_;
     PeerStream stream_;
+    Intake intake_;
     std::string id_;                                        // of the stream, ours
     std::string claimed_;                                   // 'from' of the opening tag
     std::string local_;                                     // 'to' of the opening tag
@@ -62,10 +64,9 @@ class Incoming : public std::enable_shared_from_this<Incoming> {
     std::set<std::pair<std::string, std::string>> dialed_;  // from, to
     SteadyTime deadline_;
     unsigned verifying_ = 0;
-    unsigned burst_ = 0;
+    unsigned failed_ = 0;
     bool direct_tls_;
     bool opened_ = false;
-    bool writing_ = false;
     bool ended_ = false;
 };
 

@@ -39,10 +39,11 @@ class Link : public std::enable_shared_from_this<Link> {
 
   private:
     awaitable<void> run();
-    awaitable<std::optional<Failure>> prove(Opened& opened);
-    awaitable<bool> authenticate_externally(Opened& opened);
-    awaitable<void> carry();
-    awaitable<void> read();
+    awaitable<std::optional<Failure>> open_and_prove();
+    awaitable<std::optional<Failure>> prove(PeerStream& stream, const Opened& opened);
+    awaitable<bool> authenticate_externally(PeerStream& stream);
+    awaitable<bool> carry(std::shared_ptr<PeerStream> stream);
+    awaitable<void> read(std::shared_ptr<PeerStream> stream);
     void end(std::optional<Failure> failure);
     void bounce(const xmpp::Stanza& stanza, const Failure& failure);
 
@@ -50,10 +51,12 @@ class Link : public std::enable_shared_from_this<Link> {
     Surroundings around_;
     std::string local_;
     std::string remote_;
-    std::unique_ptr<PeerStream> stream_;
+    std::shared_ptr<PeerStream> stream_;
     std::deque<xmpp::Stanza> queue_;
     std::size_t octets_ = 0;
     boost::asio::steady_timer wake_;
+    boost::asio::steady_timer opening_;
+    bool try_dialback_alone_ = false;  // the certificate was refused
     std::optional<Failure> failure_;
     SteadyTime ended_at_{};
     bool started_ = false;

@@ -5,6 +5,7 @@
 #include "signaling/federation/resolver.h"
 #include "signaling/runtime/on_pool.h"
 #include "signaling/stream/stream_text.h"
+#include "signaling/xmpp/ascii_domain.h"
 
 namespace carillon::federation {
 
@@ -37,6 +38,9 @@ awaitable<bool> open_stream(Opened& opened, const std::string& local, const std:
     opened.features = {};
     if (open->root.attribute("version").empty()) co_return true;  // before XMPP 1.0: dialback and nothing else
     auto features = co_await opened.stream->element(deadline);
+    if (features && features->is("error", stream::kStreams)) {
+        opened.host_unknown = features->child("host-unknown", "urn:ietf:params:xml:ns:xmpp-streams") != nullptr;
+    }
     if (!features || !features->is("features", stream::kStreams)) co_return false;
     opened.features = std::move(*features);
     co_return true;
@@ -46,7 +50,7 @@ awaitable<bool> secure(Surroundings around, Opened& opened, const std::string& l
                        std::string_view alpn, Deadline deadline) {
     const auto context = around.tls.current();
     if (!context) co_return false;
-    auto* ssl = net::TlsContext::make_client_ssl(*context, local, remote, alpn);
+    auto* ssl = net::TlsContext::make_client_ssl(*context, local, xmpp::ascii_domain(remote), alpn);
     const auto done = co_await opened.stream->socket().connect_tls(ssl, deadline);
     if (!done) co_return false;
     opened.secure = true;
@@ -82,14 +86,22 @@ awaitable<bool> try_target(Surroundings around, const Target& target, Opened& op
 
 awaitable<std::expected<Opened, Failure>> open_outgoing(Surroundings around, std::string local, std::string remote) {
     auto find = [remote, &around] { return look_up(remote, around.options.targets); };
-    const auto targets = co_await runtime::on_pool(around.resolving, std::move(find));
-    if (targets.empty()) co_return failed(not_found("No server of " + remote + " is known"));
+    const auto looked_up = co_await runtime::on_pool(around.resolving, std::move(find));
+    if (looked_up.targets.empty()) {
+        if (looked_up.unanswered) co_return failed(too_late("The DNS does not answer for " + remote));
+        co_return failed(not_found("No server of " + remote + " is known"));
+    }
+    const auto& targets = looked_up.targets;
     const auto until = std::chrono::steady_clock::now() + around.options.open_timeout;
+    bool unknown = false;
     for (const auto& target : targets) {
         if (std::chrono::steady_clock::now() > until) break;
         Opened opened;
         const bool fine = co_await try_target(around, target, opened, local, remote);
-        if (!fine) continue;
+        if (!fine) {
+            unknown = unknown || opened.host_unknown;
+            continue;
+        }
         if (around.options.require_tls && !opened.secure) {
             co_return failed(not_found("The server of " + remote + " does not offer TLS"));
         }
@@ -99,27 +111,32 @@ awaitable<std::expected<Opened, Failure>> open_outgoing(Surroundings around, std
         std::expected<Opened, Failure> result{std::move(opened)};
         co_return result;
     }
+    if (unknown) co_return failed(not_found("The server does not serve " + remote));
     co_return failed(too_late("No server of " + remote + " answers"));
 }
 
-awaitable<bool> verify_key(Surroundings around, std::string receiving, std::string originating, std::string id,
-                           std::string key) {
+awaitable<std::expected<bool, Failure>> verify_key(Surroundings around, std::string receiving, std::string originating,
+                                                   std::string id, std::string key) {
     auto opened = co_await open_outgoing(around, receiving, originating);
-    if (!opened) co_return false;
-    bool valid = false;
+    if (!opened) co_return failed(std::move(opened.error()));
+    std::expected<bool, Failure> result = failed(too_late("The server of " + originating + " does not verify keys"));
     const auto deadline = around.options.connect_timeout;
     const bool asked =
         co_await opened->stream->put(dialback_element("verify", receiving, originating, id, {}, key), deadline);
     for (int i = 0; asked && i < 8; ++i) {  // something else may come first
         const auto answer = co_await opened->stream->element(deadline);
         if (!answer) break;
-        if (!answer->is("verify", kDialback) || answer->attribute("id") != id) continue;
-        valid = answer->attribute("type") == "valid" && answer->attribute("from") == originating;
+        if (!answer->is("verify", kDialback) || answer->attribute("id") != id ||
+            answer->attribute("from") != originating || answer->attribute("to") != receiving) {
+            continue;
+        }
+        const auto type = answer->attribute("type");
+        if (type == "valid" || type == "invalid") result = type == "valid";
         break;
     }
     const bool said = co_await opened->stream->put("</stream:stream>", deadline);
-    log::debug("dialback", {{"domain", originating}, {"valid", valid}, {"asked", asked && said}});
-    co_return valid;
+    log::debug("dialback", {{"domain", originating}, {"valid", result.value_or(false)}, {"asked", asked && said}});
+    co_return result;
 }
 
 }  // namespace carillon::federation

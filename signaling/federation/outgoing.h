@@ -29,7 +29,8 @@ struct Opened {
     std::string id;         ///< of the stream, from the other server
     xml::Element features;  ///< of the last opening
     bool secure = false;
-    bool verified = false;  ///< its certificate names `remote`
+    bool verified = false;      ///< its certificate names `remote`
+    bool host_unknown = false;  ///< the other server says that it does not serve `remote`
 };
 
 /// Why stanzas for a domain go back: one of RFC 6120 §8.3.3.16, .17 and others, with a text for people.
@@ -38,8 +39,9 @@ using Failure = xmpp::StanzaError;
 /// Looks up, connects, secures: address after address until one works.
 awaitable<std::expected<Opened, Failure>> open_outgoing(Surroundings around, std::string local, std::string remote);
 
-/// Asks a server of `originating` whether `key` is its own for the stream `id` that `receiving` was sent.
-awaitable<bool> verify_key(Surroundings around, std::string receiving, std::string originating, std::string id,
-                           std::string key);
+/// Asks a server of `originating` whether `key` is its own for the stream `id` that `receiving` was sent. A failure: it
+/// cannot be asked, or does not say.
+awaitable<std::expected<bool, Failure>> verify_key(Surroundings around, std::string receiving, std::string originating,
+                                                   std::string id, std::string key);
 
 }  // namespace carillon::federation

@@ -3,6 +3,10 @@
 #include <array>
 #include <memory>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "signaling/xml/writer.h"
 
 namespace carillon::federation {
@@ -29,24 +33,34 @@ void append_attribute(std::string& out, std::string_view name, std::string_view 
     out += '\'';
 }
 
-void rename(xml::Element& element) {
-    element.rename(std::string{element.name()}, "jabber:client");
+void rename(xml::Element& element, std::string_view ns) {
     for (auto* child : element.children()) {
-        if (child->ns() == kServer) rename(*child);
+        if (child->ns() == ns) rename(*child, ns);
     }
+    element.rename(std::string{element.name()}, "jabber:client");
 }
+
+constexpr std::chrono::milliseconds kTurn{2};
 
 }  // namespace
 
-void to_client_namespace(xml::Element& element) {
-    if (element.ns() == kServer) rename(element);
+void to_client_namespace(xml::Element& element, std::string_view ns) {
+    if (element.ns() == ns) rename(element, ns);
 }
 
 PeerStream::PeerStream(net::Socket socket, std::size_t stanza_octets)
     : socket_{std::move(socket)}, parser_{limits(stanza_octets)} {}
 
+void PeerStream::set_stanza_octets(std::size_t stanza_octets) { parser_.set_limits(limits(stanza_octets)); }
+
 awaitable<bool> PeerStream::put(std::string text, std::chrono::milliseconds deadline) {
+    while (writing_) {
+        boost::asio::steady_timer pause{co_await boost::asio::this_coro::executor, kTurn};
+        co_await pause.async_wait(boost::asio::use_awaitable);
+    }
+    writing_ = true;
     const auto written = co_await socket_.write_all(text, deadline);
+    writing_ = false;
     co_return written.has_value();
 }
 

@@ -16,9 +16,9 @@ using boost::asio::awaitable;
 
 inline constexpr std::string_view kServer = "jabber:server";
 
-/// Stanzas of such streams are in jabber:server, everywhere else in jabber:client: the element itself and those of its
-/// children that share its namespace.
-void to_client_namespace(xml::Element& element);
+/// Stanzas of such streams are in jabber:server (of components': jabber:component:accept), everywhere else in
+/// jabber:client: the element itself and those of its children that share its namespace.
+void to_client_namespace(xml::Element& element, std::string_view ns = kServer);
 
 /// Threading: its io_context's thread.  Owns: the socket.
 class PeerStream {
@@ -26,12 +26,13 @@ class PeerStream {
     PeerStream(net::Socket socket, std::size_t stanza_octets);
 
     net::Socket& socket() { return socket_; }
-    /// Everything, or the stream is gone.
+    /// Everything, or the stream is gone. A second caller waits for its turn.
     awaitable<bool> put(std::string text, std::chrono::milliseconds deadline);
     /// The next event; nothing when the connection is gone or the deadline past.
     awaitable<std::optional<xml::StreamEvent>> next(std::chrono::milliseconds deadline);
     /// The next element; nothing otherwise, whatever else came.
     awaitable<std::optional<xml::Element>> element(std::chrono::milliseconds deadline);
+    void set_stanza_octets(std::size_t stanza_octets);
     void restart() { parser_.restart(); }
     void restart_discarding() { parser_.restart_discarding(); }
     void close() { socket_.close(); }
@@ -41,6 +42,7 @@ class PeerStream {
   private:
     net::Socket socket_;
     xml::StreamParser parser_;
+    bool writing_ = false;
 };
 
 }  // namespace carillon::federation

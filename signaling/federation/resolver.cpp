@@ -9,6 +9,8 @@
 #include <charconv>
 #include <numeric>
 
+#include "signaling/xmpp/ascii_domain.h"
+
 namespace carillon::federation {
 
 namespace {
@@ -28,6 +30,7 @@ struct Resolver {
     }
     struct __res_state state{};
     bool ok = false;
+    bool unanswered = false;  // some question was
 };
 
 /// False: the domain says that it has no such service.
@@ -36,6 +39,7 @@ bool query_srv(Resolver& resolver, const std::string& name, bool direct_tls, std
     if (!resolver.ok) return true;
     const int length = ::res_nquery(&resolver.state, name.c_str(), ns_c_in, ns_t_srv, answer.data(), answer.size());
     ns_msg message;
+    if (length < 0 && resolver.state.res_h_errno == TRY_AGAIN) resolver.unanswered = true;
     if (length < 0 || ::ns_initparse(answer.data(), length, &message) != 0) return true;
     const int count = ns_msg_count(message, ns_s_an);
     for (int i = 0; i < count; ++i) {
@@ -52,12 +56,14 @@ bool query_srv(Resolver& resolver, const std::string& name, bool direct_tls, std
     return true;
 }
 
-void add_addresses(const Service& service, std::vector<Target>& into) {
+/// False: the DNS did not answer.
+bool add_addresses(const Service& service, std::vector<Target>& into) {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
-    if (::getaddrinfo(service.host.c_str(), std::to_string(service.port).c_str(), &hints, &found) != 0) return;
+    const int failure = ::getaddrinfo(service.host.c_str(), std::to_string(service.port).c_str(), &hints, &found);
+    if (failure != 0) return failure != EAI_AGAIN;
     for (const auto* at = found; at && into.size() < kMostTargets; at = at->ai_next) {
         boost::asio::ip::tcp::endpoint endpoint;
         if (at->ai_addrlen > endpoint.capacity()) continue;
@@ -66,6 +72,7 @@ void add_addresses(const Service& service, std::vector<Target>& into) {
         into.push_back({endpoint, service.direct_tls});
     }
     ::freeaddrinfo(found);
+    return true;
 }
 
 }  // namespace
@@ -105,24 +112,28 @@ Service parse_target(std::string_view text) {
     return out;
 }
 
-std::vector<Target> look_up(const std::string& domain, const std::map<std::string, std::string, std::less<>>& fixed) {
-    std::vector<Target> targets;
+LookedUp look_up(const std::string& domain, const std::map<std::string, std::string, std::less<>>& fixed) {
+    LookedUp found;
     if (const auto at = fixed.find(domain); at != fixed.end()) {
-        add_addresses(parse_target(at->second), targets);
-        return targets;
+        found.unanswered = !add_addresses(parse_target(at->second), found.targets);
+        return found;
     }
     Resolver resolver;
     std::vector<Service> services;
-    const bool direct = query_srv(resolver, "_xmpps-server._tcp." + domain, true, services);
-    const bool starttls = query_srv(resolver, "_xmpp-server._tcp." + domain, false, services);
+    const auto name = xmpp::ascii_domain(domain);
+    const bool direct = query_srv(resolver, "_xmpps-server._tcp." + name, true, services);
+    const bool starttls = query_srv(resolver, "_xmpp-server._tcp." + name, false, services);
     if (services.empty()) {
-        if (!direct || !starttls) return targets;  // RFC 2782: decidedly not available
-        services.push_back({domain, kPort, 0, 0, false});
+        if (!direct || !starttls) return found;  // RFC 2782: decidedly not available
+        services.push_back({name, kPort, 0, 0, false});
     }
     static thread_local std::mt19937 chance{std::random_device{}()};
     order_services(services, chance);
-    for (const auto& service : services) add_addresses(service, targets);
-    return targets;
+    found.unanswered = resolver.unanswered;
+    for (const auto& service : services) {
+        if (!add_addresses(service, found.targets)) found.unanswered = true;
+    }
+    return found;
 }
 
 }  // namespace carillon::federation

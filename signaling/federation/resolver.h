@@ -30,8 +30,12 @@ void order_services(std::vector<Service>& services, std::mt19937& chance);
 /// "host:port", "[v6]:port", with "tls://" before it for direct TLS; the port may be left out.
 Service parse_target(std::string_view text);
 
-/// Looks `domain` up, which blocks for some seconds at most. Empty: it has no server.
+struct LookedUp {
+    std::vector<Target> targets;  ///< empty: the domain has no server
+    bool unanswered = false;      ///< or the DNS did not say
+};
+/// Looks `domain` up, which blocks for some seconds at most.
 /// A static target comes before everything; "." as the only SRV target means that there is none.
-std::vector<Target> look_up(const std::string& domain, const std::map<std::string, std::string, std::less<>>& fixed);
+LookedUp look_up(const std::string& domain, const std::map<std::string, std::string, std::less<>>& fixed);
 
 }  // namespace carillon::federation

@@ -7,7 +7,8 @@ struct x509_st;
 
 namespace carillon::net {
 
-/// Whether the certificate names `domain` as dNSName (left-most wildcard allowed) or id-on-xmppAddr.
+/// Whether the certificate names `domain` as dNSName (left-most wildcard allowed) id-on-xmppAddr, or id-on-dnsSRV
+/// for _xmpp-server. An internationalised domain is compared in its ASCII form with dNSName.
 bool certificate_names(x509_st& certificate, std::string_view domain);
 
 }  // namespace carillon::net

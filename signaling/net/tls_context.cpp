@@ -72,12 +72,22 @@ struct TlsContext::Loaded {
     std::vector<std::string> alpn;
     std::vector<Host> hosts;  // the first is the default
 
+    /// The host of that name, or else the nearest one above it, whose certificate may speak for its subdomains.
+    const Host* find(std::string_view name) const {
+        auto domain = lower(std::string{name});
+        for (;;) {
+            const auto at = std::ranges::find(hosts, domain, &Host::domain);
+            if (at != hosts.end()) return &*at;
+            const auto dot = domain.find('.');
+            if (dot == domain.npos) return nullptr;
+            domain.erase(0, dot + 1);
+        }
+    }
+
     /// Before anything else is looked at: a ticket must be judged by the certificate of the host that it is for.
     static int on_client_hello(SSL* ssl, int*, void* self) noexcept {
-        const auto name = server_name(ssl);
-        for (const auto& host : static_cast<const Loaded*>(self)->hosts) {
-            if (name == host.domain) SSL_set_SSL_CTX(ssl, host.context.get());
-        }
+        const auto* host = static_cast<const Loaded*>(self)->find(server_name(ssl));
+        if (host) SSL_set_SSL_CTX(ssl, host->context.get());
         return SSL_CLIENT_HELLO_SUCCESS;
     }
 
@@ -85,9 +95,7 @@ struct TlsContext::Loaded {
     static int on_server_name(SSL* ssl, int*, void* self) noexcept {
         const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
         if (!name) return SSL_TLSEXT_ERR_NOACK;
-        const auto& hosts = static_cast<const Loaded*>(self)->hosts;
-        return std::ranges::find(hosts, lower(name), &Host::domain) != hosts.end() ? SSL_TLSEXT_ERR_OK
-                                                                                   : SSL_TLSEXT_ERR_NOACK;
+        return static_cast<const Loaded*>(self)->find(name) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
     }
 
     /// §3: a list of names of which only the first kind, host_name, exists.
@@ -180,8 +188,8 @@ ssl_st* TlsContext::make_ssl(const Loaded& loaded) { return SSL_new(loaded.hosts
 
 ssl_st* TlsContext::make_client_ssl(const Loaded& loaded, std::string_view domain, std::string_view peer,
                                     std::string_view alpn) {
-    const auto ours = std::ranges::find(loaded.hosts, lower(std::string{domain}), &Loaded::Host::domain);
-    const auto& host = ours == loaded.hosts.end() ? loaded.hosts.front() : *ours;
+    const auto* ours = loaded.find(domain);
+    const auto& host = ours ? *ours : loaded.hosts.front();
     SSL* ssl = SSL_new(host.context.get());
     SSL_set_tlsext_host_name(ssl, std::string{peer}.c_str());
     std::string offer(1, static_cast<char>(alpn.size()));

@@ -216,6 +216,13 @@ async def lie():
         text = (await asyncio.wait_for(reader.read(), 20)).decode()
         assert any(word in text for word in words), text
 
+    async def says(reader, word):
+        text = ""
+        while word not in text:
+            more = await asyncio.wait_for(reader.read(4096), 20)
+            assert more, text
+            text += more.decode()
+
     message = f"<message from='bob@{THERE}' to='alice@{HERE}' type='chat'><body>forged</body></message>"
     reader, writer = await stream(THERE)
     writer.write(message.encode())  # nothing has been proved
@@ -229,7 +236,28 @@ async def lie():
     await ends_with(reader, "type='invalid'", "not-authorized")
     reader, writer = await stream(THERE)
     writer.write(b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>")
-    await ends_with(reader, "<not-authorized/>")
+    await says(reader, "<not-authorized/>")
+    writer.write(message.encode())
+    await ends_with(reader, "not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-streams'")
+    reader, writer = await stream(THERE)  # answers to what was never asked
+    writer.write((f"<db:result from='{THERE}' to='{HERE}' type='valid'/>"
+                  f"<db:verify from='{THERE}' to='{HERE}' id='1' type='valid'/>" + message).encode())
+    await ends_with(reader, "not-authorized")
+    reader, writer = await stream(THERE)
+    writer.write(f"<db:verify from='{THERE}' to='elsewhere.example' id='1'>key</db:verify>".encode())
+    await says(reader, "<item-not-found ")
+    writer.write(f"<db:result from='{THERE}' to='elsewhere.example'>key</db:result>".encode())
+    await says(reader, "<item-not-found ")
+    writer.write(f"<db:result from='nowhere.example' to='{HERE}'>key</db:result>".encode())
+    await says(reader, "<remote-server-not-found ")  # said of the way, not of the key: the stream goes on
+    writer.write(f"<db:verify from='{THERE}' to='{HERE}' id='1'>wrong</db:verify>".encode())
+    await says(reader, "type='invalid'")
+    reader, writer = await stream(THERE)
+    writer.write(b"<message><" + b"x" * 11_000)  # more than a stranger may say
+    await ends_with(reader, "policy-violation")
+    reader, writer = await stream(THERE)
+    writer.write(b"<!-- a remark -->")
+    await ends_with(reader, "restricted-xml")
     reader, writer = await stream(THERE)
     writer.write(b"<message><" + b"x" * 2_000_000)
     await ends_with(reader, "policy-violation")

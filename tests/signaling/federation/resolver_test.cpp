@@ -41,7 +41,7 @@ TEST(Targets, AsTheyAreWritten) {
 }
 
 TEST(Targets, AStaticOneComesBeforeTheDns) {
-    const auto targets = look_up("anything.invalid", {{"anything.invalid", "127.0.0.1:7000"}});
+    const auto targets = look_up("anything.invalid", {{"anything.invalid", "127.0.0.1:7000"}}).targets;
     ASSERT_EQ(targets.size(), 1u);
     EXPECT_EQ(targets[0].endpoint.port(), 7000);
     EXPECT_TRUE(targets[0].endpoint.address().is_loopback());
