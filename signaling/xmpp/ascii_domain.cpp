@@ -1,9 +1,8 @@
 #include "signaling/xmpp/ascii_domain.h"
 
-#include <idna.h>
+#include <idn2.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace carillon::xmpp {
 
@@ -11,8 +10,10 @@ std::string ascii_domain(std::string_view domain) {
     std::string out{domain};
     if (std::ranges::all_of(out, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return out;
     char* ascii = nullptr;
-    if (idna_to_ascii_8z(out.c_str(), &ascii, IDNA_USE_STD3_ASCII_RULES) == IDNA_SUCCESS) out = ascii;
-    std::free(ascii);
+    constexpr int kFlags = IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT | IDN2_USE_STD3_ASCII_RULES;
+    if (idn2_to_ascii_8z(out.c_str(), &ascii, kFlags) != IDN2_OK) return out;
+    out = ascii;
+    idn2_free(ascii);
     return out;
 }
 

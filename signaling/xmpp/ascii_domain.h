@@ -1,5 +1,5 @@
 /// The form of a domain that the DNS, certificates and TLS know it by.
-/// Spec: RFC 3490 §4 (ToASCII), RFC 6120 §13.7.1.2.1.
+/// Spec: RFC 5891 §4 (IDNA2008), RFC 6120 §13.7.1.2.1.
 #pragma once
 #include <string>
 #include <string_view>
