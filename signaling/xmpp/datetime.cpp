@@ -77,6 +77,9 @@ std::optional<WallTime> parse_datetime(std::string_view text) {
     if (!east || !date.ok() || parts[0] < 1970 || parts[3] > 23 || parts[4] > 59 || parts[5] > 60) return std::nullopt;
     const auto time = std::chrono::sys_days{date} + std::chrono::hours{parts[3]} + std::chrono::minutes{parts[4]} +
                       std::chrono::seconds{parts[5]} + fraction - *east;
+    // The clock counts nanoseconds and ends in 2262: a later time is as good as its last year.
+    constexpr std::chrono::sys_days kLatest{std::chrono::year{2262} / std::chrono::January / 1};
+    if (time > kLatest) return WallTime{kLatest};
     return time < WallTime{} ? std::nullopt : std::optional<WallTime>{time};
 }
 

@@ -11,6 +11,7 @@
 
 #include "signaling/modules/muc/directory.h"
 #include "signaling/modules/muc/names.h"
+#include "signaling/modules/muc/refusal.h"
 #include "signaling/modules/muc/room.h"
 #include "signaling/runtime/counters.h"
 #include "signaling/runtime/shard.h"
@@ -142,7 +143,10 @@ class Muc final : public runtime::Module, public RoomHost {
             return context_.reply_error(stanza, StanzaError::item_not_found());
         }
         const auto creator = stanza.from().bare();
-        if (auto refused = refuse_creation(creator, stanza.to())) return context_.reply_error(stanza, *refused);
+        if (auto refused = refuse_creation(creator, stanza.to())) {
+            if (auto refusal = refusal_of(stanza, *refused)) context_.route(std::move(*refusal));
+            return;
+        }
         const auto jid = stanza.to().bare();
         auto& there =
             *rooms_.insert_or_assign(jid, std::make_unique<Room>(*this, jid, creator, random_hex(32))).first->second;

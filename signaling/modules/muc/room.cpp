@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "signaling/modules/muc/refusal.h"
 #include "signaling/modules/muc/room_x.h"
 #include "signaling/runtime/counters.h"
 
@@ -110,7 +111,10 @@ void Room::send_to_all(const Stanza& prototype) {
     }
 }
 
-void Room::error(const Stanza& stanza, const StanzaError& reason) { host_.context().reply_error(stanza, reason); }
+void Room::error(const Stanza& stanza, const StanzaError& reason) {
+    if (!stanza.is_presence()) return host_.context().reply_error(stanza, reason);
+    if (auto refusal = refusal_of(stanza, reason)) send(std::move(*refusal));
+}
 
 std::size_t Room::sessions_of(const Jid& bare) const {
     std::size_t count = 0;

@@ -42,6 +42,7 @@ awaitable<void> Room::load_history() {
     for (const auto& past : page.messages) {
         auto element = xml::parse_document(past.stanza);
         if (!element || element->child("retracted", kRetract)) continue;
+        if (element->child("subject", "jabber:client") && !element->child("body", "jabber:client")) continue;
         element->remove_children_if([](const xml::Element& child) { return child.ns() == kMucUser; });
         history_.add(std::move(*element), past.id.when(), past.id);
     }

@@ -126,7 +126,7 @@ void Room::say(Stanza message, bool keep_it) {
         add_stanza_id(message.element(), jid_, id.text());
         message.set_to(Jid{});
         keep(message, id);
-        history_.add(message.element(), now, id);
+        if (!changes_subject(message.element())) history_.add(message.element(), now, id);  // §7.2.15: comes last, once
     }
     // The room has it: what occupants do not get live they find in the archive.
     message.set_custody(nullptr);

@@ -115,7 +115,7 @@ class Rooms(unittest.TestCase):
                 self.assertEqual([each.get("by") for each in ids], [room])
         romeo.muc.set_subject(room, "Orchard")
         _, subject, _, _ = await tybalt.muc.join_muc_wait(room, "Tybalt", timeout=15, maxstanzas=5)
-        await until(lambda: len(tybalt.bodies()) >= 5, "no history")
+        await until(lambda: tybalt.bodies() == [str(number) for number in range(15, 20)], "no history")
         self.assertEqual(subject["subject"], "Orchard")
         found = await juliet["xep_0313"].retrieve(jid=slixmpp.JID(room), timeout=15)
         archived = [each["mam_result"]["forwarded"]["stanza"]["body"] for each in found["mam"]["results"]]

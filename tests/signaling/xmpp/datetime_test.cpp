@@ -27,5 +27,14 @@ TEST(Xep0082DateTime, WhatIsNoneIsNothing) {
     }
 }
 
+TEST(Xep0082S3p2, TimesBeyondTheClockAreItsLastYear) {
+    const auto latest = parse_datetime("2262-01-01T00:00:00Z");
+    ASSERT_TRUE(latest);
+    EXPECT_EQ(parse_datetime("2262-04-12T00:00:00Z"), latest);
+    EXPECT_EQ(parse_datetime("2999-01-01T00:00:00+01:00"), latest);
+    EXPECT_EQ(parse_datetime("9999-12-31T23:59:60.999999Z"), latest);
+    EXPECT_LT(parse_datetime("2261-12-31T23:59:59Z"), latest);
+}
+
 }  // namespace
 }  // namespace carillon::xmpp
