@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <map>
 
-#include "signaling/modules/pubsub/office.h"
 #include "signaling/modules/pubsub/pubsub.h"
+#include "signaling/modules/pubsub/service_desk.h"
 #include "signaling/pubsub/names.h"
 #include "signaling/session/caps_verification.h"
 #include "signaling/session/known_caps.h"
@@ -102,7 +102,7 @@ pubsub::Policy defaults() {
 class Pep final : public Module {
   public:
     explicit Pep(ModuleContext& context)
-        : context_{context}, office_{context, read_policy(context, kInfo.name, defaults())} {
+        : context_{context}, desk_{context, read_policy(context, kInfo.name, defaults())} {
         hooks_ += context.identity("pubsub", "pep", "", Target::account);
         hooks_ += context.feature(pubsub::kPubsub, Target::account);
         for (const auto feature : pubsub::features())
@@ -143,7 +143,7 @@ class Pep final : public Module {
         if (auto* account = context_.account(user)) {
             if (auto& held = account->slots().get<Held>(); held.service) co_return held.service;
         }
-        auto loaded = co_await office_.load(user, true);
+        auto loaded = co_await desk_.load(user, true);
         auto* account = context_.account(user);
         if (!account) co_return loaded;
         auto& held = account->slots().get<Held>();
@@ -161,10 +161,10 @@ class Pep final : public Module {
         auto* account = context_.account(user);
         if (!account) co_return IqReply{std::unexpect, StanzaError::service_unavailable()};
         const Around around{*account, account->slots().get<Held>()};
-        const auto request = office_.request(iq.from(), iq.payload(), iq.type() == "set");
-        auto outcome = pubsub::handle(*service, office_.policy(), around, request);
+        const auto request = desk_.request(iq.from(), iq.payload(), iq.type() == "set");
+        auto outcome = pubsub::handle(*service, desk_.policy(), around, request);
         std::function<void()> failed = [this, user] { forget(user); };
-        co_return co_await office_.finish(std::move(service), std::move(outcome), std::move(failed));
+        co_return co_await desk_.finish(std::move(service), std::move(outcome), std::move(failed));
     }
 
     // ---- disco of nodes, and of the list of nodes
@@ -194,8 +194,8 @@ class Pep final : public Module {
         if (list && !around.may_hear(iq.from()))  // XEP-0030 §8
             co_return context_.reply_error(iq, StanzaError::service_unavailable());
         auto reply = query.ns() == pubsub::kDiscoInfo
-                         ? pubsub::disco_info(*service, office_.policy(), around, iq.from(), query.attribute("node"))
-                         : pubsub::disco_items(*service, office_.policy(), around, iq.from(), query);
+                         ? pubsub::disco_info(*service, desk_.policy(), around, iq.from(), query.attribute("node"))
+                         : pubsub::disco_items(*service, desk_.policy(), around, iq.from(), query);
         if (!reply) co_return context_.reply_error(iq, reply.error());
         auto answer = Stanza::result_of(iq);
         if (answer.from().empty()) answer.set_from(user);
@@ -315,7 +315,7 @@ class Pep final : public Module {
             if (!node.config.deliver_notifications || !peer->second.features->contains(name + "+notify")) continue;
             if (pubsub::may_read(*service, node, around, newcomer.bare())) items.push_back({name, newcomer});
         }
-        co_await office_.send_last(std::move(service), std::move(items));
+        co_await desk_.send_last(std::move(service), std::move(items));
     }
 
     // ---- approval of subscriptions (XEP-0060 §8.6)
@@ -336,16 +336,16 @@ class Pep final : public Module {
         auto* account = context_.account(user);
         if (!account) co_return;
         const Around around{*account, account->slots().get<Held>()};
-        const auto request = office_.request(message.from(), message.element().child("x", pubsub::kForm), true);
-        auto outcome = pubsub::handle_approval(*service, office_.policy(), around, request);
+        const auto request = desk_.request(message.from(), message.element().child("x", pubsub::kForm), true);
+        auto outcome = pubsub::handle_approval(*service, desk_.policy(), around, request);
         if (!outcome) co_return;
         if (!outcome->reply) co_return context_.reply_error(message, outcome->reply.error());
         std::function<void()> failed = [this, user] { forget(user); };
-        co_await office_.finish(std::move(service), std::move(*outcome), std::move(failed));
+        co_await desk_.finish(std::move(service), std::move(*outcome), std::move(failed));
     }
 
     ModuleContext& context_;
-    Office office_;
+    ServiceDesk desk_;
     KnownCaps* known_ = &KnownCaps::of_process();
     std::map<std::string, std::vector<std::pair<Jid, Jid>>> waiting_;  ///< by caps: account and peer
     std::size_t waiting_count_ = 0;

@@ -5,8 +5,8 @@
 #include <deque>
 #include <map>
 
-#include "signaling/modules/pubsub/office.h"
 #include "signaling/modules/pubsub/pubsub.h"
+#include "signaling/modules/pubsub/service_desk.h"
 #include "signaling/pubsub/names.h"
 #include "signaling/session/roster.h"
 #include "signaling/storage/storage.h"
@@ -71,7 +71,7 @@ class PubsubService final : public Module {
     explicit PubsubService(ModuleContext& context)
         : context_{context},
           jid_{Jid::make("", "pubsub." + std::string{context.host().domain()}).value()},
-          office_{context, read_policy(context, kInfo.name, defaults(context.host()))} {
+          desk_{context, read_policy(context, kInfo.name, defaults(context.host()))} {
         hooks_ += context.item(jid_, "Publish-Subscribe");
         hooks_ += context.serve_domain(jid_, [this](Stanza stanza) { take(std::move(stanza)); });
     }
@@ -102,7 +102,7 @@ class PubsubService final : public Module {
 
     awaitable<void> answer(const Stanza& stanza) {
         if (stanza.to() != jid_) co_return context_.reply_error(stanza, StanzaError::item_not_found());
-        if (!service_) service_ = co_await office_.load(jid_, false);
+        if (!service_) service_ = co_await desk_.load(jid_, false);
         if (stanza.is_message()) co_return co_await approve(stanza);
         auto reply = co_await reply_to(stanza);
         if (!reply) co_return context_.reply_error(stanza, reply.error());
@@ -118,17 +118,17 @@ class PubsubService final : public Module {
         const auto rosters = co_await rosters_for(iq);
         if (payload->is("query", pubsub::kDiscoInfo)) {
             if (payload->attribute("node").empty()) co_return info();
-            co_return pubsub::disco_info(*service_, office_.policy(), rosters, iq.from(), payload->attribute("node"));
+            co_return pubsub::disco_info(*service_, desk_.policy(), rosters, iq.from(), payload->attribute("node"));
         }
         if (payload->is("query", pubsub::kDiscoItems))
-            co_return pubsub::disco_items(*service_, office_.policy(), rosters, iq.from(), *payload);
+            co_return pubsub::disco_items(*service_, desk_.policy(), rosters, iq.from(), *payload);
         if (!payload->is("pubsub", pubsub::kPubsub) && !payload->is("pubsub", pubsub::kOwner))
             co_return IqReply{std::unexpect, StanzaError::service_unavailable()};
-        const auto request = office_.request(iq.from(), payload, iq.type() == "set");
-        auto outcome = pubsub::handle(*service_, office_.policy(), rosters, request);
+        const auto request = desk_.request(iq.from(), payload, iq.type() == "set");
+        auto outcome = pubsub::handle(*service_, desk_.policy(), rosters, request);
         std::function<void()> failed = [this] { service_.reset(); };
         auto service = service_;
-        co_return co_await office_.finish(std::move(service), std::move(outcome), std::move(failed));
+        co_return co_await desk_.finish(std::move(service), std::move(outcome), std::move(failed));
     }
 
     /// Only those that the node's access model needs.
@@ -158,12 +158,12 @@ class PubsubService final : public Module {
         if (!x) co_return context_.reply_error(message, StanzaError::service_unavailable());
         const Rosters nobody;
         auto outcome =
-            pubsub::handle_approval(*service_, office_.policy(), nobody, office_.request(message.from(), x, true));
+            pubsub::handle_approval(*service_, desk_.policy(), nobody, desk_.request(message.from(), x, true));
         if (!outcome) co_return context_.reply_error(message, StanzaError::service_unavailable());
         if (!outcome->reply) co_return context_.reply_error(message, outcome->reply.error());
         std::function<void()> failed = [this] { service_.reset(); };
         auto service = service_;
-        co_await office_.finish(std::move(service), std::move(*outcome), std::move(failed));
+        co_await desk_.finish(std::move(service), std::move(*outcome), std::move(failed));
     }
 
     static xml::Element info() {
@@ -179,7 +179,7 @@ class PubsubService final : public Module {
 
     ModuleContext& context_;
     Jid jid_;
-    Office office_;
+    ServiceDesk desk_;
     ServicePtr service_;
     std::deque<Stanza> queue_;
     bool working_ = false;

@@ -1,4 +1,4 @@
-#include "signaling/modules/pubsub/office.h"
+#include "signaling/modules/pubsub/service_desk.h"
 
 #include <array>
 #include <cstdio>
@@ -38,20 +38,20 @@ std::optional<xml::Element> parse_payload(const std::optional<std::string>& docu
 
 }  // namespace
 
-Office::Office(ModuleContext& context, pubsub::Policy policy)
+ServiceDesk::ServiceDesk(ModuleContext& context, pubsub::Policy policy)
     : context_{context}, policy_{std::move(policy)}, events_{context.counter("events")} {}
 
-awaitable<ServicePtr> Office::load(Jid jid, bool personal) {
+awaitable<ServicePtr> ServiceDesk::load(Jid jid, bool personal) {
     auto snapshot = co_await storage::pubsub_of(context_.storage()).load(jid);
     co_return std::make_shared<pubsub::Service>(
         pubsub::restore(std::move(jid), personal, std::move(snapshot), policy_.defaults));
 }
 
-pubsub::Request Office::request(const Jid& from, const xml::Element* payload, bool set) const {
+pubsub::Request ServiceDesk::request(const Jid& from, const xml::Element* payload, bool set) const {
     return {from, set, payload, context_.clock().wall(), random_id};
 }
 
-void Office::send(const Jid& from, const Jid& to, std::vector<xml::Element> payload, bool chat) {
+void ServiceDesk::send(const Jid& from, const Jid& to, std::vector<xml::Element> payload, bool chat) {
     auto message = Stanza::message(from, to, chat ? "" : "headline");
     message.element().set("id", random_id());
     for (auto& element : payload) message.element().append(std::move(element));
@@ -59,7 +59,7 @@ void Office::send(const Jid& from, const Jid& to, std::vector<xml::Element> payl
     context_.route(std::move(message));
 }
 
-void Office::broadcast(const Jid& from, const pubsub::Broadcast& event) {
+void ServiceDesk::broadcast(const Jid& from, const pubsub::Broadcast& event) {
     for (const auto& recipient : event.to) {
         std::vector<xml::Element> payload{event.event};
         if (!recipient.collection.empty()) {  // XEP-0248 §6.1
@@ -71,7 +71,7 @@ void Office::broadcast(const Jid& from, const pubsub::Broadcast& event) {
     }
 }
 
-awaitable<void> Office::fill(ServicePtr service, pubsub::Fetch fetch, xml::Element& answer) {
+awaitable<void> ServiceDesk::fill(ServicePtr service, pubsub::Fetch fetch, xml::Element& answer) {
     auto* items = answer.child("items", pubsub::kPubsub);
     if (!items || fetch.ids.empty()) co_return;
     auto payloads = co_await storage::pubsub_of(context_.storage()).payloads(service->jid, fetch.node, fetch.ids);
@@ -84,7 +84,7 @@ awaitable<void> Office::fill(ServicePtr service, pubsub::Fetch fetch, xml::Eleme
     }
 }
 
-awaitable<IqReply> Office::finish(ServicePtr service, pubsub::Outcome outcome, std::function<void()> failed) {
+awaitable<IqReply> ServiceDesk::finish(ServicePtr service, pubsub::Outcome outcome, std::function<void()> failed) {
     if (!outcome.changes.empty()) {
         try {
             co_await storage::pubsub_of(context_.storage()).apply(service->jid, std::move(outcome.changes));
@@ -101,7 +101,7 @@ awaitable<IqReply> Office::finish(ServicePtr service, pubsub::Outcome outcome, s
     co_return std::move(outcome.reply);
 }
 
-awaitable<void> Office::send_last(ServicePtr service, std::vector<pubsub::LastItem> wanted) {
+awaitable<void> ServiceDesk::send_last(ServicePtr service, std::vector<pubsub::LastItem> wanted) {
     for (const auto& one : wanted) {
         const auto* node = service->find(one.node);
         const auto* newest = node ? node->items.newest() : nullptr;
@@ -110,7 +110,8 @@ awaitable<void> Office::send_last(ServicePtr service, std::vector<pubsub::LastIt
         const bool chat = node->config.chat;
         const bool whole = node->config.deliver_payloads;
         std::vector<std::string> ids{item.id};
-        auto payloads = co_await storage::pubsub_of(context_.storage()).payloads(service->jid, one.node, std::move(ids));
+        auto payloads =
+            co_await storage::pubsub_of(context_.storage()).payloads(service->jid, one.node, std::move(ids));
         if (payloads.empty() || !payloads.front()) continue;
         xml::Element event{"event", pubsub::kEvent};
         auto payload = whole ? parse_payload(payloads.front()) : std::nullopt;

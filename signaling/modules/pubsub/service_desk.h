@@ -12,9 +12,9 @@ namespace carillon::modules {
 using ServicePtr = std::shared_ptr<pubsub::Service>;
 
 /// Threading: its module's.
-class Office {
+class ServiceDesk {
   public:
-    Office(runtime::ModuleContext& context, pubsub::Policy policy);
+    ServiceDesk(runtime::ModuleContext& context, pubsub::Policy policy);
 
     const pubsub::Policy& policy() const { return policy_; }
     runtime::awaitable<ServicePtr> load(xmpp::Jid jid, bool personal);
