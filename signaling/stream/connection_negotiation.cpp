@@ -187,7 +187,7 @@ awaitable<bool> Connection::open_stream() {
     auto text = wire_.open({domain_, who ? who->str() : std::string{}, make_stream_id()});
     opened_ = true;
     text += wire_.features(features());
-    if (direct_tls_) {
+    if (socket_.is_tls() && !authenticated_) {
         asio::steady_timer pause{co_await asio::this_coro::executor, kBreath};
         co_await pause.async_wait(asio::use_awaitable);
     }
