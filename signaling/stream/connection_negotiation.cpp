@@ -15,7 +15,7 @@ namespace carillon::stream {
 namespace asio = boost::asio;
 
 namespace {
-/// Before the answer to the first opening tag inside direct TLS: @xmpp/client 0.14 listens for it only when its own
+/// Before the answer to the first opening tag inside TLS: @xmpp/client 0.14 listens for it only when its own
 /// write is confirmed, which takes it longer than us. With XEP-0388 there is no second opening tag that makes up for
 /// it.
 constexpr std::chrono::milliseconds kBreath{2};
