@@ -61,7 +61,7 @@ class Session:
                          f"<resource>{resource}</resource></bind></iq>")
         assert f"/{resource}" in heard, heard
         heard = self.say("<presence xmlns='jabber:client'/>")
-        while "<presence" not in heard:
+        while f'<presence xmlns="jabber:client" from="{name}@{DOMAIN}/{resource}"' not in heard:  # others' may come before
             heard += self.say()
         self.heard = heard
         return self
