@@ -22,7 +22,8 @@ class Person(slixmpp.ClientXMPP):
         for plugin in ("xep_0004", "xep_0030", "xep_0045", "xep_0199", "xep_0249", "xep_0313"):
             self.register_plugin(plugin)
         self.ssl_context = ssl._create_unverified_context()
-        self.said, self.invited, self.presences = [], [], []
+        self.said, self.invited, self.presences, self.refused = [], [], [], []
+        self.add_event_handler("message_error", self.refused.append)
         self.add_event_handler("groupchat_message", self.said.append)
         self.add_event_handler("groupchat_direct_invite", self.invited.append)
         self.add_event_handler("groupchat_invite", self.invited.append)
@@ -129,6 +130,7 @@ class Rooms(unittest.TestCase):
         with self.assertRaises(IqError):
             await juliet.muc.set_role(room, "Romeo", "none")
         juliet.send_message(mto=room, mbody="without a voice", mtype="groupchat")
+        await until(lambda: juliet.refused, "speaking without a voice is not refused")
         await romeo.muc.set_role(room, "Juliet", "participant")
         await asyncio.sleep(0.3)
         juliet.send_message(mto=room, mbody="with one", mtype="groupchat")
