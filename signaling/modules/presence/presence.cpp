@@ -50,7 +50,8 @@ class Presence final : public Module {
             {.bound = {},
              .available = [this](Session& session) { came(session); },
              .unavailable = [this](Session& session) { went(session); },
-             .closed = {},
+             // §4.6.3: also of one that told some where it was and never told all.
+             .closed = [this](Session& s) { tell_directed(s, Stanza::presence(s.jid(), {}, "unavailable")); },
              .presence = [this](Session& session, const Stanza& presence) { broadcast(session, presence); }});
     }
 
@@ -207,6 +208,12 @@ class Presence final : public Module {
         send_copy(presence, account.jid());
         if (presence.type() != "unavailable") return;
         session.slots().get<Of>().said_unavailable = false;
+        tell_directed(session, presence);
+    }
+
+    void tell_directed(Session& session, const Stanza& presence) {
+        auto& account = session.account();
+        const auto& blocked = account.roster().blocked;
         for (const auto& target : std::exchange(session.slots().get<session::DirectedPresence>().to, {})) {
             const auto* item = account.roster().find(target.bare());
             if (target.same_bare(account.jid()) || (item && item->from)) continue;  // told already
