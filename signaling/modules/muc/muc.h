@@ -3,7 +3,7 @@
 
 namespace carillon::modules {
 
-/// Rooms to talk in (XEP-0045), at a domain of their own.
+/// Rooms for many (XEP-0045), as a service of its own beside each virtual host.
 runtime::ModuleDescriptor muc();
 
 }  // namespace carillon::modules

@@ -18,7 +18,9 @@
 #include "signaling/modules/muc/room_config.h"
 #include "signaling/modules/muc/settings.h"
 #include "signaling/runtime/module.h"
+#include "signaling/session/archive_query.h"
 #include "signaling/storage/room_store.h"
+#include "signaling/storage/storage.h"
 
 namespace carillon::modules::rooms {
 
@@ -65,8 +67,6 @@ class RoomHost {
     virtual ~RoomHost() = default;
     virtual runtime::ModuleContext& context() = 0;
     virtual const Settings& settings() const = 0;
-    virtual const Jid& address() const = 0;  ///< of the service
-    virtual Room* room(const Jid& jid) = 0;
     /// Shown in the list of rooms under that name; nothing: not shown.
     virtual void list_room(const Jid& room, std::optional<std::string> name) = 0;
     /// Nobody and nothing holds that room any longer: it goes when the stanza under way has been dealt with.
@@ -74,7 +74,7 @@ class RoomHost {
 };
 
 /// Threading: the shard that owns its bare JID.
-class Room {
+class Room : public std::enable_shared_from_this<Room> {
   public:
     Room(RoomHost& host, Jid jid, Jid creator, std::string secret);
     /// As it was kept.
@@ -85,15 +85,16 @@ class Room {
     void handle(Stanza stanza);
     /// Somebody has made it just now by entering it (§10.1).
     void begin();
-    /// It has been read from storage: listed again where it is public.
-    void restored() { list(); }
     /// Everybody goes: the service ends (status 332).
     void shut_down();
     bool ended() const { return ended_; }
+    /// Tells the service whether and how it is listed.
+    void list() const;
 
     /// History of before the start is read from the archive before the first stanza is dealt with.
     bool needs_history() const { return needs_history_; }
-    awaitable<void> load_history();
+    void history_read() { needs_history_ = false; }
+    static awaitable<void> load_history(std::shared_ptr<Room> room);
 
     const RoomConfig& config() const { return config_; }
     std::size_t occupants() const { return occupants_.size(); }
@@ -109,6 +110,8 @@ class Room {
         std::optional<xml::Element> destroy{};
         std::optional<xml::Element> last_presence{};
     };
+
+    enum class Entry { first, creates, again };
 
     // room.cpp
     Occupant* find(std::string_view nick);
@@ -140,7 +143,7 @@ class Room {
     std::optional<StanzaError> refuse_entry(const Stanza& stanza, const xml::Element& x) const;
     std::optional<StanzaError> refuse_nick(std::string_view nick, const Jid& bare) const;
     Occupant& add_session(const Stanza& stanza);
-    void greet(Occupant& who, const Jid& full, const xml::Element& x, bool created);
+    void greet(Occupant& who, const Jid& full, const xml::Element& x, Entry entry);
     void broadcast_joined(Occupant& who, const Jid& full, std::span<const int> codes);
     void change_nick(Occupant& who, const Stanza& stanza);
     void send_history(const Jid& to, const xml::Element& x);
@@ -161,7 +164,8 @@ class Room {
     void private_message(Occupant& who, Stanza stanza);
     void message_error(Stanza stanza);
     /// Stamps what is said in the room, sends it to all and keeps it.
-    void say(Stanza message, bool keep);
+    enum class Keep { nowhere, archive, all };
+    void say(Stanza message, Keep where);
     xml::Element cleaned(const xml::Element& element) const;
     void replayed(Stanza stanza);
 
@@ -194,7 +198,6 @@ class Room {
     void configured(const RoomConfig& before);
     void tell_status(std::span<const int> codes);
     void unlock();
-    void list() const;
 
     // room_disco.cpp
     void iq(Stanza stanza);
@@ -219,10 +222,12 @@ class Room {
     std::string tag_of(const Jid& full) const;
 
     // room_archive.cpp
+    void give(const session::ArchiveRequest& request, const storage::ArchivedMessage& message, const Jid& to);
     bool may_read_archive(const Jid& full);
-    awaitable<void> query_archive(Stanza iq);
-    awaitable<void> archive_ends(Stanza iq);
-    awaitable<void> moderate(Stanza iq);
+    // Coroutines hold the room: it may have ended when they go on.
+    static awaitable<void> query_archive(std::shared_ptr<Room> room, Stanza iq);
+    static awaitable<void> archive_ends(std::shared_ptr<Room> room, Stanza iq);
+    static awaitable<void> moderate(std::shared_ptr<Room> room, Stanza iq);
     void announce_moderation(const storage::ArchiveId& id, const Jid& by, const std::string& by_id,
                              const std::string& reason);
     void keep(const Stanza& message, const storage::ArchiveId& id);
@@ -252,6 +257,7 @@ class Room {
     std::unordered_multimap<std::string, Occupant*> by_skeleton_;
     std::unordered_map<Jid, Role> kept_roles_;  ///< given by moderators, for those who come back (§5.1)
     std::map<Jid, std::set<Jid>> invitations_;  ///< whom by whom, until declined
+    std::unordered_map<Jid, Bucket> joins_;     ///< how often somebody enters, by bare JID
     History history_;
     bool needs_history_ = false;
     bool locked_ = false;

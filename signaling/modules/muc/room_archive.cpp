@@ -4,8 +4,6 @@
 #include "signaling/modules/muc/room.h"
 #include "signaling/modules/muc/room_x.h"
 #include "signaling/session/archive_query.h"
-#include "signaling/storage/archive_store.h"
-#include "signaling/storage/storage.h"
 #include "signaling/xml/stream_parser.h"
 #include "signaling/xml/writer.h"
 #include "signaling/xmpp/datetime.h"
@@ -31,20 +29,19 @@ void Room::keep(const Stanza& message, const ArchiveId& id) {
 }
 
 /// What was said before the start, for those who enter now.
-awaitable<void> Room::load_history() {
-    needs_history_ = false;
+awaitable<void> Room::load_history(std::shared_ptr<Room> room) {
     storage::ArchiveQuery query;
-    query.owner = jid_;
+    query.owner = room->jid_;
     query.newest_first = true;
-    query.limit = host_.settings().history;
-    if (!config_.logging || query.limit == 0) co_return;
-    const auto page = co_await host_.context().storage().archive().query(std::move(query));
+    query.limit = room->host_.settings().history;
+    if (!room->config_.logging || query.limit == 0) co_return;
+    const auto page = co_await room->host_.context().storage().archive().query(std::move(query));
     for (const auto& past : page.messages) {
         auto element = xml::parse_document(past.stanza);
         if (!element || element->child("retracted", kRetract)) continue;
         if (element->child("subject", "jabber:client") && !element->child("body", "jabber:client")) continue;
         element->remove_children_if([](const xml::Element& child) { return child.ns() == kMucUser; });
-        history_.add(std::move(*element), past.id.when(), past.id);
+        room->history_.add(std::move(*element), past.id.when(), past.id);
     }
 }
 
@@ -56,55 +53,50 @@ bool Room::may_read_archive(const Jid& full) {
     return !config_.members_only && !config_.password_protected && !locked_;
 }
 
-awaitable<void> Room::query_archive(Stanza iq) {
-    auto& host = host_;
-    const auto room = jid_;
-    if (!may_read_archive(iq.from())) co_return error(iq, StanzaError::forbidden());
-    const auto largest = host.settings().page;
-    auto request = session::read_query(*iq.payload(), room, {std::min<std::size_t>(100, largest), largest});
-    if (!request) co_return error(iq, request.error());
+awaitable<void> Room::query_archive(std::shared_ptr<Room> room, Stanza iq) {
+    if (!room->may_read_archive(iq.from())) co_return room->error(iq, StanzaError::forbidden());
+    const auto largest = room->host_.settings().page;
+    auto request = session::read_query(*iq.payload(), room->jid_, {std::min<std::size_t>(100, largest), largest});
+    if (!request) co_return room->error(iq, request.error());
     auto wanted = request->query;
-    const bool open = config_.nonanonymous;
-    std::optional<storage::ArchivePage> page;
+    storage::ArchivePage page;
     try {
-        page = co_await host.context().storage().archive().query(std::move(wanted));
+        page = co_await room->host_.context().storage().archive().query(std::move(wanted));
     } catch (const storage::StorageError&) {
-        co_return host.context().reply_error(iq, StanzaError::internal_server_error());
+        co_return room->error(iq, StanzaError::internal_server_error());
     }
-    // The room may be gone by now: nothing of it is touched from here on.
-    if (!page->all_known) co_return host.context().reply_error(iq, StanzaError::item_not_found());
-    const auto give = [&](const storage::ArchivedMessage& message) {
-        auto result = session::result_message(*request, message, iq.from());
-        if (!result) return;
-        if (!open) {
-            auto* inner = result->first_child()->child("forwarded")->child("message", "jabber:client");
-            if (inner) inner->remove_children_if([](const xml::Element& child) { return child.ns() == kMucUser; });
-        }
-        if (auto stanza = Stanza::parse(std::move(*result))) host.context().route(std::move(*stanza));
-    };
-    if (request->flip) {
-        for (auto at = page->messages.rbegin(); at != page->messages.rend(); ++at) give(*at);
-    } else {
-        for (const auto& message : page->messages) give(message);
-    }
+    if (!page.all_known) co_return room->error(iq, StanzaError::item_not_found());
+    if (request->flip) std::ranges::reverse(page.messages);
+    for (const auto& message : page.messages) room->give(*request, message, iq.from());
+    if (request->flip) std::ranges::reverse(page.messages);
     auto result = Stanza::result_of(iq);
-    result.element().append(session::fin(*request, *page));
-    host.context().route(std::move(result));
+    result.element().append(session::fin(*request, page));
+    room->send(std::move(result));
 }
 
-awaitable<void> Room::archive_ends(Stanza iq) {
-    auto& host = host_;
-    if (!may_read_archive(iq.from())) co_return error(iq, StanzaError::forbidden());
-    auto room = jid_;
+void Room::give(const session::ArchiveRequest& request, const storage::ArchivedMessage& message, const Jid& to) {
+    auto result = session::result_message(request, message, to);
+    if (!result) return;
+    auto* forwarded = result->first_child()->child("forwarded");
+    auto* inner = forwarded ? forwarded->child("message", "jabber:client") : nullptr;
+    // Real addresses of a time when they were none of a secret.
+    if (inner && !config_.nonanonymous)
+        inner->remove_children_if([](const xml::Element& child) { return child.ns() == kMucUser; });
+    if (auto stanza = Stanza::parse(std::move(*result))) send(std::move(*stanza));
+}
+
+awaitable<void> Room::archive_ends(std::shared_ptr<Room> room, Stanza iq) {
+    if (!room->may_read_archive(iq.from())) co_return room->error(iq, StanzaError::forbidden());
+    auto owner = room->jid_;
     std::optional<storage::ArchiveEnds> ends;
     try {
-        ends = co_await host.context().storage().archive().ends(std::move(room));
+        ends = co_await room->host_.context().storage().archive().ends(std::move(owner));
     } catch (const storage::StorageError&) {
-        co_return host.context().reply_error(iq, StanzaError::internal_server_error());
+        co_return room->error(iq, StanzaError::internal_server_error());
     }
     auto result = Stanza::result_of(iq);
     result.element().append(session::metadata(ends));
-    host.context().route(std::move(result));
+    room->send(std::move(result));
 }
 
 namespace {
@@ -124,62 +116,62 @@ std::optional<ModerationRequest> read_moderation(const xml::Element& payload) {
     return request;
 }
 
-void add_moderated(xml::Element& parent, const Jid& by, std::string_view occupant_id) {
+void add_moderated(xml::Element& parent, const Jid& by, std::string_view occupant_id, std::string_view reason) {
     auto& moderated = parent.add("moderated", kModerate).set("by", by.str());
     add_occupant_id(moderated, occupant_id);
+    if (!reason.empty()) parent.add("reason").add_text(reason);
+}
+
+/// What stays of a message: whose it was, and who took it back.
+std::string tombstone(const std::string& original, const ModerationRequest& request, const Jid& by,
+                      std::string_view by_id, WallTime now) {
+    xml::Element stone{"message", "jabber:client"};
+    stone.set("type", "groupchat");
+    if (const auto message = xml::parse_document(original)) {
+        for (const auto* name : {"from", "id"}) {
+            if (message->has_attribute(name)) stone.set(name, message->attribute(name));
+        }
+        for (const auto* child : message->children()) {
+            if (child->ns() == kOccupantId || child->ns() == kStanzaId) stone.append(*child);
+        }
+    }
+    auto& retracted = stone.add("retracted", kRetract).set("id", request.id).set("stamp", xmpp::to_datetime(now));
+    add_moderated(retracted, by, by_id, request.reason);
+    return xml::to_document(stone);
 }
 
 }  // namespace
 
-awaitable<void> Room::moderate(Stanza iq) {
-    auto& host = host_;
-    const auto room = jid_;
-    const auto* who = occupant_of(iq.from());
-    if (!who || who->role != Role::moderator) co_return error(iq, StanzaError::forbidden());
-    const auto by = who->in_room;
-    const auto by_id = who->id;
+awaitable<void> Room::moderate(std::shared_ptr<Room> room, Stanza iq) {
+    const auto* who = room->occupant_of(iq.from());
+    if (!who || who->role != Role::moderator) co_return room->error(iq, StanzaError::forbidden());
+    const Jid by = who->in_room;
+    const std::string by_id = who->id;
     const auto request = read_moderation(*iq.payload());
-    if (!request) co_return error(iq, StanzaError::bad_request());
+    if (!request) co_return room->error(iq, StanzaError::bad_request());
     const auto id = ArchiveId::parse(request->id);
-    if (!id) co_return error(iq, StanzaError::item_not_found());
-    xml::Element tombstone{"message", "jabber:client"};
-    tombstone.set("type", "groupchat").set("from", room.str());
-    bool known = history_.find(*id) != nullptr;
-    if (config_.logging) {
+    if (!id) co_return room->error(iq, StanzaError::item_not_found());
+    bool known = room->history_.find(*id) != nullptr;
+    auto& archive = room->host_.context().storage().archive();
+    try {
         storage::ArchiveQuery query;
-        query.owner = room;
+        query.owner = room->jid_;
         query.ids = {*id};
         query.limit = 1;
-        try {
-            const auto page = co_await host.context().storage().archive().query(std::move(query));
-            if (page.all_known && page.messages.size() == 1) {
-                known = true;
-                if (auto original = xml::parse_document(page.messages.front().stanza)) {
-                    tombstone.set("from", original->attribute("from"));
-                    if (original->has_attribute("id")) tombstone.set("id", original->attribute("id"));
-                    for (const auto* child : original->children()) {
-                        if (child->is("occupant-id", kOccupantId) || child->is("stanza-id", kStanzaId))
-                            tombstone.append(*child);
-                    }
-                }
-            }
-            if (known) {
-                auto& retracted = tombstone.add("retracted", kRetract);
-                retracted.set("stamp", xmpp::to_datetime(host.context().clock().wall())).set("id", request->id);
-                add_moderated(retracted, by, by_id);
-                if (!request->reason.empty()) retracted.add("reason", kModerate).add_text(request->reason);
-                auto text = xml::to_document(tombstone);
-                co_await host.context().storage().archive().replace(room, *id, std::move(text));
-            }
-        } catch (const storage::StorageError&) {
-            co_return host.context().reply_error(iq, StanzaError::internal_server_error());
+        const auto page = co_await archive.query(std::move(query));
+        if (page.all_known && page.messages.size() == 1) {
+            known = true;
+            const auto now = room->host_.context().clock().wall();
+            auto text = tombstone(page.messages.front().stanza, *request, by, by_id, now);
+            auto owner = room->jid_;
+            co_await archive.replace(std::move(owner), *id, std::move(text));
         }
+    } catch (const storage::StorageError&) {
+        co_return room->error(iq, StanzaError::internal_server_error());
     }
-    auto* self = host.room(room);  // looked up again: it may be gone
-    if (!self) co_return;
-    if (!known) co_return self->error(iq, StanzaError::item_not_found());
-    self->announce_moderation(*id, by, by_id, request->reason);
-    self->send(Stanza::result_of(iq));
+    if (!known || room->ended_) co_return room->error(iq, StanzaError::item_not_found());
+    room->announce_moderation(*id, by, by_id, request->reason);
+    room->send(Stanza::result_of(iq));
 }
 
 void Room::announce_moderation(const ArchiveId& id, const Jid& by, const std::string& by_id,
@@ -188,13 +180,12 @@ void Room::announce_moderation(const ArchiveId& id, const Jid& by, const std::st
     auto message = Stanza::message(jid_, Jid{}, "groupchat");
     message.element().set("id", "moderation-" + id.text());
     auto& retract = message.element().add("retract", kRetract).set("id", id.text());
-    add_moderated(retract, by, by_id);
-    if (!reason.empty()) retract.add("reason", kModerate).add_text(reason);
+    add_moderated(retract, by, by_id, reason);
     auto& old = message.element().add("apply-to", kFasten).set("id", id.text());
     auto& moderated = old.add("moderated", kModerateOld).set("by", by.str());
     moderated.add("retract", kRetractOld);
     if (!reason.empty()) moderated.add("reason").add_text(reason);
-    say(std::move(message), true);
+    say(std::move(message), Keep::all);
 }
 
 }  // namespace carillon::modules::rooms

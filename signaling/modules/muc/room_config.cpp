@@ -74,7 +74,6 @@ Fault read_flags(const xml::Element& form, RoomConfig& config) {
         const auto value = field_value(form, var_of(flag.var));
         if (!value) continue;
         const auto read = read_boolean(*value);
-        if (!read && flag.var == "getmemberlist") continue;  // a list of roles: read_choices()
         if (!read) return bad(flag.var);
         config.*flag.target = *read;
     }

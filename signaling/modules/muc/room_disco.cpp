@@ -45,10 +45,12 @@ void Room::iq(Stanza stanza) {
     if (!stanza.is_iq_request() || !stanza.payload()) return;
     const auto& payload = *stanza.payload();
     const bool set = stanza.type() == "set";
-    if (payload.is("query", kArchiveNs) && set) return host_.context().spawn(query_archive(std::move(stanza)));
-    if (payload.is("metadata", kArchiveNs) && !set) return host_.context().spawn(archive_ends(std::move(stanza)));
+    if (payload.is("query", kArchiveNs) && set)
+        return host_.context().spawn(query_archive(shared_from_this(), std::move(stanza)));
+    if (payload.is("metadata", kArchiveNs) && !set)
+        return host_.context().spawn(archive_ends(shared_from_this(), std::move(stanza)));
     if (set && (payload.is("moderate", kModerate) || payload.is("apply-to", kFasten)))
-        return host_.context().spawn(moderate(std::move(stanza)));
+        return host_.context().spawn(moderate(shared_from_this(), std::move(stanza)));
     auto reply = answer(stanza);
     if (!reply) return error(stanza, reply.error());
     auto result = Stanza::result_of(stanza);

@@ -9,6 +9,8 @@ namespace carillon::modules::rooms {
 
 namespace {
 
+constexpr std::size_t kJoinsKept = 4096;
+
 xml::Element without_room_children(const xml::Element& element) {
     auto clean = element;
     clean.remove_children_if([](const xml::Element& child) {
@@ -22,13 +24,21 @@ xml::Element without_room_children(const xml::Element& element) {
 }  // namespace
 
 void Room::join(const Stanza& stanza, const xml::Element& x) {
+    const auto& limits = host_.settings();
+    if (joins_.size() > kJoinsKept) joins_.clear();
+    if (!joins_[stanza.from().bare()].take(host_.context().clock().now(), static_cast<double>(limits.presence_rate),
+                                           static_cast<double>(limits.presence_burst))) {
+        host_.context().counter("join_flood").add();
+        error(stanza, StanzaError::resource_constraint().with_text("you enter too often"));
+        return end_if_empty();
+    }
     if (auto refused = refuse_entry(stanza, x)) {
         error(stanza, *refused);
         return end_if_empty();
     }
     const bool created = locked_ && occupants_.empty();
     auto& who = add_session(stanza);
-    greet(who, stanza.from(), x, created);
+    greet(who, stanza.from(), x, created ? Entry::creates : Entry::first);
 }
 
 /// §7.2.4 to §7.2.10.
@@ -85,7 +95,7 @@ Occupant& Room::add_session(const Stanza& stanza) {
 }
 
 /// §7.2.2, in this order: the others, himself, history, subject.
-void Room::greet(Occupant& who, const Jid& full, const xml::Element& x, bool created) {
+void Room::greet(Occupant& who, const Jid& full, const xml::Element& x, Entry entry) {
     if (!avatar_hash_.empty()) send_avatar_hash(full);
     const bool sees = sees_jids(who);
     for (const auto& [nick, other] : occupants_) {
@@ -94,8 +104,12 @@ void Room::greet(Occupant& who, const Jid& full, const xml::Element& x, bool cre
     std::vector<int> codes;
     if (config_.nonanonymous) codes.push_back(100);
     if (config_.logging) codes.push_back(170);
-    if (created) codes.push_back(201);
-    broadcast_joined(who, full, codes);
+    if (entry == Entry::creates) codes.push_back(201);
+    if (entry == Entry::again) {  // the others know
+        send(presence_of(who, full, true, true, codes));
+    } else {
+        broadcast_joined(who, full, codes);
+    }
     send_history(full, x);
     send_subject(full);
 }

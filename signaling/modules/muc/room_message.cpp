@@ -5,8 +5,6 @@
 
 #include "signaling/modules/muc/room.h"
 #include "signaling/modules/muc/room_x.h"
-#include "signaling/storage/archive_store.h"
-#include "signaling/storage/storage.h"
 #include "signaling/xml/writer.h"
 #include "signaling/xmpp/conversation.h"
 #include "signaling/xmpp/datetime.h"
@@ -85,8 +83,8 @@ void Room::groupchat(Occupant& who, Stanza stanza) {
     stanza.element() = cleaned(stanza.element());
     stanza.set_from(who.in_room);
     add_occupant_id(stanza.element(), who.id);
-    const bool keep = is_worth_keeping(stanza.element());
-    say(std::move(stanza), keep);
+    const auto where = is_worth_keeping(stanza.element()) ? Keep::all : Keep::nowhere;
+    say(std::move(stanza), where);
 }
 
 void Room::subject(Occupant& who, Stanza stanza) {
@@ -101,7 +99,7 @@ void Room::subject(Occupant& who, Stanza stanza) {
     subject_->remove_attribute("to");
     add_delay(*subject_, jid_, xmpp::to_datetime(host_.context().clock().wall()));
     save();
-    say(std::move(stanza), true);
+    say(std::move(stanza), Keep::archive);  // those who enter get it apart
 }
 
 /// What the room alone says is taken out of what an occupant says.
@@ -118,15 +116,14 @@ xml::Element Room::cleaned(const xml::Element& element) const {
     return clean;
 }
 
-void Room::say(Stanza message, bool keep_it) {
+void Room::say(Stanza message, Keep where) {
     const auto now = host_.context().clock().wall();
-    auto custody = message.custody();
-    if (keep_it) {
+    if (where != Keep::nowhere) {
         const auto id = host_.context().storage().archive().make_id(now);
         add_stanza_id(message.element(), jid_, id.text());
         message.set_to(Jid{});
         keep(message, id);
-        if (!changes_subject(message.element())) history_.add(message.element(), now, id);  // §7.2.15: comes last, once
+        if (where == Keep::all) history_.add(message.element(), now, id);
     }
     // The room has it: what occupants do not get live they find in the archive.
     message.set_custody(nullptr);
@@ -189,7 +186,7 @@ void Room::replayed(Stanza stanza) {
     stanza.element() = cleaned(stanza.element());
     stanza.set_from(std::move(*in_room));
     add_occupant_id(stanza.element(), occupant_id(bare));
-    if (is_worth_keeping(stanza.element())) say(std::move(stanza), true);
+    if (is_worth_keeping(stanza.element())) say(std::move(stanza), Keep::all);
 }
 
 }  // namespace carillon::modules::rooms

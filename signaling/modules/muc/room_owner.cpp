@@ -32,8 +32,8 @@ IqReply Room::submit(const Stanza&, const xml::Element& form) {
     if (!submitted) return std::unexpected{std::move(submitted.error())};
     if (auto refused = take_owners(*submitted)) return std::unexpected{std::move(*refused)};
     const auto before = std::exchange(config_, std::move(submitted->config));
-    save();
     unlock();
+    save();
     configured(before);
     end_if_empty();
     return std::nullopt;

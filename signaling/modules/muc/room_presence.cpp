@@ -66,7 +66,13 @@ void Room::presence(Stanza stanza) {
         }
         return change_nick(*who, stanza);
     }
-    if (x) return greet(*who, stanza.from(), *x, false);  // entering again, he wants to see it all
+    if (x) {  // entering again, he wants to see it all
+        if (!joins_[who->real].take(host_.context().clock().now(), static_cast<double>(host_.settings().presence_rate),
+                                    static_cast<double>(host_.settings().presence_burst)))
+            return error(stanza, StanzaError::resource_constraint().with_text("you enter too often"));
+        session.presence = cleaned_presence(stanza.element());
+        return greet(*who, stanza.from(), *x, Entry::again);
+    }
     update(*who, session, stanza);
 }
 

@@ -3,8 +3,6 @@
 #include "signaling/modules/muc/form.h"
 #include "signaling/modules/muc/names.h"
 #include "signaling/modules/muc/room.h"
-#include "signaling/storage/archive_store.h"
-#include "signaling/storage/storage.h"
 #include "signaling/xml/stream_parser.h"
 #include "signaling/xml/writer.h"
 #include "signaling/xmpp/nickname.h"
@@ -52,6 +50,12 @@ Room::Room(RoomHost& host, const storage::StoredRoom& stored)
         }
     }
     config_.persistent = stored.persistent;
+    if (locked_) {
+        timer_ = host.context().after(host.settings().lock_timeout, [this] {
+            if (locked_) destroy(xml::Element{"destroy", kMucOwner});
+        });
+        return;
+    }
     // A temporary room waits for those who were in it, for a while.
     if (!config_.persistent) timer_ = host.context().after(host.settings().empty_timeout, [this] { end_if_empty(); });
 }
