@@ -2,8 +2,10 @@
 Usage: replay_test.py BINARIES CAPTURES"""
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 import xml.etree.ElementTree as ET
 
@@ -62,8 +64,8 @@ class Simulated(unittest.TestCase):
     def test_thresholds_decide(self):
         stream = json.loads(self.simulate("--json", "--max-loss", "0", "--identical"))["streams"][0]
         self.assertEqual((stream["sent"], stream["arrived"], stream["identical"]), (259, 259, 259))
-        folder = pathlib.Path(self.id())
-        junit, page = f"/tmp/{folder}.xml", f"/tmp/{folder}.html"
+        folder = tempfile.mkdtemp(prefix="carillon-replay-")
+        junit, page = f"{folder}/report.xml", f"{folder}/report.html"
         try:
             self.simulate("--loss", "20", "--max-loss", "1", "--min-mos", "4", "--junit", junit, "--html", page, status=1)
             suite = ET.parse(junit).getroot()
@@ -73,8 +75,7 @@ class Simulated(unittest.TestCase):
             self.assertIn("failed", text)
             self.assertNotIn("<script", text)
         finally:
-            pathlib.Path(junit).unlink(missing_ok=True)
-            pathlib.Path(page).unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class ThroughACall(unittest.TestCase):
