@@ -32,7 +32,11 @@ constexpr long kMtu = 1200;             // fits every path WebRTC uses, TURN ove
 constexpr std::size_t kMaxQueued = 64;  // datagrams waiting for OpenSSL to read them
 constexpr std::size_t kMaxDatagram = 2048;
 constexpr std::string_view kExporterLabel = "EXTRACTOR-dtls_srtp";  // RFC 5764 §4.2
-constexpr const char* kProfiles = "SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM";
+// GCM first: it is the cheaper one, and its tag is the longer. Servers choose by their own order too.
+constexpr const char* kProfiles =
+    "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80:SRTP_AES128_CM_SHA1_32";
+constexpr unsigned kFirstResend = 250'000;  // µs; RFC 6347 §4.2.4.1 allows less than its second where paths are known
+constexpr unsigned kLastResend = 4'000'000;
 
 std::string openssl_error() {
     std::array<char, 256> text{};
@@ -166,11 +170,34 @@ std::optional<srtp::Profile> selected_profile(SSL* ssl) {
 /// Self-signed on purpose: who the peer is follows from the fingerprint, compared after the handshake.
 int accept_any_chain(X509_STORE_CTX*, void*) noexcept { return 1; }
 
+unsigned resend_after(SSL*, unsigned before) noexcept {
+    return before == 0 ? kFirstResend : std::min(2 * before, kLastResend);
+}
+
+/// What all associations under one certificate share: a context costs more memory than an association.
+ContextPtr make_context(X509* certificate, EVP_PKEY* key) {
+    ContextPtr made{SSL_CTX_new(DTLS_method())};
+    auto* context = made.get();
+    if (!context) return nullptr;
+    SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    SSL_CTX_set_cert_verify_callback(context, &accept_any_chain, nullptr);
+    const bool ready = SSL_CTX_use_certificate(context, certificate) == 1 &&
+                       SSL_CTX_use_PrivateKey(context, key) == 1 &&
+                       SSL_CTX_set_tlsext_use_srtp(context, kProfiles) == 0;  // 0 is success here
+    if (!ready) made.reset();
+    return made;
+}
+
 }  // namespace
 
 struct Identity::Native {
     KeyPtr key;
     X509Ptr certificate;
+    ContextPtr context;
 };
 
 Identity::Identity() : native_{std::make_unique<Native>()} {
@@ -178,6 +205,8 @@ Identity::Identity() : native_{std::make_unique<Native>()} {
     if (!native_->key) throw std::runtime_error{"no DTLS key: " + openssl_error()};
     native_->certificate = self_signed(native_->key.get());
     if (!native_->certificate) throw std::runtime_error{"no DTLS certificate: " + openssl_error()};
+    native_->context = make_context(native_->certificate.get(), native_->key.get());
+    if (!native_->context) throw std::runtime_error{"no DTLS context: " + openssl_error()};
     fingerprint_ = {"sha-256", fingerprint_of(native_->certificate.get(), "sha-256").value_or("")};
 }
 
@@ -185,30 +214,20 @@ Identity::~Identity() = default;
 
 struct DtlsSrtp::Native {
     Pipe pipe;
-    ContextPtr context;
     SslPtr ssl;
 };
 
 DtlsSrtp::DtlsSrtp(const Identity& identity, Role role, Fingerprint remote, Send send)
     : native_{std::make_unique<Native>()}, role_{role}, remote_{std::move(remote)} {
     native_->pipe.send = std::move(send);
-    native_->context.reset(SSL_CTX_new(DTLS_method()));
-    auto* context = native_->context.get();
-    if (!context) throw std::runtime_error{"no DTLS context: " + openssl_error()};
-    SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION);
-    SSL_CTX_set_options(context, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-    SSL_CTX_set_cert_verify_callback(context, &accept_any_chain, nullptr);
-    const bool ready = SSL_CTX_use_certificate(context, identity.native_->certificate.get()) == 1 &&
-                       SSL_CTX_use_PrivateKey(context, identity.native_->key.get()) == 1 &&
-                       SSL_CTX_set_tlsext_use_srtp(context, kProfiles) == 0;  // 0 is success here
-    native_->ssl.reset(ready ? SSL_new(context) : nullptr);
+    native_->ssl.reset(SSL_new(identity.native_->context.get()));
     if (!native_->ssl) throw std::runtime_error{"no DTLS connection: " + openssl_error()};
     auto* bio = BIO_new(pipe_method());
     BIO_set_data(bio, &native_->pipe);
     BIO_set_init(bio, 1);
     SSL_set_bio(native_->ssl.get(), bio, bio);
     SSL_set_mtu(native_->ssl.get(), kMtu);
+    DTLS_set_timer_cb(native_->ssl.get(), &resend_after);
     if (role == Role::client) {
         SSL_set_connect_state(native_->ssl.get());
     } else {

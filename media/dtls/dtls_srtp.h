@@ -20,8 +20,9 @@ struct Fingerprint {
     std::string value;
 };
 
-/// A fresh self-signed ECDSA certificate with its key; one a call, so that calls cannot be linked by it.
-/// Owns: certificate and key. The constructor throws std::runtime_error when OpenSSL cannot make them.
+/// A fresh self-signed ECDSA certificate with its key, and what its associations share. One a call, so that calls
+/// cannot be linked by it, or one for many where the certificate says nothing new (a relay's). Associations may outlive
+/// it. Owns: certificate, key and context. The constructor throws std::runtime_error when OpenSSL cannot make them.
 class Identity {
   public:
     Identity();

@@ -15,7 +15,7 @@
 
 namespace carillon::relay::api {
 
-enum class Mode : std::uint8_t { ice = 1, plain = 2, open = 3 };
+enum class Mode : std::uint8_t { ice = 1, plain = 2, open = 3, bridge = 4 };
 enum class Leg : std::uint8_t { a = 0, b = 1 };
 
 struct IceCredentials {
@@ -28,9 +28,31 @@ struct Address {
     std::uint16_t port = 0;
     friend bool operator==(const Address&, const Address&) = default;
 };
+enum class Protection : std::uint8_t { none = 0, sdes = 1, dtls = 2 };
+struct SrtpKey {
+    std::vector<std::byte> key_and_salt;
+    std::vector<std::byte> mki;
+    friend bool operator==(const SrtpKey&, const SrtpKey&) = default;
+};
+/// How a bridged leg is protected.
+struct LegSecurity {
+    Protection protection = Protection::none;
+    std::string suite;                          ///< SDES: the crypto-suite by name
+    std::vector<SrtpKey> local, remote;         ///< SDES: what the relay seals with, what the endpoint does
+    std::string fingerprint_hash, fingerprint;  ///< DTLS: of the endpoint's certificate
+    bool active = false;                        ///< DTLS: the relay begins
+    friend bool operator==(const LegSecurity&, const LegSecurity&) = default;
+};
 struct LegSetup {
     std::vector<IceCredentials> ice;  ///< every generation still in use; at most 4
     std::vector<Address> remotes;     ///< plain mode: as signalled
+    // Bridged legs only:
+    bool use_ice = false;
+    IceCredentials own_ice;    ///< what the endpoint was told of the relay
+    bool controlling = false;  ///< the endpoint waits to be nominated
+    bool rtcp_mux = false;
+    LegSecurity security;
+    std::map<std::uint8_t, std::uint8_t> payload_types;  ///< what comes in here as the first leaves as the second
 };
 struct StreamSetup {
     std::string stream;
@@ -43,6 +65,7 @@ struct StreamSetup {
 struct Ports {
     std::vector<Address> a;  ///< advertised addresses of leg A, best first
     std::vector<Address> b;
+    std::string fingerprint;  ///< of the relay's certificate, SHA-256; bridged streams only
 };
 struct LegCounters {
     std::uint64_t packets = 0, bytes = 0, expected = 0, lost = 0, late = 0, duplicates = 0, stun = 0, silent_ms = 0;

@@ -45,8 +45,50 @@ void to_proto(const LegCounters& counters, proto::LegCounters& out) {
 
 }  // namespace
 
+namespace {
+
+std::vector<std::byte> octets(const std::string& text) {
+    const auto bytes = as_bytes(text);
+    return {bytes.begin(), bytes.end()};
+}
+SrtpKey from_proto(const proto::SrtpKey& key) { return {octets(key.key_and_salt()), octets(key.mki())}; }
+void to_proto(const SrtpKey& key, proto::SrtpKey& out) {
+    out.set_key_and_salt(std::string{as_text(key.key_and_salt)});
+    out.set_mki(std::string{as_text(key.mki)});
+}
+
+LegSecurity from_proto(const proto::LegSecurity& security) {
+    LegSecurity out;
+    out.protection = static_cast<Protection>(security.protection());
+    out.suite = security.suite();
+    for (const auto& key : security.local()) out.local.push_back(from_proto(key));
+    for (const auto& key : security.remote()) out.remote.push_back(from_proto(key));
+    out.fingerprint_hash = security.fingerprint_hash();
+    out.fingerprint = security.fingerprint();
+    out.active = security.active();
+    return out;
+}
+void to_proto(const LegSecurity& security, proto::LegSecurity& out) {
+    out.set_protection(static_cast<proto::Protection>(security.protection));
+    out.set_suite(security.suite);
+    for (const auto& key : security.local) to_proto(key, *out.add_local());
+    for (const auto& key : security.remote) to_proto(key, *out.add_remote());
+    out.set_fingerprint_hash(security.fingerprint_hash);
+    out.set_fingerprint(security.fingerprint);
+    out.set_active(security.active);
+}
+
+}  // namespace
+
 LegSetup from_proto(const proto::LegSetup& setup) {
     LegSetup out;
+    out.use_ice = setup.use_ice();
+    out.own_ice = {setup.own_ice().ufrag(), setup.own_ice().pwd()};
+    out.controlling = setup.controlling();
+    out.rtcp_mux = setup.rtcp_mux();
+    out.security = from_proto(setup.security());
+    for (const auto& [from, to] : setup.payload_types())
+        out.payload_types[static_cast<std::uint8_t>(from)] = static_cast<std::uint8_t>(to);
     for (const auto& ice : setup.ice()) out.ice.push_back({ice.ufrag(), ice.pwd()});
     for (const auto& remote : setup.remotes()) out.remotes.push_back(from_proto(remote));
     return out;
@@ -59,6 +101,14 @@ void to_proto(const LegSetup& setup, proto::LegSetup& out) {
         added->set_pwd(ice.pwd);
     }
     for (const auto& remote : setup.remotes) to_proto(remote, *out.add_remotes());
+    if (!setup.use_ice && setup.security == LegSecurity{} && !setup.rtcp_mux && setup.payload_types.empty()) return;
+    out.set_use_ice(setup.use_ice);
+    out.mutable_own_ice()->set_ufrag(setup.own_ice.ufrag);
+    out.mutable_own_ice()->set_pwd(setup.own_ice.pwd);
+    out.set_controlling(setup.controlling);
+    out.set_rtcp_mux(setup.rtcp_mux);
+    to_proto(setup.security, *out.mutable_security());
+    for (const auto& [from, to] : setup.payload_types) (*out.mutable_payload_types())[from] = to;
 }
 
 StreamSetup from_proto(const proto::StreamSetup& setup) {
@@ -83,12 +133,14 @@ Ports from_proto(const proto::Ports& ports) {
     Ports out;
     for (const auto& address : ports.a()) out.a.push_back(from_proto(address));
     for (const auto& address : ports.b()) out.b.push_back(from_proto(address));
+    out.fingerprint = ports.fingerprint();
     return out;
 }
 
 void to_proto(const Ports& ports, proto::Ports& out) {
     for (const auto& address : ports.a) to_proto(address, *out.add_a());
     for (const auto& address : ports.b) to_proto(address, *out.add_b());
+    out.set_fingerprint(ports.fingerprint);
 }
 
 StreamCounters from_proto(const proto::StreamCounters& counters) {

@@ -1,5 +1,6 @@
 /// Plain structs to protobuf and back. Internal to relay/api and the worker's control server.
 #pragma once
+#include "config/base/bytes.h"
 #include "control.pb.h"
 #include "relay/api/client.h"
 

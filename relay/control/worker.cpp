@@ -25,6 +25,28 @@ proto::Reply refuse(proto::Refusal refusal, std::string reason) {
     return reply;
 }
 
+std::string fault_in(const proto::LegSecurity& security, bool ice) {
+    if (security.protection() < proto::PROTECTION_NONE || security.protection() > proto::PROTECTION_DTLS)
+        return "the protection is not one of this version";
+    if (security.protection() == proto::PROTECTION_DTLS && !ice)
+        return "DTLS needs ICE: its address is not proven else";
+    if (security.fingerprint().size() > kMaxName || security.fingerprint_hash().size() > kMaxName)
+        return "a fingerprint has at most 256 characters";
+    if (security.protection() != proto::PROTECTION_SDES) return {};
+    const auto profile = srtp::profile_named(security.suite());
+    if (!profile) return "the crypto-suite is not known";
+    const auto [key_length, salt_length] = srtp::lengths_of(*profile);
+    const auto wrong = [size = key_length + salt_length](const proto::SrtpKey& key) {
+        return key.key_and_salt().size() != size || key.mki().size() > srtp::kMaxMki;
+    };
+    if (std::ranges::any_of(security.local(), wrong) || std::ranges::any_of(security.remote(), wrong))
+        return "a key is not as long as its crypto-suite wants, or its MKI is longer than 16 octets";
+    if (security.local_size() > static_cast<int>(srtp::kMaxMasterKeys) ||
+        security.remote_size() > static_cast<int>(srtp::kMaxMasterKeys))
+        return "a leg has at most 4 master keys each way";
+    return {};
+}
+
 /// Empty when the setup can be used; else what is wrong with it.
 std::string fault_in(const proto::LegSetup& setup) {
     if (setup.ice_size() > kMaxCredentials) return "a leg has at most 4 generations of ICE credentials";
@@ -40,7 +62,12 @@ std::string fault_in(const proto::LegSetup& setup) {
             return "a remote needs a numeric address and a port";
         }
     }
-    return {};
+    if (setup.use_ice() && (setup.own_ice().ufrag().size() < 4 || setup.own_ice().ufrag().size() > 256 ||
+                            setup.own_ice().pwd().size() < 22 || setup.own_ice().pwd().size() > 256))
+        return "the relay's own ICE ufrag has 4 to 256 characters, its password 22 to 256";
+    for (const auto& [from, to] : setup.payload_types())
+        if (from > 127 || to > 127) return "a payload type is 0 to 127";
+    return fault_in(setup.security(), setup.use_ice());
 }
 
 std::string fault_in(const proto::OpenStream& request) {
@@ -49,7 +76,8 @@ std::string fault_in(const proto::OpenStream& request) {
         return "a session has a name of 1 to 256 octets";
     if (setup.stream().empty() || setup.stream().size() > kMaxName) return "a stream has a name of 1 to 256 octets";
     if (request.session().contains('\n')) return "a session's name has no line feed";
-    if (setup.mode() < proto::MODE_ICE || setup.mode() > proto::MODE_OPEN) return "the mode is not one of this version";
+    if (setup.mode() < proto::MODE_ICE || setup.mode() > proto::MODE_BRIDGE)
+        return "the mode is not one of this version";
     if (auto fault = fault_in(setup.a()); !fault.empty()) return fault;
     return fault_in(setup.b());
 }
@@ -171,6 +199,17 @@ std::size_t Worker::lightest_shard() const {
     return static_cast<std::size_t>(std::ranges::min_element(shard_load_) - shard_load_.begin());
 }
 
+/// One certificate for a day: the fingerprint says which worker it is, which its addresses say anyway.
+std::shared_ptr<const dtls::Identity> Worker::identity() {
+    constexpr std::chrono::hours kLifetime{24};
+    const auto now = std::chrono::steady_clock::now();
+    if (!identity_ || now - identity_made_ > kLifetime) {
+        identity_ = std::make_shared<const dtls::Identity>();
+        identity_made_ = now;
+    }
+    return identity_;
+}
+
 void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     if (auto fault = fault_in(request); !fault.empty())
         return respond(refuse(proto::REFUSAL_BAD_REQUEST, std::move(fault)));
@@ -217,12 +256,17 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     for (const auto& leg : bound) {
         for (const auto& port : leg) opened.ports.push_back(port.port);
     }
+    std::shared_ptr<const dtls::Identity> certificate;
+    if (setup.mode == api::Mode::bridge) {
+        certificate = identity();
+        opened.told.fingerprint = certificate->fingerprint().value;
+    }
     proto::Reply reply;
     api::to_proto(opened.told, *reply.mutable_ports());
     known->second.streams.emplace(setup.stream, std::move(opened));
     ++shard_load_[known->second.shard];
-    shards_[known->second.shard]->add(
-        std::make_unique<Stream>(name, setup, std::move(bound), std::chrono::steady_clock::now()));
+    shards_[known->second.shard]->add(std::make_unique<Stream>(
+        name, setup, std::move(bound), std::chrono::steady_clock::now(), std::move(certificate)));
     respond(std::move(reply));
 }
 

@@ -72,6 +72,7 @@ class Worker {
     void open_binding_server();
     void open_turn_server();
     UdpSocket stun_socket(const std::string& ip, bool shared) const;
+    std::shared_ptr<const dtls::Identity> identity();
 
     boost::asio::io_context& io_;
     WorkerOptions options_;
@@ -81,6 +82,8 @@ class Worker {
     std::function<void(const api::proto::Event&)> event_;
     std::vector<std::shared_ptr<TurnCounters>> turn_;  // by shard; empty without TURN
     bool draining_ = false;
+    std::shared_ptr<const dtls::Identity> identity_;  // of bridged legs; made when first needed
+    std::chrono::steady_clock::time_point identity_made_{};
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::vector<std::unique_ptr<Shard>> shards_;  // last: their threads end before what they report to

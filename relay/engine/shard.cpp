@@ -214,9 +214,12 @@ void Shard::drain(const Port& port, SteadyTime now) {
             continue;
         }
         const Bytes datagram{batch.data[i].data(), message.msg_len};
-        const auto decision = port.stream->on_datagram(port, datagram, Address::from(batch.from[i]), now);
+        const auto from = Address::from(batch.from[i]);
+        const auto decision = port.stream->mode() == api::Mode::bridge
+                                  ? port.stream->on_bridged(port, batch.data[i], message.msg_len, from, now)
+                                  : port.stream->on_datagram(port, datagram, from, now);
         if (decision.drop != Drop::none) {
-            port.stream->count_drop(port.leg, decision.drop);
+            if (decision.drop != Drop::consumed) port.stream->count_drop(port.leg, decision.drop);
             continue;
         }
         if (decision.fd != fd && queued > 0) {
@@ -225,7 +228,7 @@ void Shard::drain(const Port& port, SteadyTime now) {
         }
         fd = decision.fd;
         batch.sending[queued].msg_hdr.msg_namelen = decision.to.fill(batch.to[queued]);
-        batch.out[queued] = {batch.data[i].data(), message.msg_len};
+        batch.out[queued] = {batch.data[i].data(), decision.size > 0 ? decision.size : message.msg_len};
         ++queued;
     }
     if (queued > 0) send(fd, queued);
@@ -320,6 +323,7 @@ void Shard::answer_bindings(const Port& port, SteadyTime now) {
 void Shard::tick(SteadyTime now) {
     std::vector<std::string> ended;
     for (auto& [key, stream] : streams_) {
+        stream->tick();
         if (stream->expired(now)) {
             ended.push_back(key);
             continue;

@@ -24,7 +24,8 @@ std::chrono::nanoseconds since(SteadyTime then, SteadyTime now) { return now - t
 
 }  // namespace
 
-Stream::Stream(std::string session, const api::StreamSetup& setup, Ports ports, SteadyTime now)
+Stream::Stream(std::string session, const api::StreamSetup& setup, Ports ports, SteadyTime now,
+               std::shared_ptr<const dtls::Identity> identity)
     : session_{std::move(session)}, id_{setup.stream}, mode_{setup.mode} {
     opened_ = reported = now;
     if (mode_ == api::Mode::ice) held_ = std::make_unique<HeldChecks>();
@@ -53,6 +54,10 @@ Stream::Stream(std::string session, const api::StreamSetup& setup, Ports ports, 
             }
         }
     }
+    if (mode_ == api::Mode::bridge) {
+        make_bridged(0, setup.a, identity);
+        make_bridged(1, setup.b, identity);
+    }
     update(0, setup.a, now);
     update(1, setup.b, now);
 }
@@ -62,6 +67,7 @@ void Stream::update(std::size_t leg, const api::LegSetup& setup, SteadyTime now)
     target.ice = credentials_of(setup);
     target.signalled = now;
     due_ = held_ != nullptr;
+    if (bridged_[leg]) bridged_[leg]->update(setup);
     for (const auto& remote : setup.remotes) {
         const std::size_t index = remote.component - 1;
         const auto address = Address::parse(remote.ip, remote.port);
@@ -181,7 +187,10 @@ api::StreamCounters Stream::counters(SteadyTime now) const {
         }
         const auto& learner = leg.components.front().learner;
         const auto* ice = std::get_if<IceLearner>(&learner);
-        out.learned = ice ? ice->in_use().address.str() : std::get<PlainLearner>(learner).learned().address.str();
+        const auto* bridged = bridged_[index].get();
+        out.learned = bridged && bridged->ice() ? bridged->in_use(0).address.str()
+                      : ice                     ? ice->in_use().address.str()
+                                                : std::get<PlainLearner>(learner).learned().address.str();
         return out;
     };
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(since(opened_, now));

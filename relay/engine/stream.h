@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "relay/api/client.h"
+#include "relay/bridge/bridged_leg.h"
 #include "relay/engine/held_checks.h"
 #include "relay/engine/leg_statistics.h"
 #include "relay/learning/ice_learner.h"
@@ -35,6 +36,7 @@ struct Decision {
     Drop drop = Drop::none;
     int fd = -1;  ///< the socket to send from
     Address to;
+    std::size_t size = 0;  ///< of what stands in the buffer now; 0: as it came
 };
 
 /// Threading: its shard, from the moment it is handed over.  Owns: its sockets.
@@ -42,11 +44,16 @@ class Stream {
   public:
     using Ports = std::array<std::vector<BoundPort>, 2>;  // by leg: RTP, and RTCP where asked for
 
-    Stream(std::string session, const api::StreamSetup& setup, Ports ports, SteadyTime now);
+    Stream(std::string session, const api::StreamSetup& setup, Ports ports, SteadyTime now,
+           std::shared_ptr<const dtls::Identity> identity = {});
     Stream(const Stream&) = delete;
 
     /// The packet path: no lock, no allocation, no log, no exception.
     Decision on_datagram(const Port& port, Bytes datagram, const Address& from, SteadyTime now) noexcept;
+    /// The same for a bridged stream: `buffer` begins with the datagram and is written to.
+    Decision on_bridged(const Port& port, std::span<std::byte> buffer, std::size_t size, const Address& from,
+                        SteadyTime now) noexcept;
+    void tick();  ///< a few times a second
     /// Whether something has changed since, so that checks which came too early may pass now.
     bool has_due() const { return due_; }
     /// Gives each held check another chance: `send(decision, check)` for those that pass now.
@@ -82,6 +89,9 @@ class Stream {
     SteadyTime reported{};
 
   private:
+    void make_bridged(std::size_t leg, const api::LegSetup& setup,
+                      const std::shared_ptr<const dtls::Identity>& identity);
+
     using Learner = std::variant<IceLearner, PlainLearner>;
     struct Component {
         std::vector<UdpSocket> sockets;
@@ -106,7 +116,8 @@ class Stream {
     api::Mode mode_;
     std::array<Leg, 2> legs_;
     std::vector<Port> ports_;
-    std::unique_ptr<HeldChecks> held_;  // ice only
+    std::array<std::unique_ptr<BridgedLeg>, 2> bridged_;  // bridge only
+    std::unique_ptr<HeldChecks> held_;                    // ice only
     bool due_ = false;
     SteadyTime opened_;
     SteadyTime expires_{};

@@ -15,12 +15,17 @@ enum class Drop : std::uint8_t {
     no_request,   ///< a STUN response that answers nothing we passed on
     oversize,     ///< longer than a datagram the relay takes
     send_failed,  ///< the kernel did not take it (unreachable, buffer full)
+    bad_srtp,     ///< a bridged leg: does not open under the leg's keys
+    replayed,     ///< a bridged leg: has come before
+    no_keys,      ///< a bridged leg: no keys are agreed yet
+    consumed,     ///< a bridged leg: was for the relay itself; not counted
     count,
 };
 
 constexpr std::string_view to_string(Drop drop) {
-    constexpr std::array<std::string_view, 8> kNames{"none",        "unproven",   "bad_check", "not_media",
-                                                     "no_far_side", "no_request", "oversize",  "send_failed"};
+    constexpr std::array<std::string_view, 12> kNames{"none",        "unproven",   "bad_check", "not_media",
+                                                      "no_far_side", "no_request", "oversize",  "send_failed",
+                                                      "bad_srtp",    "replayed",   "no_keys",   "consumed"};
     return kNames[static_cast<std::size_t>(drop)];
 }
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <initializer_list>
+#include <memory>
 #include <thread>
 
 namespace carillon::dtls {
@@ -96,7 +98,7 @@ TEST(Rfc6347S4p2p4, ALostFlightIsSentAgain) {
     wire.client.start();
     wire.run();
     EXPECT_EQ(wire.client.state(), State::handshaking);
-    // OpenSSL keeps real time for this: one second for the first resend.
+    // OpenSSL keeps real time for this: a quarter of a second for the first resend.
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{5};
     while (wire.client.state() != State::established && std::chrono::steady_clock::now() < deadline) {
         std::this_thread::sleep_for(std::chrono::milliseconds{20});
@@ -117,6 +119,61 @@ TEST(DtlsSrtp, GarbageDoesNotDisturbTheHandshake) {
     wire.run();
     EXPECT_EQ(wire.client.state(), State::established);
     EXPECT_EQ(wire.server.state(), State::established);
+}
+
+TEST(Rfc7714S14p2, GcmIsPreferred) {
+    Wire wire;
+    wire.server.start();
+    wire.client.start();
+    wire.run();
+    ASSERT_TRUE(wire.server.keys());
+    EXPECT_EQ(wire.server.keys()->profile, srtp::Profile::aead_aes_128_gcm);
+}
+
+/// A record in the clear: what somebody can send who knows the address and no key.
+std::vector<std::byte> clear_record(std::uint8_t type, std::initializer_list<std::uint8_t> body) {
+    ByteWriter out;
+    out.u8(type), out.u16(0xFEFD), out.u16(0), out.u16(0), out.u32(9);
+    out.u16(static_cast<std::uint16_t>(body.size()));
+    for (const auto octet : body) out.u8(octet);
+    return out.release();
+}
+
+TEST(Rfc6347S4p1p2p7, AlertsThatNobodySealedEndNothing) {
+    Wire wire;
+    wire.server.start();
+    wire.client.start();
+    wire.run();
+    const auto close_notify = clear_record(21, {1, 0});
+    const auto fatal = clear_record(21, {2, 40});
+    const auto hello_again = clear_record(22, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+    for (const auto& record : {close_notify, fatal, hello_again}) {
+        wire.server.receive(record);
+        wire.client.receive(record);
+    }
+    wire.run();
+    EXPECT_EQ(wire.server.state(), State::established);
+    EXPECT_EQ(wire.client.state(), State::established);
+    EXPECT_EQ(wire.client.keys()->local, wire.server.keys()->remote);
+}
+
+TEST(DtlsIdentity, ServesManyAndMayGoBeforeThem) {
+    auto shared = std::make_unique<Identity>();
+    Wire wire;
+    DtlsSrtp one{*shared, Role::client, wire.server_identity.fingerprint(),
+                 [&](Bytes b) { wire.carry(wire.to_server, b); }};
+    DtlsSrtp two{*shared, Role::server, wire.client_identity.fingerprint(), [](Bytes) {}};
+    DtlsSrtp server{wire.server_identity, Role::server, shared->fingerprint(),
+                    [&](Bytes b) { wire.carry(wire.to_client, b); }};
+    shared.reset();
+    one.start();
+    for (int i = 0; i < 20; ++i) {
+        Wire::step(wire.to_server, server);
+        Wire::step(wire.to_client, one);
+    }
+    EXPECT_EQ(one.state(), State::established) << one.failure();
+    EXPECT_EQ(server.state(), State::established) << server.failure();
+    EXPECT_EQ(two.state(), State::idle);
 }
 
 TEST(DtlsSrtp, CloseIsHeard) {

@@ -1,0 +1,50 @@
+/// A stream whose legs end here: opened on one side, sealed for the other.
+#include "relay/engine/stream.h"
+
+namespace carillon::relay {
+
+void Stream::make_bridged(std::size_t leg, const api::LegSetup& setup,
+                          const std::shared_ptr<const dtls::Identity>& identity) {
+    auto send = [this, leg](std::size_t component, const Path& to, Bytes datagram) {
+        if (to.empty()) return;
+        sockaddr_storage raw{};
+        const auto length = to.address.fill(raw);
+        ::sendto(legs_[leg].components[component].sockets[to.socket].fd(), datagram.data(), datagram.size(),
+                 MSG_DONTWAIT | MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&raw), length);
+    };
+    bridged_[leg] = std::make_unique<BridgedLeg>(legs_[leg].components.size(), identity, std::move(send));
+    bridged_[leg]->update(setup);
+}
+
+Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::size_t size, const Address& from,
+                            SteadyTime now) noexcept {
+    auto& near = *bridged_[port.leg];
+    auto& far = *bridged_[1 - port.leg];
+    auto& leg = legs_[port.leg];
+    auto& beyond = legs_[1 - port.leg];
+    auto* learner = near.ice() ? nullptr : std::get_if<PlainLearner>(&leg.components[port.component].learner);
+    const auto opened = near.open(port.component, buffer, size, {port.socket, from}, learner, now);
+    if (opened.drop != Drop::none) return {.drop = opened.drop, .to = {}};
+    if (opened.answer) {
+        ++leg.statistics.stun;
+        return {.fd = port.fd, .to = from, .size = opened.size};
+    }
+    const Bytes media = buffer.first(opened.size);
+    leg.statistics.on_media(media, now);
+    if (opened.rtcp) leg.statistics.on_rtcp(media, now, beyond.statistics);
+    const auto component = far.component_for(opened.rtcp);
+    const Path to =
+        far.ice() ? far.in_use(component) : std::get<PlainLearner>(beyond.components[component].learner).target();
+    // RFC 7675: an endpoint that has stopped its checks has taken its consent back.
+    if (to.empty() || (far.ice() && !far.consented(component, now))) return {.drop = Drop::no_far_side, .to = {}};
+    const auto sealed = far.seal(buffer, opened.size, opened.rtcp);
+    if (!sealed) return {.drop = sealed.error(), .to = {}};
+    return {.fd = beyond.components[component].sockets[to.socket].fd(), .to = to.address, .size = *sealed};
+}
+
+void Stream::tick() {
+    for (auto& leg : bridged_)
+        if (leg) leg->tick();
+}
+
+}  // namespace carillon::relay
