@@ -77,6 +77,27 @@ void Routes::add(std::string_view method, std::string_view path, Handler handler
         throw std::logic_error{"two owners of " + std::string{method} + ' ' + std::string{path}};
 }
 
+void Routes::add_tree(std::string prefix, StreamHandler handler) {
+    if (!trees_.try_emplace(prefix, std::move(handler)).second)
+        throw std::logic_error{"two owners of the tree " + prefix};
+}
+
+const StreamHandler* Routes::tree_of(std::string_view path) const {
+    for (const auto& [prefix, handler] : trees_) {
+        if (path.starts_with(prefix)) return &handler;
+    }
+    return nullptr;
+}
+
+awaitable<Response> Routes::run(const StreamHandler& handler, const Request& request, Body& body) {
+    try {
+        co_return co_await handler(request, body);
+    } catch (const std::exception& problem) {
+        report(request, problem);
+        co_return plain(500, "Something went wrong here; the server's log tells more.\n");
+    }
+}
+
 awaitable<Response> Routes::run(const Request& request) const {
     const auto at = paths_.find(request.path);
     if (at == paths_.end()) co_return plain(404, "There is no such page.\n");

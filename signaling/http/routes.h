@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,11 +42,31 @@ struct Request {
     }
 };
 
+/// What a large answer is read from, piece by piece.
+class Source {
+  public:
+    virtual ~Source() = default;
+    virtual std::uint64_t length() const = 0;
+    /// The next octets; 0 before `length` have come: it has failed, and the connection is cut.
+    virtual boost::asio::awaitable<std::size_t> read(std::span<char> into) = 0;
+};
+
 struct Response {
     unsigned status = 200;
     std::string type = "text/plain; charset=utf-8";
     std::string body;
-    std::vector<std::pair<std::string, std::string>> headers;  ///< further ones
+    std::vector<std::pair<std::string, std::string>> headers;  ///< further ones, or in place of the server's own
+    std::shared_ptr<Source> source;                            ///< instead of `body`
+};
+
+/// The body of a request that is not held in memory.
+class Body {
+  public:
+    virtual ~Body() = default;
+    /// As declared; a request without Content-Length that has one all the same is refused with 411 before.
+    virtual std::uint64_t length() const = 0;
+    /// Fills `into` unless the body ends before. Nothing: the peer has gone or is too slow.
+    virtual boost::asio::awaitable<std::optional<std::size_t>> read(std::span<char> into) = 0;
 };
 
 /// A short plain answer. (In coroutines better than braces after co_return, which g++ 12 gets wrong.)
@@ -51,6 +74,9 @@ Response plain(unsigned status, std::string_view text);
 
 /// The request lives until the coroutine ends.
 using Handler = std::function<boost::asio::awaitable<Response>(const Request& request)>;
+
+/// As Handler, but reads the body itself; what it leaves unread ends the connection.
+using StreamHandler = std::function<boost::asio::awaitable<Response>(const Request& request, Body& body)>;
 
 /// Threading: filled before the server starts; after that read by its thread alone.
 class Routes {
@@ -63,6 +89,11 @@ class Routes {
         const auto at = body_limits_.find(path);
         return at == body_limits_.end() ? otherwise : at->second;
     }
+    /// All paths that begin with `prefix`, with any method. Two owners of one prefix: std::logic_error.
+    void add_tree(std::string prefix, StreamHandler handler);
+    const StreamHandler* tree_of(std::string_view path) const;
+    /// 500 when the handler throws.
+    static boost::asio::awaitable<Response> run(const StreamHandler& handler, const Request& request, Body& body);
     /// 404, or 405 with Allow, when nobody owns it; 500 when the handler throws.
     boost::asio::awaitable<Response> run(const Request& request) const;
 
@@ -70,6 +101,7 @@ class Routes {
     using Methods = std::map<std::string, Handler, std::less<>>;
     std::map<std::string, Methods, std::less<>> paths_;
     std::map<std::string, std::size_t, std::less<>> body_limits_;
+    std::map<std::string, StreamHandler, std::less<>> trees_;
 };
 
 /// `/` a status page with `facts` (name and value, no secrets), `/health`, and `/metrics` for loopback alone.

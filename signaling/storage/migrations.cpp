@@ -98,6 +98,17 @@ constexpr std::array<std::string_view, 5> kPubsub{
     "CREATE INDEX pubsub_items_by_sequence ON pubsub_items (service, sequence)",
 };
 
+// Times are milliseconds; a file that never expires has the largest number there is.
+constexpr std::array<std::string_view, 4> kUploads{
+    "CREATE TABLE uploads (id VARCHAR(63) NOT NULL PRIMARY KEY, owner VARCHAR(2047) NOT NULL, host VARCHAR(1023) NOT "
+    "NULL, name TEXT NOT NULL, media_type VARCHAR(255) NOT NULL, size BIGINT NOT NULL, hash VARCHAR(64) NOT NULL, "
+    "created BIGINT NOT NULL, expires BIGINT NOT NULL, keep BIGINT NOT NULL)",
+    "CREATE INDEX uploads_by_owner ON uploads (owner, created)",
+    "CREATE INDEX uploads_by_expiry ON uploads (expires)",
+    "CREATE TABLE upload_contents (hash VARCHAR(64) NOT NULL PRIMARY KEY, size BIGINT NOT NULL, refs BIGINT NOT NULL, "
+    "thumbnail_width INTEGER NOT NULL, thumbnail_height INTEGER NOT NULL)",
+};
+
 constexpr auto kAll = std::to_array<Migration>({
     {1, "users, rosters, offline messages, calls", kFirst},
     {2, "find a callee's calls", kSecond},
@@ -108,6 +119,7 @@ constexpr auto kAll = std::to_array<Migration>({
     {7, "log-in tokens", kTokens},
     {8, "rooms", kRooms},
     {9, "publish-subscribe", kPubsub},
+    {10, "uploaded files", kUploads},
 });
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "signaling/storage/room_store.h"
 #include "signaling/storage/storage.h"
 #include "signaling/storage/token_store.h"
+#include "signaling/storage/upload_store.h"
 
 namespace carillon::storage {
 
@@ -130,6 +131,7 @@ class SqlTokenStore final : public TokenStore {
   private:
     Database& database_;
 };
+
 class SqlRoomStore final : public RoomStore {
   public:
     explicit SqlRoomStore(Database& database) : database_{database} {}
@@ -155,8 +157,26 @@ class SqlPubsubStore final : public PubsubStore {
     Database& database_;
 };
 
+class SqlUploadStore final : public UploadStore {
+  public:
+    explicit SqlUploadStore(Database& database) : database_{database} {}
+    awaitable<UploadReservation> reserve(Upload upload, UploadLimits limits) override;
+    awaitable<std::optional<Upload>> find(std::string id) override;
+    awaitable<bool> complete(std::string id, std::string hash, WallTime now, std::function<void()> publish) override;
+    awaitable<void> set_thumbnail(std::string hash, ThumbnailSize size) override;
+    awaitable<std::size_t> collect(WallTime now, std::size_t limit,
+                                   std::function<void(const std::string& hash)> remove) override;
+    awaitable<std::uint64_t> used(std::string owner, WallTime now) override;
+    awaitable<std::vector<std::string>> unknown(std::vector<std::string> hashes) override;
+
+  private:
+    Database& database_;
+};
+
 /// Removes all that an owner has published. For the transaction that removes the user.
 void erase_pubsub(soci::session& sql, const std::string& owner);
+/// Lets an owner's files go at the next collection. For the transaction that removes the user.
+void expire_uploads(soci::session& sql, const std::string& owner);
 /// Removes all that an owner has in the archive. For the transaction that removes the user.
 void erase_archive(soci::session& sql, const std::string& owner);
 

@@ -81,6 +81,7 @@ awaitable<bool> SqlUserStore::remove(xmpp::Jid bare) {
         }
         erase_archive(sql, jid);
         erase_pubsub(sql, jid);
+        expire_uploads(sql, jid);
         sql << "DELETE FROM invites WHERE inviter = :jid", soci::use(jid);
         return true;
     });
