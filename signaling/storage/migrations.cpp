@@ -102,7 +102,7 @@ constexpr std::array<std::string_view, 5> kPubsub{
 constexpr std::array<std::string_view, 4> kUploads{
     "CREATE TABLE uploads (id VARCHAR(63) NOT NULL PRIMARY KEY, owner VARCHAR(2047) NOT NULL, host VARCHAR(1023) NOT "
     "NULL, name TEXT NOT NULL, media_type VARCHAR(255) NOT NULL, size BIGINT NOT NULL, hash VARCHAR(64) NOT NULL, "
-    "created BIGINT NOT NULL, expires BIGINT NOT NULL, keep BIGINT NOT NULL)",
+    "created BIGINT NOT NULL, expires BIGINT NOT NULL, keep BIGINT NOT NULL, latest BIGINT NOT NULL)",
     "CREATE INDEX uploads_by_owner ON uploads (owner, created)",
     "CREATE INDEX uploads_by_expiry ON uploads (expires)",
     "CREATE TABLE upload_contents (hash VARCHAR(64) NOT NULL PRIMARY KEY, size BIGINT NOT NULL, refs BIGINT NOT NULL, "

@@ -7,7 +7,7 @@
 namespace carillon::storage {
 namespace {
 
-class SqlStorage final : public Storage, public HasPubsub {
+class SqlStorage final : public Storage, public HasPubsub, public HasUploads {
   public:
     SqlStorage(const std::string& backend, const std::string& parameters, std::size_t connections)
         : database_{backend, parameters, connections} {}
@@ -22,7 +22,7 @@ class SqlStorage final : public Storage, public HasPubsub {
     PushStore& pushes() override { return pushes_; }
     TokenStore& tokens() override { return tokens_; }
     RoomStore& rooms() override { return rooms_; }
-    UploadStore& uploads() { return uploads_; }
+    UploadStore& uploads() override { return uploads_; }
 
   private:
     Database database_;
@@ -46,12 +46,6 @@ std::int64_t to_milliseconds(WallTime time) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 WallTime from_milliseconds(std::int64_t milliseconds) { return WallTime{std::chrono::milliseconds{milliseconds}}; }
-
-UploadStore& uploads_of(Storage& storage) {
-    auto* sql = dynamic_cast<SqlStorage*>(&storage);
-    if (!sql) throw StorageError{"there is no place for uploads"};
-    return sql->uploads();
-}
 
 std::unique_ptr<Storage> open_sqlite(const std::filesystem::path& path, std::size_t connections) {
     static const auto* const factory = soci::factory_sqlite3();  // linked in: no back end is loaded at run time

@@ -10,11 +10,6 @@ namespace carillon::storage {
 
 /// An SQLite database at `path`, made when missing, brought to the present schema. Throws StorageError with the remedy.
 /// `connections`: threads of the blocking pool, each with a session of its own.
-class UploadStore;  // upload_store.h
-
 std::unique_ptr<Storage> open_sqlite(const std::filesystem::path& path, std::size_t connections = 2);
-
-/// What is known of uploaded files, of a storage that was opened here. Lives as long as that.
-UploadStore& uploads_of(Storage& storage);
 
 }  // namespace carillon::storage

@@ -167,7 +167,8 @@ class SqlUploadStore final : public UploadStore {
     awaitable<std::size_t> collect(WallTime now, std::size_t limit,
                                    std::function<void(const std::string& hash)> remove) override;
     awaitable<std::uint64_t> used(std::string owner, WallTime now) override;
-    awaitable<std::vector<std::string>> unknown(std::vector<std::string> hashes) override;
+    awaitable<std::size_t> remove_unknown(std::vector<std::string> hashes,
+                                          std::function<void(const std::string& hash)> remove) override;
 
   private:
     Database& database_;

@@ -1,5 +1,6 @@
 #include "signaling/storage/upload_store.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "signaling/storage/stores.h"
@@ -10,6 +11,7 @@ namespace {
 constexpr long long kNever = std::numeric_limits<long long>::max();
 
 WallTime time_of(long long stored) { return stored == kNever ? WallTime::max() : from_milliseconds(stored); }
+long long stored_of(WallTime time) { return time == WallTime::max() ? kNever : to_milliseconds(time); }
 
 long long sum(soci::session& sql, const std::string& owner, long long since, long long now) {
     long long octets = 0;
@@ -64,10 +66,12 @@ awaitable<UploadReservation> SqlUploadStore::reserve(Upload upload, UploadLimits
         const long long created = to_milliseconds(upload.created);
         const long long expires = to_milliseconds(upload.expires);
         const long long keep = upload.keep.count();
-        sql << "INSERT INTO uploads (id, owner, host, name, media_type, size, hash, created, expires, keep) VALUES "
-               "(:id, :owner, :host, :name, :media_type, :size, '', :created, :expires, :keep)",
+        const long long latest = stored_of(upload.latest);
+        sql << "INSERT INTO uploads (id, owner, host, name, media_type, size, hash, created, expires, keep, latest) "
+               "VALUES (:id, :owner, :host, :name, :media_type, :size, '', :created, :expires, :keep, :latest)",
             soci::use(upload.id), soci::use(upload.owner), soci::use(upload.host), soci::use(upload.name),
-            soci::use(upload.type), soci::use(size), soci::use(created), soci::use(expires), soci::use(keep);
+            soci::use(upload.type), soci::use(size), soci::use(created), soci::use(expires), soci::use(keep),
+            soci::use(latest);
         return verdict;
     });
 }
@@ -95,12 +99,12 @@ awaitable<bool> SqlUploadStore::complete(std::string id, std::string hash, WallT
                                          std::function<void()> publish) {
     return database_.write([id = std::move(id), hash = std::move(hash), at = to_milliseconds(now),
                             publish = std::move(publish)](soci::session& sql) {
-        long long keep = 0, size = 0;
+        long long keep = 0, size = 0, latest = 0;
         const long long time = at;
-        sql << "SELECT keep, size FROM uploads WHERE id = :id AND hash = '' AND expires > :now", soci::use(id),
-            soci::use(time), soci::into(keep), soci::into(size);
+        sql << "SELECT keep, size, latest FROM uploads WHERE id = :id AND hash = '' AND expires > :now", soci::use(id),
+            soci::use(time), soci::into(keep), soci::into(size), soci::into(latest);
         if (!sql.got_data()) return false;
-        const long long expires = keep == 0 ? kNever : time + keep;
+        const long long expires = std::min(latest, keep == 0 ? kNever : time + keep);
         sql << "UPDATE uploads SET hash = :hash, expires = :expires WHERE id = :id", soci::use(hash),
             soci::use(expires), soci::use(id);
         sql << "INSERT INTO upload_contents (hash, size, refs, thumbnail_width, thumbnail_height) VALUES (:hash, "
@@ -145,15 +149,18 @@ awaitable<std::uint64_t> SqlUploadStore::used(std::string owner, WallTime now) {
     });
 }
 
-awaitable<std::vector<std::string>> SqlUploadStore::unknown(std::vector<std::string> hashes) {
-    return database_.write([hashes = std::move(hashes)](soci::session& sql) {
-        std::vector<std::string> strangers;
+awaitable<std::size_t> SqlUploadStore::remove_unknown(std::vector<std::string> hashes,
+                                                      std::function<void(const std::string& hash)> remove) {
+    return database_.write([hashes = std::move(hashes), remove = std::move(remove)](soci::session& sql) {
+        std::size_t removed = 0;
         for (const auto& hash : hashes) {
             int known = 0;
             sql << "SELECT COUNT(*) FROM upload_contents WHERE hash = :hash", soci::use(hash), soci::into(known);
-            if (known == 0) strangers.push_back(hash);
+            if (known != 0) continue;
+            remove(hash);
+            ++removed;
         }
-        return strangers;
+        return removed;
     });
 }
 

@@ -11,6 +11,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "config/base/clock.h"
+#include "signaling/storage/storage.h"
 
 namespace carillon::storage {
 
@@ -33,6 +34,7 @@ struct Upload {
     WallTime created{};
     WallTime expires{};                 ///< of the slot while the content is not there
     std::chrono::milliseconds keep{0};  ///< how long the content stays; 0: for ever
+    WallTime latest = WallTime::max();  ///< at which it goes in any case
     ThumbnailSize thumbnail{};          ///< of the content
 };
 
@@ -43,7 +45,7 @@ struct UploadLimits {
     WallTime period_begin{};
 };
 
-enum class UploadRefusal : std::uint8_t { none, too_many_slots, period_used_up, space_used_up };
+enum class UploadRefusal : std::uint8_t { none, too_many_slots, period_used_up, space_used_up, disk_full };
 
 struct UploadReservation {
     UploadRefusal refusal = UploadRefusal::none;
@@ -65,8 +67,22 @@ class UploadStore {
                                            std::function<void(const std::string& hash)> remove) = 0;
     /// Octets of one owner's files.
     virtual awaitable<std::uint64_t> used(std::string owner, WallTime now) = 0;
-    /// Those of `hashes` that no file refers to.
-    virtual awaitable<std::vector<std::string>> unknown(std::vector<std::string> hashes) = 0;
+    /// Those of `hashes` that no file refers to are given to `remove`, in turn with `publish`. Says how many.
+    virtual awaitable<std::size_t> remove_unknown(std::vector<std::string> hashes,
+                                                  std::function<void(const std::string& hash)> remove) = 0;
 };
+
+/// A storage that has such a store.
+class HasUploads {
+  public:
+    virtual ~HasUploads() = default;
+    virtual UploadStore& uploads() = 0;
+};
+/// Throws StorageError when that storage has none.
+inline UploadStore& uploads_of(Storage& storage) {
+    auto* has = dynamic_cast<HasUploads*>(&storage);
+    if (!has) throw StorageError{"there is no place for uploads"};
+    return has->uploads();
+}
 
 }  // namespace carillon::storage

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <filesystem>
 #include <thread>
 
@@ -155,6 +157,115 @@ TEST_F(HttpServer, SpeaksTls) {
     asio::read(socket, asio::dynamic_buffer(out), error);
     EXPECT_TRUE(out.ends_with("ok\n")) << out;
     EXPECT_TRUE(get("/health").empty() || !get("/health").starts_with("HTTP/1.1 200"));
+}
+
+/// Takes bodies piece by piece; GET answers with as many octets as the path says.
+class Letters final : public Source {
+  public:
+    explicit Letters(std::uint64_t size, std::uint64_t have) : size_{size}, have_{have} {}
+    std::uint64_t length() const override { return size_; }
+    asio::awaitable<std::size_t> read(std::span<char> into) override {
+        const auto count = std::min<std::uint64_t>(into.size(), have_ - given_);
+        std::fill_n(into.begin(), count, 'x');
+        given_ += count;
+        co_return count;
+    }
+
+  private:
+    std::uint64_t size_, have_, given_ = 0;
+};
+
+class HttpTree : public HttpServer {
+  protected:
+    HttpTree() {
+        routes_.add_tree("/tree/", [this](const Request& request, Body& body) -> asio::awaitable<Response> {
+            if (request.path == "/tree/unread") co_return plain(403, "no");
+            Response out;
+            if (request.method == "GET" || request.method == "HEAD") {
+                out.source = std::make_shared<Letters>(1'000'000, request.path == "/tree/short" ? 10 : 1'000'000);
+                co_return out;
+            }
+            std::array<char, 1000> piece{};
+            std::uint64_t got = 0;
+            while (got < body.length()) {
+                const auto count = co_await body.read(piece);
+                if (!count) {
+                    ++broken_;
+                    co_return plain(408, "slow");
+                }
+                got += *count;
+            }
+            co_return plain(201, std::to_string(got));
+        });
+    }
+    std::atomic<int> broken_{0};
+};
+
+TEST_F(HttpTree, BodiesAreTakenPieceByPiece) {
+    start();
+    const std::string body(300'000, 'b');  // more than any limit of whole bodies
+    const auto answer =
+        exchange("PUT /tree/a?q HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n" + body);
+    EXPECT_HAS(answer, "HTTP/1.1 201 Created");
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n300000"));
+}
+
+TEST_F(HttpTree, TheNextRequestFollowsAReadBody) {
+    start();
+    const auto answer = exchange(
+        "PUT /tree/a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+        "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    EXPECT_HAS(answer, "201 Created");
+    EXPECT_TRUE(answer.ends_with("ok\n"));
+}
+
+TEST_F(HttpTree, AnUnreadBodyEndsTheConnection) {
+    start();
+    const auto answer = exchange(
+        "PUT /tree/unread HTTP/1.1\r\nHost: x\r\nContent-Length: 44\r\n\r\n"
+        "GET /health HTTP/1.1\r\nHost: x\r\n\r\n       ");
+    EXPECT_HAS(answer, "HTTP/1.1 403");
+    EXPECT_EQ(answer.find("ok\n"), std::string::npos) << "what was sent as a body is no request";
+}
+
+TEST_F(HttpTree, Rfc9110S10p1p1ExpectIsToldToGoOn) {
+    start();
+    const auto answer = exchange(
+        "PUT /tree/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201")) << answer;
+    const auto refused =
+        exchange("PUT /tree/unread HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    EXPECT_TRUE(refused.starts_with("HTTP/1.1 403")) << "nothing is sent in vain";
+}
+
+TEST_F(HttpTree, ABodyWithoutALengthIsRefused) {
+    start();
+    EXPECT_HAS(exchange("PUT /tree/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+               "HTTP/1.1 411");
+}
+
+TEST_F(HttpTree, ASlowBodyIsGivenUp) {
+    ServerLimits limits;
+    limits.idle = 100ms;
+    start(limits);
+    const auto answer = exchange("PUT /tree/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nonly this");
+    EXPECT_HAS(answer, "HTTP/1.1 408");
+    EXPECT_EQ(broken_, 1);
+}
+
+TEST_F(HttpTree, LargeAnswersComeFromTheirSource) {
+    start();
+    const auto answer = get("/tree/large");
+    EXPECT_HAS(answer, "Content-Length: 1000000\r\n");
+    EXPECT_EQ(answer.size() - answer.find("\r\n\r\n") - 4, 1'000'000u);
+    const auto head = get("/tree/large", "HEAD");
+    EXPECT_HAS(head, "Content-Length: 1000000\r\n");
+}
+
+TEST_F(HttpTree, ASourceThatFailsCutsTheConnection) {
+    start();
+    const auto answer = get("/tree/short");
+    EXPECT_LT(answer.size(), 2000u);
 }
 
 }  // namespace
