@@ -18,6 +18,7 @@ namespace carillon::daemon {
 
 namespace {
 
+constexpr std::chrono::minutes kSweep{10};    ///< between looks at files that have had their day
 constexpr std::chrono::seconds kPatience{5};  ///< for clients to take their leave at the end
 
 /// What XEP-0215 tells of: the STUN and TURN server of the first relay worker, at the name of the host itself.
@@ -138,6 +139,7 @@ Result Daemon::start() {
     } catch (const std::exception& error) {
         return std::unexpected{std::string{error.what()}};
     }
+    if (auto open = open_uploads(*secret); !open) return open;
     Secret turn;
     if (const auto file = relays::turn_secret_file(settings_); !file.empty()) {
         auto made = turn_secret(file);
@@ -163,14 +165,28 @@ Result Daemon::start() {
     host_->provide(*switchboard_);
     external_services_ = external_services(settings_, std::move(turn));
     host_->provide(external_services_);
-    invite_facts_.web = {settings_.network.https_port, settings_.network.web_address};
+    const auto& base = settings_.network.web_address;
+    invite_facts_.web = {settings_.network.https_port, base.empty() ? settings_.web.public_url : base};
     invite_facts_.registration = [this](const std::string& host) { return registration_possible(host); };
     host_->provide(invite_facts_.web);
+    host_->provide(*uploads_);
     running_ = true;
     if (auto started = host_->start(all_modules()); !started) return started;
     if (auto open = open_components(); !open) return open;
     if (auto open = open_listeners(); !open) return open;
     return open_admin();
+}
+
+Result Daemon::open_uploads(const Secret& secret) {
+    try {
+        uploads_ = std::make_unique<files::Uploads>(storage::uploads_of(*storage_),
+                                                    std::filesystem::path{settings_.data.dir} / "uploads",
+                                                    Secret{"uploads " + secret.reveal()});
+    } catch (const std::exception& error) {
+        return std::unexpected{std::string{error.what()}};
+    }
+    uploads_->start(io_, kSweep);
+    return {};
 }
 
 Result Daemon::open_components() {
@@ -229,6 +245,7 @@ Result Daemon::open_listeners() {
         }
     }
     web_ = std::make_unique<Web>(io_, *host_, *streams_, settings_);
+    uploads_->add_to(web_->routes());
     add_invite_page(web_->routes(), *storage_, SystemClock::instance());
     return web_->listen(settings_.network, web_tls_);
 }
@@ -309,6 +326,7 @@ Result Daemon::reload(config::Settings settings) {
 void Daemon::stop() {
     if (!std::exchange(running_, false)) return;
     admin_.reset();
+    uploads_->stop();
     web_.reset();
     blocking_.join();
     streams_->shutdown("system-shutdown", kPatience);
@@ -320,6 +338,7 @@ void Daemon::stop() {
     federation_.reset();
     components_.reset();
     storage_.reset();  // waits for writes in hand
+    uploads_.reset();
     host_.reset();
     relay_workers_.reset();
 }

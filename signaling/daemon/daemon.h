@@ -15,6 +15,7 @@
 #include "signaling/daemon/invite_commands.h"
 #include "signaling/daemon/web.h"
 #include "signaling/federation/federation.h"
+#include "signaling/files/uploads.h"
 #include "signaling/host/host.h"
 #include "signaling/net/tls_context.h"
 #include "signaling/relays/supervisor.h"
@@ -50,11 +51,13 @@ class Daemon {
     Result open_listeners();
     Result open_components();
     Result open_admin();
+    Result open_uploads(const Secret& secret);
     void add_status(boost::json::object& status);
     bool registration_possible(const std::string& domain) const;
 
     config::Settings settings_;
     boost::asio::io_context io_;
+    std::unique_ptr<files::Uploads> uploads_;  ///< outlives what the storage has in hand
     std::unique_ptr<storage::Storage> storage_;
     std::unique_ptr<relays::Supervisor> relay_workers_;
     net::TlsContext tls_;

@@ -49,6 +49,8 @@ constexpr auto kProtocols = std::to_array<Protocol>({
     {440, "1.0.0", "auth", "types of channel binding"},
     {441, "0.2.0", "archive", "preferences"},
     {445, "0.2.0", "registration", "registration with an invitation"},
+    {446, "0.2.0", "http_upload", "facts about uploaded files, in messages that link to them"},
+    {447, "0.3.0", "http_upload", "the same, with the address to get the file from"},
     {474, "0.5.0", "auth", "downgrade protection of SCRAM"},
     {482, "0.1.0", "archive", "call invites are archived and pushed", true},
     {484, "0.2.0", "stream", "tokens to log in with; no 0-RTT"},

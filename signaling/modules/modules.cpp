@@ -8,6 +8,7 @@
 #include "signaling/modules/contact/contact.h"
 #include "signaling/modules/disco/disco.h"
 #include "signaling/modules/external_services/external_services.h"
+#include "signaling/modules/http_upload/http_upload.h"
 #include "signaling/modules/last/last.h"
 #include "signaling/modules/muc/muc.h"
 #include "signaling/modules/offline/offline.h"
@@ -25,9 +26,10 @@ namespace carillon::modules {
 
 std::vector<runtime::ModuleDescriptor> builtin() {
     return {
-        roster(),   presence(),          offline(), disco(),    caps(),        ping(),           time(),
-        version(),  external_services(), carbons(), blocking(), private_xml(), last(),           contact(),
-        commands(), registration(),      archive(), push(),     pep(),         pubsub_service(), muc(),
+        roster(),      presence(),          offline(), disco(),    caps(),        ping(),           time(),
+        version(),     external_services(), carbons(), blocking(), private_xml(), last(),           contact(),
+        commands(),    registration(),      archive(), push(),     pep(),         pubsub_service(), muc(),
+        http_upload(),
     };
 }
 

@@ -1,0 +1,78 @@
+/// Uploaded files of the whole process: slots, the way in and out over HTTP, and what has had its day.
+/// Spec: XEP-0363 1.2.0 §5 (slots), §10 (files are never run); RFC 9110 (§13 conditions, §14 ranges), Fetch (CORS).
+/// Not here: who may upload how much (modules/http_upload), the shape of addresses (address.h).
+#pragma once
+#include <expected>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "config/base/clock.h"
+#include "config/base/secret.h"
+#include "signaling/files/file_store.h"
+#include "signaling/http/routes.h"
+#include "signaling/storage/upload_store.h"
+
+namespace carillon::files {
+
+using boost::asio::awaitable;
+
+/// Where a slot's content goes and where it is found: paths, to be put behind the address of the web server.
+struct Slot {
+    std::string put;
+    std::string get;
+};
+
+/// Threading: open_slot() and recent() from any thread; the rest on the thread of the HTTP server.
+/// Owns: the thread that works on the disk.
+class Uploads {
+  public:
+    /// Throws std::filesystem::filesystem_error when the folder cannot be made.
+    Uploads(storage::UploadStore& store, std::filesystem::path folder, Secret secret,
+            const Clock& clock = SystemClock::instance());
+    ~Uploads();
+
+    /// `wanted`: owner, host, name, type, size, keep; the rest is filled in here.
+    awaitable<std::expected<Slot, storage::UploadReservation>> open_slot(storage::Upload wanted,
+                                                                         storage::UploadLimits limits);
+    /// A file that came in lately, by its path.
+    std::optional<storage::Upload> recent(std::string_view path) const;
+    std::uint64_t free_space() const { return content_.free_space(); }
+
+    void add_to(http::Routes& routes);
+    /// From now on files that have had their day go, every `interval`.
+    void start(boost::asio::io_context& io, std::chrono::milliseconds interval);
+    void stop();
+
+  private:
+    struct Arrival;  // of one file
+    awaitable<http::Response> handle(const http::Request& request, http::Body& body);
+    awaitable<http::Response> put(const http::Request& request, http::Body& body, std::string id);
+    awaitable<http::Response> take_in(http::Body& body, storage::Upload upload);
+    awaitable<http::Response> get(const http::Request& request, std::string id, std::string name);
+    awaitable<void> sweep(std::chrono::milliseconds interval);
+    awaitable<void> remove_strangers();
+    awaitable<void> remove_expired();
+    void remember(storage::Upload upload);
+
+    storage::UploadStore& store_;
+    FileStore content_;
+    Secret secret_;
+    const Clock& clock_;
+    std::shared_ptr<std::set<std::string>> arriving_ = std::make_shared<std::set<std::string>>();  ///< ids
+    std::shared_ptr<boost::asio::steady_timer> timer_;
+    mutable std::mutex mutex_;
+    std::list<storage::Upload> recent_;  ///< newest first
+    std::unordered_map<std::string, std::list<storage::Upload>::iterator> recent_by_id_;
+    boost::asio::thread_pool disk_{1};
+};
+
+}  // namespace carillon::files
