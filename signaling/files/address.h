@@ -11,6 +11,7 @@
 namespace carillon::files {
 
 inline constexpr std::string_view kTree = "/upload/";
+inline constexpr std::string_view kThumbnailQuery = "thumbnail";
 
 struct FileAddress {
     std::string id;

@@ -12,6 +12,7 @@
 #include "signaling/files/address.h"
 #include "signaling/files/answers.h"
 #include "signaling/files/byte_range.h"
+#include "signaling/files/thumbnailer.h"
 #include "signaling/runtime/on_pool.h"
 
 namespace carillon::files {
@@ -22,15 +23,25 @@ using runtime::on_pool;
 constexpr std::chrono::minutes kSlotLife{10};            // to begin in
 constexpr std::uint64_t kSlowest = 2048;                 // octets a second, as the HTTP server wants them
 constexpr std::size_t kSweepStep = 200;                  // files forgotten in one transaction
+constexpr std::size_t kMaxThumbnails = 16;               // under way; files beyond have none
+constexpr std::chrono::seconds kPatience{8};             // with one
 constexpr std::size_t kRecent = 4096;                    // files whose facts are at hand
 constexpr std::uint64_t kReserve = 64ULL * 1024 * 1024;  // octets of the disk that are left to others
 
 }  // namespace
 
-Uploads::Uploads(storage::UploadStore& store, std::filesystem::path folder, Secret secret, const Clock& clock)
-    : store_{store}, content_{std::move(folder)}, secret_{std::move(secret)}, clock_{clock} {}
+Uploads::Uploads(storage::UploadStore& store, std::filesystem::path folder, Secret secret,
+                 std::filesystem::path thumbnailer, const Clock& clock)
+    : store_{store},
+      content_{std::move(folder)},
+      secret_{std::move(secret)},
+      thumbnailer_{std::move(thumbnailer)},
+      clock_{clock} {}
 
-Uploads::~Uploads() { disk_.join(); }
+Uploads::~Uploads() {
+    disk_.join();
+    thumbnails_.join();
+}
 
 awaitable<std::expected<Slot, storage::UploadReservation>> Uploads::open_slot(storage::Upload wanted,
                                                                               storage::UploadLimits limits) {
@@ -206,8 +217,28 @@ awaitable<http::Response> Uploads::take_in(http::Body& body, storage::Upload upl
     const bool kept = co_await store_.complete(upload.id, *hash, clock_.wall(), std::move(publish));
     if (!kept) co_return refuse(410, "The slot is gone; ask for a new one.\n");
     upload.hash = *hash;
+    co_await add_thumbnail(upload);
     remember(std::move(upload));
     co_return created();
+}
+
+/// Before the upload is answered: what links to it next can tell of it.
+awaitable<void> Uploads::add_thumbnail(storage::Upload& upload) {
+    if (thumbnailer_.empty() || !may_have_thumbnail(upload.type) || thumbnails_under_way_ >= kMaxThumbnails) co_return;
+    ++thumbnails_under_way_;
+    auto work = [this, hash = upload.hash]() -> std::optional<Thumbnail> {
+        const auto file = content_.open(hash);
+        if (!file) return std::nullopt;
+        auto made = make_thumbnail(thumbnailer_, (*file)->descriptor(), kPatience);
+        if (made && !content_.put_thumbnail(hash, made->jpeg)) return std::nullopt;
+        return made;
+    };
+    const auto made = co_await on_pool(thumbnails_, work);
+    --thumbnails_under_way_;
+    if (!made) co_return;
+    upload.image = {made->image_width, made->image_height};
+    upload.thumbnail = {made->width, made->height};
+    co_await store_.set_thumbnail(upload.hash, upload.thumbnail);
 }
 
 namespace {
@@ -243,6 +274,10 @@ awaitable<http::Response> Uploads::get(const http::Request& request, std::string
     const auto now = clock_.wall();
     if (!upload || upload->hash.empty() || upload->name != name || upload->expires <= now)
         co_return refuse(404, "There is no such file.\n");
+    if (request.query == kThumbnailQuery && upload->thumbnail.width > 0) {
+        auto picture = *upload;
+        co_return co_await get_thumbnail(request, std::move(picture));
+    }
     auto answer = describe(request, *upload, now);
     if (answer.response.status != 200 && answer.response.status != 206) co_return std::move(answer.response);
     auto open = [this, hash = upload->hash] { return content_.open(hash); };
@@ -252,6 +287,21 @@ awaitable<http::Response> Uploads::get(const http::Request& request, std::string
         co_return refuse(500, "The file cannot be read.\n");
     }
     answer.response.source = std::make_shared<FileSource>(std::move(*file), answer.range, disk_);
+    co_return std::move(answer.response);
+}
+
+/// XEP-0264: a small JPEG, at the file's own address.
+awaitable<http::Response> Uploads::get_thumbnail(const http::Request& request, storage::Upload upload) {
+    auto open = [this, hash = upload.hash] { return content_.open_thumbnail(hash); };
+    auto file = co_await on_pool(disk_, open);
+    if (!file) co_return refuse(404, "There is no such file.\n");
+    upload.hash += "-thumbnail";  // another entity, with a tag of its own
+    upload.type = "image/jpeg";
+    upload.name = "thumbnail.jpg";
+    upload.size = (*file)->size();
+    auto answer = describe(request, upload, clock_.wall());
+    if (answer.response.status == 200 || answer.response.status == 206)
+        answer.response.source = std::make_shared<FileSource>(std::move(*file), answer.range, disk_);
     co_return std::move(answer.response);
 }
 

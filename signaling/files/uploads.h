@@ -32,12 +32,13 @@ struct Slot {
 };
 
 /// Threading: open_slot() and recent() from any thread; the rest on the thread of the HTTP server.
-/// Owns: the thread that works on the disk.
+/// Owns: the threads that work on the disk and wait for thumbnails.
 class Uploads {
   public:
     /// Throws std::filesystem::filesystem_error when the folder cannot be made.
+    /// `thumbnailer`: the program (thumbnailer.h); empty: there are no thumbnails.
     Uploads(storage::UploadStore& store, std::filesystem::path folder, Secret secret,
-            const Clock& clock = SystemClock::instance());
+            std::filesystem::path thumbnailer = {}, const Clock& clock = SystemClock::instance());
     ~Uploads();
 
     /// `wanted`: owner, host, name, type, size, keep; the rest is filled in here.
@@ -58,6 +59,8 @@ class Uploads {
     awaitable<http::Response> put(const http::Request& request, http::Body& body, std::string id);
     awaitable<http::Response> take_in(http::Body& body, storage::Upload upload);
     awaitable<http::Response> get(const http::Request& request, std::string id, std::string name);
+    awaitable<http::Response> get_thumbnail(const http::Request& request, storage::Upload upload);
+    awaitable<void> add_thumbnail(storage::Upload& upload);
     awaitable<void> sweep(std::chrono::milliseconds interval);
     awaitable<void> remove_strangers();
     awaitable<void> remove_expired();
@@ -66,13 +69,16 @@ class Uploads {
     storage::UploadStore& store_;
     FileStore content_;
     Secret secret_;
+    std::filesystem::path thumbnailer_;
     const Clock& clock_;
+    std::size_t thumbnails_under_way_ = 0;
     std::shared_ptr<std::set<std::string>> arriving_ = std::make_shared<std::set<std::string>>();  ///< ids
     std::shared_ptr<boost::asio::steady_timer> timer_;
     mutable std::mutex mutex_;
     std::list<storage::Upload> recent_;  ///< newest first
     std::unordered_map<std::string, std::list<storage::Upload>::iterator> recent_by_id_;
     boost::asio::thread_pool disk_{1};
+    boost::asio::thread_pool thumbnails_{1};
 };
 
 }  // namespace carillon::files

@@ -36,6 +36,7 @@ struct Upload {
     std::chrono::milliseconds keep{0};  ///< how long the content stays; 0: for ever
     WallTime latest = WallTime::max();  ///< at which it goes in any case
     ThumbnailSize thumbnail{};          ///< of the content
+    ThumbnailSize image{};              ///< measures of the picture itself; not stored
 };
 
 struct UploadLimits {

@@ -7,11 +7,12 @@ import io
 import os
 import pathlib
 import socket
-import ssl
+import struct
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+import zlib
 
 from slixmpp.exceptions import IqError
 
@@ -149,6 +150,40 @@ async def files(house, alice, bob):
     return url, content
 
 
+def png(width, height, claimed=None):
+    """A grey picture; `claimed`: the measures that its head tells."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress(b"".join(b"\0" + b"\x80" * width for _ in range(height)))
+    head = struct.pack(">IIBBBBB", *(claimed or (width, height)), 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+async def thumbnails(house, alice, bob):
+    async def shared(name, content, kind):
+        """What the message with the link tells of the file."""
+        url = await alice.send_file(name, content, kind)
+        message = alice.make_message("bob@localhost", url, mtype="chat")
+        message["oob"]["url"] = url
+        message.send()
+        await until(lambda: bob.messages and bob.messages[-1]["body"] == url, "the link arrives")
+        return url, bob.messages[-1].xml.find("{urn:xmpp:sfs:0}file-sharing/{urn:xmpp:file:metadata:0}file")
+
+    url, file = await shared("wide.png", png(1000, 500), "image/png")
+    assert file.findtext("{urn:xmpp:file:metadata:0}width") == "1000"
+    thumbnail = file.find("{urn:xmpp:thumbs:1}thumbnail")
+    assert thumbnail.attrib == {"uri": url + "?thumbnail", "media-type": "image/jpeg", "width": "320", "height": "160"}
+    status, headers, body = await get(house, thumbnail.get("uri"))
+    assert status == 200 and headers["content-type"] == "image/jpeg" and body.startswith(b"\xff\xd8\xff"), headers
+    assert len(body) < 20_000 and headers["etag"] != (await get(house, url))[1]["etag"]
+    for name, content in (("bomb.png", png(10, 10, (60000, 60000))), ("none.png", b"no picture at all" * 10),
+                          ("script.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>")):
+        url, file = await shared(name, content, "image/png")
+        assert file.find("{urn:xmpp:thumbs:1}thumbnail") is None, name
+        assert (await get(house, url + "?thumbnail"))[2] == content, "as without"
+
+
 async def nothing_runs(house, alice):
     for name, kind in (("a.html", "text/html"), ("a.svg", "image/svg+xml"), ("a.js", "text/javascript"),
                        ("a.xml", "application/xml"), ("a.xhtml", "application/xhtml+xml"), ("a", "Image/SVG+xml; a=b"),
@@ -226,6 +261,7 @@ async def scenario(house):
     await asyncio.gather(*(client.log_in(house.port) for client in (alice, bob, carol, dave)))
     await slots(house, dave)
     kept = await files(house, alice, bob)
+    await thumbnails(house, alice, bob)
     await nothing_runs(house, bob)
     await hostile(house, alice, carol)
     await quota(house, carol)
