@@ -58,6 +58,15 @@ struct WebSettings {
     Duration bosh_inactivity{60'000};
 };
 
+/// The proxy for files between clients.
+struct BytestreamSettings {
+    std::uint16_t port = 7777;
+    std::size_t connections = 1000;
+    std::size_t connections_per_address = 50;
+    std::size_t rate = 0;  ///< octets a second of one stream; 0: any
+    Duration idle_timeout{600'000};
+};
+
 /// Other servers.
 struct FederationSettings {
     std::string enabled = "auto";  ///< "auto": when a host's domain has a dot, as names in the DNS have
@@ -144,6 +153,7 @@ struct Settings {
     ModuleTables modules;             ///< [module.NAME]: what holds on every host
     DataSettings data;
     WebSettings web;
+    BytestreamSettings bytestreams;
     FederationSettings federation;
     ComponentsSettings components_listener;
     std::vector<ComponentSettings> components;

@@ -95,6 +95,17 @@ Schema web(WebSettings& s) {
     return out;
 }
 
+Schema bytestreams(BytestreamSettings& s) {
+    Schema out;
+    out.integer("port", s.port, 0, 65535, "Where clients meet (SOCKS5). 0: nowhere, and there is no such service.")
+        .integer("connections", s.connections, 2, 1'000'000, "Connections at once, all in all; a stream takes two.")
+        .integer("connections_per_address", s.connections_per_address, 2, 1'000'000,
+                 "Connections at once from one address (IPv6: one /64).")
+        .size("rate", s.rate, 0, 1024 * kMiB, "What passes of one stream in a second, both ways; 0: any amount.")
+        .duration("idle_timeout", s.idle_timeout, 1s, 24h, "Silence after which a stream is cut.");
+    return out;
+}
+
 std::string check_target(std::string_view text) {
     const auto equals = text.find('=');
     return equals == text.npos || equals == 0 || equals + 1 == text.size() ? "is not written as domain=host:port" : "";
@@ -258,6 +269,8 @@ Schema settings_schema(Settings& settings) {
     out.open_tables("module", settings.modules, "A module's settings on every host; docs/configuration.md lists them.")
         .table("data", data(settings.data), "Files that the server keeps.")
         .table("web", web(settings.web), "XMPP over HTTP.")
+        .table("bytestreams", bytestreams(settings.bytestreams),
+               "Files between clients by way of this server (XEP-0065).")
         .table("federation", federation(settings.federation), "Other XMPP servers.")
         .table("components", components(settings.components_listener), "External components (XEP-0114).")
         .tables("component", component(sample_component), "External components, one table each.",

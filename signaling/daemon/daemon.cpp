@@ -21,6 +21,14 @@ namespace {
 constexpr std::chrono::minutes kSweep{10};    ///< between looks at files that have had their day
 constexpr std::chrono::seconds kPatience{5};  ///< for clients to take their leave at the end
 
+/// Beside this program; empty when it is not there.
+std::filesystem::path thumbnailer() {
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    const auto program = self.parent_path() / "carillon-thumbnail";
+    return std::filesystem::exists(program, error) ? program : std::filesystem::path{};
+}
+
 /// What XEP-0215 tells of: the STUN and TURN server of the first relay worker, at the name of the host itself.
 runtime::ExternalServiceList external_services(const config::Settings& settings, Secret turn_secret) {
     runtime::ExternalServiceList list;
@@ -140,6 +148,7 @@ Result Daemon::start() {
         return std::unexpected{std::string{error.what()}};
     }
     if (auto open = open_uploads(*secret); !open) return open;
+    open_bytestreams();
     Secret turn;
     if (const auto file = relays::turn_secret_file(settings_); !file.empty()) {
         auto made = turn_secret(file);
@@ -170,6 +179,7 @@ Result Daemon::start() {
     invite_facts_.registration = [this](const std::string& host) { return registration_possible(host); };
     host_->provide(invite_facts_.web);
     host_->provide(*uploads_);
+    host_->provide(*bytestreams_);
     running_ = true;
     if (auto started = host_->start(all_modules()); !started) return started;
     if (auto open = open_components(); !open) return open;
@@ -181,12 +191,28 @@ Result Daemon::open_uploads(const Secret& secret) {
     try {
         uploads_ = std::make_unique<files::Uploads>(storage::uploads_of(*storage_),
                                                     std::filesystem::path{settings_.data.dir} / "uploads",
-                                                    Secret{"uploads " + secret.reveal()});
+                                                    Secret{"uploads " + secret.reveal()}, thumbnailer());
     } catch (const std::exception& error) {
         return std::unexpected{std::string{error.what()}};
     }
     uploads_->start(io_, kSweep);
     return {};
+}
+
+/// A port that is taken is no reason to serve no one: the service is not there then, and the log says why.
+void Daemon::open_bytestreams() {
+    const auto& chosen = settings_.bytestreams;
+    bytestreams::ProxyLimits limits;
+    limits.connections = chosen.connections;
+    limits.connections_per_address = chosen.connections_per_address;
+    limits.rate = static_cast<double>(chosen.rate);
+    limits.idle = chosen.idle_timeout;
+    bytestreams_ = std::make_unique<bytestreams::Proxy>(io_, limits);
+    for (const auto& address : settings_.network.bind) {
+        if (chosen.port == 0) continue;
+        if (auto open = bytestreams_->listen(address, chosen.port); !open)
+            log::warning("the bytestreams proxy does not listen", {{"why", open.error()}});
+    }
 }
 
 Result Daemon::open_components() {
@@ -327,6 +353,7 @@ void Daemon::stop() {
     if (!std::exchange(running_, false)) return;
     admin_.reset();
     uploads_->stop();
+    bytestreams_->stop();
     web_.reset();
     blocking_.join();
     streams_->shutdown("system-shutdown", kPatience);

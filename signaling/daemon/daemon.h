@@ -9,6 +9,7 @@
 
 #include "config/settings.h"
 #include "signaling/admin/server.h"
+#include "signaling/bytestreams/proxy.h"
 #include "signaling/calls/desk.h"
 #include "signaling/calls/switchboard.h"
 #include "signaling/components/components.h"
@@ -52,6 +53,7 @@ class Daemon {
     Result open_components();
     Result open_admin();
     Result open_uploads(const Secret& secret);
+    void open_bytestreams();
     void add_status(boost::json::object& status);
     bool registration_possible(const std::string& domain) const;
 
@@ -60,6 +62,7 @@ class Daemon {
     std::unique_ptr<files::Uploads> uploads_;  ///< outlives what the storage has in hand
     std::unique_ptr<storage::Storage> storage_;
     std::unique_ptr<relays::Supervisor> relay_workers_;
+    std::unique_ptr<bytestreams::Proxy> bytestreams_;
     net::TlsContext tls_;
     net::TlsContext web_tls_;
     net::TlsContext server_tls_;  ///< towards other servers: certificates are asked for

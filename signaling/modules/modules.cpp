@@ -2,6 +2,8 @@
 
 #include "signaling/modules/archive/archive.h"
 #include "signaling/modules/blocking/blocking.h"
+#include "signaling/modules/bookmarks/bookmarks.h"
+#include "signaling/modules/bytestreams/bytestreams.h"
 #include "signaling/modules/caps/caps.h"
 #include "signaling/modules/carbons/carbons.h"
 #include "signaling/modules/commands/commands.h"
@@ -20,16 +22,22 @@
 #include "signaling/modules/registration/registration.h"
 #include "signaling/modules/roster/roster.h"
 #include "signaling/modules/time/time.h"
+#include "signaling/modules/vcard/vcard.h"
 #include "signaling/modules/version/version.h"
 
 namespace carillon::modules {
 
 std::vector<runtime::ModuleDescriptor> builtin() {
     return {
-        roster(),      presence(),          offline(), disco(),    caps(),        ping(),           time(),
-        version(),     external_services(), carbons(), blocking(), private_xml(), last(),           contact(),
-        commands(),    registration(),      archive(), push(),     pep(),         pubsub_service(), muc(),
-        http_upload(),
+        roster(),       presence(),       offline(),
+        disco(),        caps(),           ping(),
+        time(),         version(),        external_services(),
+        carbons(),      blocking(),       private_xml(),
+        last(),         contact(),        commands(),
+        registration(), archive(),        push(),
+        pep(),          pubsub_service(), muc(),
+        http_upload(),  vcard(),          bookmarks(),
+        bytestreams(),
     };
 }
 
