@@ -3,8 +3,8 @@
 #include <expat.h>
 
 #include <algorithm>
-#include <deque>
 #include <optional>
+#include <utility>
 #include <vector>
 
 // Since Expat 2.6.0 and in later security updates of Debian 12: weak, so that one build runs with and without it.
@@ -15,6 +15,9 @@ namespace {
 
 constexpr char kSeparator = '\n';             // cannot occur in a namespace name: attribute values are normalised
 constexpr std::size_t kMaxToken = 32 * 1024;  // one tag with its attributes; each new byte scans it again
+constexpr std::size_t kMaxRoot = 1024;        // an opening tag with more declarations keeps its parser
+constexpr std::size_t kRenewal = 256 * 1024;  // octets after which a parser forgets the names it has seen
+constexpr std::size_t kMaxSpare = 64;         // parsers that wait for work, of each thread
 constexpr std::string_view kXmlNs = "http://www.w3.org/XML/1998/namespace";
 
 struct Name {
@@ -45,9 +48,12 @@ struct StreamParser::Impl {
     Impl& operator=(const Impl&) = delete;
 
     void begin() {
-        if (parser) XML_ParserFree(parser);
-        parser = XML_ParserCreateNS("UTF-8", kSeparator);
-        if (!parser) throw std::bad_alloc{};
+        if (!parser) {
+            parser = XML_ParserCreateNS("UTF-8", kSeparator);
+            if (!parser) throw std::bad_alloc{};
+        } else {
+            XML_ParserReset(parser, "UTF-8");
+        }
         XML_SetUserData(parser, this);
         // Expat would hold a complete stanza back to save re-scanning; kMaxToken bounds that work instead.
         if (XML_SetReparseDeferralEnabled != nullptr) XML_SetReparseDeferralEnabled(parser, XML_FALSE);
@@ -73,11 +79,71 @@ struct StreamParser::Impl {
         elements = 0;
         open.clear();
         content_ns.clear();
+        declared.clear();
+        root.clear();
         events.clear();
+        next_event = 0;
         suspended = false;
         fed = 0;
         mark = 0;
         consumed = 0;
+    }
+
+    /// Goes on inside a stream whose opening tag has been told of before.
+    void begin_inside(std::string_view tag) {
+        begin();
+        reopening = true;
+        fed = tag.size();
+        XML_Parse(parser, tag.data(), static_cast<int>(tag.size()), XML_FALSE);
+        reopening = false;
+        root = tag;
+    }
+
+    /// Expat keeps every name it has seen: a stream that never rests would grow for as long as it lives.
+    void renew() {
+        const auto rest = chunk.substr(mark - (fed - chunk.size()));
+        const std::string tag = root;
+        begin_inside(tag);
+        chunk = rest;
+        fed += chunk.size();
+        waiting = !chunk.empty();
+    }
+
+    /// The opening tag again, with what matters to what comes: its name and its declarations. Empty if it can't be
+    /// told.
+    std::string root_tag(Name name) const {
+        std::string tag{'<'};
+        unsigned matches = 0;
+        for (const auto& [prefix, uri] : declared) {
+            if (uri != name.ns || matches++ > 0) continue;
+            if (!prefix.empty()) tag.append(prefix) += ':';
+        }
+        if (matches != 1 && !(matches == 0 && name.ns.empty())) return {};
+        tag += name.local;
+        for (const auto& [prefix, uri] : declared) {
+            tag += " xmlns";
+            if (!prefix.empty()) (tag += ':') += prefix;
+            tag += "='";
+            for (const char c : uri) {
+                if (c == '&')
+                    tag += "&amp;";
+                else if (c == '<')
+                    tag += "&lt;";
+                else if (c == '\'')
+                    tag += "&apos;";
+                else
+                    tag += c;
+            }
+            tag += '\'';
+            if (tag.size() > kMaxRoot) return {};
+        }
+        return tag += '>';
+    }
+
+    /// Whether nothing is lost with the parser: it stands between two stanzas, with every octet read.
+    bool idle() const {
+        return depth == 1 && !root.empty() && !waiting && !suspended && !fault && next_event == events.size() &&
+               fed == consumed;
     }
 
     void fail(std::string_view condition, std::string text) {
@@ -109,8 +175,11 @@ struct StreamParser::Impl {
             element.append_attribute(attribute_name(split(at[0])), at[1]);
         ++depth;
         if (depth == 1) {
-            root_ns = element.ns();
             elements = 0;
+            mark = consumed;
+            if (reopening) return;
+            root = root_tag(name);
+            declared.clear();
             return emit(StreamOpen{std::move(element), content_ns});
         }
         if (depth == 2) {
@@ -158,7 +227,10 @@ struct StreamParser::Impl {
     }
     static void on_namespace(void* self, const XML_Char* prefix, const XML_Char* uri) noexcept {
         auto& impl = *static_cast<Impl*>(self);
-        if (impl.depth == 0 && !prefix && uri) impl.content_ns = uri;
+        if (impl.depth > 0) return;
+        if (!prefix && uri) impl.content_ns = uri;
+        if (impl.declared.size() <= impl.limits.attributes)
+            impl.declared.emplace_back(prefix ? prefix : "", uri ? uri : "");
     }
     static void on_xml_declaration(void* self, const XML_Char* version, const XML_Char* encoding, int) noexcept {
         auto& impl = *static_cast<Impl*>(self);
@@ -207,10 +279,13 @@ struct StreamParser::Impl {
     std::size_t depth = 0;
     std::size_t elements = 0;
     std::string content_ns;
-    std::string root_ns;
+    std::vector<std::pair<std::string, std::string>> declared;  // prefix and name, by the opening tag
+    std::string root;                                           // root_tag()
+    bool reopening = false;
     Element stanza;
     std::vector<Element*> open;
-    std::deque<StreamEvent> events;
+    std::vector<StreamEvent> events;
+    std::size_t next_event = 0;
     std::optional<StreamFault> fault;
     std::string chunk;     // the bytes last fed; fed - chunk.size() is the stream offset of its first
     bool waiting = false;  // chunk has not been parsed to its end
@@ -221,25 +296,80 @@ struct StreamParser::Impl {
     std::size_t consumed = 0;  // offset after the last token that expat has told of
 };
 
-StreamParser::StreamParser(ParserLimits limits) : impl_{std::make_unique<Impl>(limits)} {}
-StreamParser::~StreamParser() = default;
+namespace {
+
+thread_local bool no_more_spare = false;  // the thread ends
+
+}  // namespace
+
+/// Parsers out of work, so that a stream needs one only while it has something to say.
+/// Threading: one of each thread.
+struct StreamParser::Spare {
+    ~Spare() { no_more_spare = true; }
+
+    static Spare& of_thread() {
+        thread_local Spare spare;
+        return spare;
+    }
+
+    static std::unique_ptr<Impl> take(const ParserLimits& limits) {
+        if (no_more_spare || of_thread().list.empty()) return std::make_unique<Impl>(limits);
+        auto impl = std::move(of_thread().list.back());
+        of_thread().list.pop_back();
+        impl->limits = limits;
+        return impl;
+    }
+
+    static void give(std::unique_ptr<Impl> impl) {
+        if (no_more_spare || of_thread().list.size() >= kMaxSpare || impl->fed > kRenewal) return;
+        if (impl->chunk.capacity() > 4096) std::string{}.swap(impl->chunk);
+        impl->chunk.clear();
+        impl->fault.reset();
+        impl->closed = false;
+        impl->waiting = false;
+        of_thread().list.push_back(std::move(impl));
+    }
+
+    std::vector<std::unique_ptr<Impl>> list;
+};
+
+StreamParser::StreamParser(ParserLimits limits) : limits_{limits} {}
+StreamParser::~StreamParser() {
+    if (impl_) Spare::give(std::move(impl_));
+}
 StreamParser::StreamParser(StreamParser&&) noexcept = default;
 StreamParser& StreamParser::operator=(StreamParser&&) noexcept = default;
 
 void StreamParser::feed(std::string_view bytes) {
     if (bytes.empty()) return;
+    if (!impl_) {
+        // White space between stanzas keeps connections alive and says nothing.
+        if (!root_.empty() && bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) return;
+        impl_ = Spare::take(limits_);
+        if (root_.empty())
+            impl_->begin();
+        else
+            impl_->begin_inside(root_);
+    }
     impl_->chunk.assign(bytes);
     impl_->fed += bytes.size();
     impl_->waiting = true;
 }
 
 StreamEvent StreamParser::next() {
+    if (!impl_) return NeedMore{};
     auto& impl = *impl_;
     if (impl.closed) return StreamClose{};
-    if (impl.events.empty() && impl.waiting) impl.parse();
-    if (!impl.events.empty()) {
-        auto event = std::move(impl.events.front());
-        impl.events.pop_front();
+    if (impl.next_event == impl.events.size() && impl.waiting) {
+        if (impl.mark > kRenewal && impl.suspended && impl.depth == 1 && !impl.root.empty()) impl.renew();
+        impl.parse();
+    }
+    if (impl.next_event < impl.events.size()) {
+        auto event = std::move(impl.events[impl.next_event++]);
+        if (impl.next_event == impl.events.size()) {
+            impl.events.clear();
+            impl.next_event = 0;
+        }
         impl.closed = std::holds_alternative<StreamClose>(event);
         return event;
     }
@@ -248,33 +378,38 @@ StreamEvent StreamParser::next() {
         impl.fault = StreamFault{"policy-violation", "the stanza is too large"};
         return *impl.fault;
     }
+    if (impl.idle()) {
+        root_ = impl.root;
+        Spare::give(std::move(impl_));
+        return NeedMore{};
+    }
     // Nothing waits: give the memory of a rare large chunk back.
     if (impl.chunk.capacity() > 4096) std::string{}.swap(impl.chunk);
     return NeedMore{};
 }
 
 void StreamParser::restart() {
-    auto& impl = *impl_;
     std::string rest;
-    if (impl.waiting) {
-        const auto chunk_begins = impl.fed - impl.chunk.size();
-        rest = impl.chunk.substr(std::min(impl.mark - std::min(impl.mark, chunk_begins), impl.chunk.size()));
+    if (impl_ && impl_->waiting) {
+        const auto chunk_begins = impl_->fed - impl_->chunk.size();
+        rest = impl_->chunk.substr(std::min(impl_->mark - std::min(impl_->mark, chunk_begins), impl_->chunk.size()));
     }
     restart_discarding();
     feed(rest);
 }
 
 void StreamParser::restart_discarding() {
-    impl_->chunk.clear();
-    impl_->waiting = false;
-    impl_->closed = false;
-    impl_->fault.reset();
-    impl_->begin();
+    root_.clear();
+    if (impl_) Spare::give(std::move(impl_));
+    impl_.reset();
 }
 
-void StreamParser::set_limits(ParserLimits limits) { impl_->limits = limits; }
+void StreamParser::set_limits(ParserLimits limits) {
+    limits_ = limits;
+    if (impl_) impl_->limits = limits;
+}
 
-bool StreamParser::has_pending() const { return impl_->waiting; }
+bool StreamParser::has_pending() const { return impl_ && impl_->waiting; }
 
 std::expected<Element, std::string_view> parse_document(std::string_view text, ParserLimits limits,
                                                         std::string_view context_ns) {

@@ -50,6 +50,105 @@ TEST(Rfc6120S4StreamParser, GivesHeaderStanzasAndEnd) {
     EXPECT_TRUE(std::holds_alternative<StreamClose>(parser.next())) << "and for ever";
 }
 
+TEST(Rfc6120S4StreamParser, GoesOnAfterARest) {
+    // Each next() that wants more between two stanzas lets the parser rest; declarations and the name of the root stay.
+    StreamParser parser;
+    parser.feed(
+        "<?xml version='1.0'?><s:stream xmlns='jabber:server' xmlns:s='http://etherx.jabber.org/streams' "
+        "xmlns:db='urn:x:&amp;&lt;&apos;' xml:lang='de'>");
+    ASSERT_EQ(drain(parser).size(), 1u);
+    parser.feed("<db:result a='1'/>");
+    auto events = drain(parser);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_TRUE(std::get<Element>(events[0]).is("result", "urn:x:&<'"));
+    parser.feed("  \n");
+    EXPECT_TRUE(drain(parser).empty());
+    EXPECT_FALSE(parser.has_pending());
+    parser.feed("<mess");
+    EXPECT_TRUE(drain(parser).empty());
+    parser.feed("age/><iq/>");
+    events = drain(parser);
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_TRUE(std::get<Element>(events[0]).is("message", "jabber:server"));
+    parser.feed("</s:stream>");
+    events = drain(parser);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_TRUE(std::holds_alternative<StreamClose>(events[0]));
+}
+
+TEST(Rfc6120S11StreamParser, IsAsStrictAfterARest) {
+    const std::vector<std::pair<std::string, std::string>> cases{
+        {"</stream>", "not-well-formed"},
+        {"<?xml version='1.0'?>", "restricted-xml"},
+        {"text", "bad-format"},
+        {"<!-- c -->", "restricted-xml"},
+        {"<x:a/>", "bad-namespace-prefix"},
+        {"<!DOCTYPE a>", "not-well-formed"},
+        {"<a>&b;</a>", "restricted-xml"},
+        {"<stream:stream>" + std::string(300'000, ' '), "policy-violation"},
+    };
+    for (const auto& [bytes, condition] : cases) {
+        StreamParser parser;
+        parser.feed(kHeader);
+        ASSERT_EQ(drain(parser).size(), 1u);
+        parser.feed(bytes);
+        const auto events = drain(parser);
+        ASSERT_EQ(events.size(), 1u) << bytes.substr(0, 40);
+        const auto* fault = std::get_if<StreamFault>(&events[0]);
+        ASSERT_TRUE(fault) << bytes.substr(0, 40);
+        EXPECT_EQ(fault->condition, condition) << bytes.substr(0, 40);
+    }
+}
+
+TEST(Rfc6120S4StreamParser, RestsWithAnyRoot) {
+    // Two prefixes for one namespace, a root without one, and more declarations than are worth keeping.
+    std::string many = "<stream xmlns='jabber:client'";
+    for (int i = 0; i < 60; ++i)
+        many += " xmlns:p" + std::to_string(i) + "='urn:example:a-long-name:" + std::to_string(i) + "'";
+    for (const auto& header : {std::string{"<a:stream xmlns='jabber:client' xmlns:a='urn:s' xmlns:b='urn:s'>"},
+                               std::string{"<stream>"}, std::string{"<stream xmlns='urn:s'>"}, many + ">"}) {
+        StreamParser parser;
+        parser.feed(header);
+        ASSERT_EQ(drain(parser).size(), 1u) << header;
+        const auto name = header.substr(1, header.find_first_of(" >") - 1);
+        for (int i = 0; i < 3; ++i) {
+            parser.feed("<message/>");
+            ASSERT_EQ(drain(parser).size(), 1u) << header;
+        }
+        parser.feed("</" + name + ">");
+        const auto events = drain(parser);
+        ASSERT_EQ(events.size(), 1u) << header;
+        EXPECT_TRUE(std::holds_alternative<StreamClose>(events[0])) << header;
+    }
+}
+
+TEST(Rfc6120S4StreamParser, NeverRestingIsTheSame) {
+    // The next stanza's beginning always comes with the one before: new names for ever, in which expat would drown.
+    StreamParser parser;
+    parser.feed(std::string{kHeader} + "<a0");
+    ASSERT_EQ(drain(parser).size(), 1u);
+    for (int i = 0; i < 60'000; ++i) {
+        parser.feed(" b" + std::to_string(i) + "='1'/><a" + std::to_string(i + 1));
+        const auto events = drain(parser);
+        ASSERT_EQ(events.size(), 1u) << i;
+        ASSERT_TRUE(std::get<Element>(events[0]).is("a" + std::to_string(i), "jabber:client"));
+        ASSERT_EQ(std::get<Element>(events[0]).attribute("b" + std::to_string(i)), "1");
+    }
+    parser.feed("/></stream:stream>");
+    EXPECT_EQ(drain(parser).size(), 2u);
+}
+
+TEST(Rfc6120S4StreamParser, RestartsFromARest) {
+    StreamParser parser;
+    parser.feed(kHeader);
+    ASSERT_EQ(drain(parser).size(), 1u);
+    parser.restart();
+    parser.feed(kHeader);
+    const auto events = drain(parser);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_TRUE(std::holds_alternative<StreamOpen>(events[0]));
+}
+
 TEST(Rfc6120S4StreamParser, OneByteAtATimeGivesTheSame) {
     const std::string text =
         std::string{kHeader} + "<iq id='1' type='get'><q xmlns='x' a='\xC3\xA9'>t<b/>u</q></iq></stream:stream>";
