@@ -199,6 +199,12 @@ awaitable<Socket::Result<std::size_t>> Socket::read_some(std::span<char> into, D
     }
 }
 
+bool Socket::is_quiet() const { return !impl_->pipe && (!impl_->ssl || SSL_has_pending(impl_->ssl.get()) == 0); }
+
+awaitable<std::tuple<error_code>> Socket::readable() {
+    return impl_->socket.async_wait(tcp::socket::wait_read, kTuple);
+}
+
 awaitable<Socket::Result<void>> Socket::write_all(std::string_view data, Deadline deadline) {
     while (!data.empty()) {
         std::size_t moved = 0;

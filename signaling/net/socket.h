@@ -42,6 +42,11 @@ class Socket {
 
     /// At least one octet, or an error: eof when the peer closed, timed_out past the deadline.
     awaitable<Result<std::size_t>> read_some(std::span<char> into, Deadline deadline = kNever);
+    /// Whether nothing is known to wait for read_some(), so that readable() may be awaited before it.
+    bool is_quiet() const;
+    /// Until there may be something to read, or the socket is closed. It costs a silent connection less memory than
+    /// read_some() does. The caller looks at what read_some() says afterwards.
+    awaitable<std::tuple<error_code>> readable();
     /// All of `data`. A peer that takes nothing for `deadline` is an error.
     awaitable<Result<void>> write_all(std::string_view data, Deadline deadline);
     /// What goes out at once, without waiting; 0 when the peer takes nothing now.

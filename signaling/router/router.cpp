@@ -201,7 +201,8 @@ void Router::account_removed(const xmpp::Jid& bare, session::Roster roster) {
     }
     if (account && !account->roster().items.empty()) roster = account->roster();
     // XEP-0077 §3.2: subscriptions end, both ways.
-    for (const auto& [contact, item] : roster.items) {
+    for (const auto& item : roster.items) {
+        const auto& contact = item.jid;
         if (item.to || item.pending_out) route(Stanza::presence(bare, contact, "unsubscribe"));
         if (item.from || item.pending_in) route(Stanza::presence(bare, contact, "unsubscribed"));
         if (!account || !item.from) continue;
@@ -306,7 +307,9 @@ void Router::deliver_presence(LocalAccount& account, const Stanza& presence) {
 }
 
 std::optional<session::awaitable<void>> Router::deliver_message(LocalAccount& account, Stanza message) {
-    const auto type = message_type(message.type());
+    auto type = message_type(message.type());
+    // What tells a sender that its message did not arrive finds another way as the message itself would.
+    if (type == MessageType::error && message.redelivered()) type = MessageType::chat;
     auto* addressed = message.to().is_full() ? account.session(message.to().resource()) : nullptr;
     auto action = MessageAction::as_bare;
     if (message.to().is_full()) action = message_to_full(type, addressed != nullptr);
@@ -381,7 +384,10 @@ void Router::redeliver(const xmpp::Jid& user, std::vector<session::Undelivered> 
         const auto type = message_type(message->type());
         // What was said in a room that is served here goes there; what came from one is in its archive.
         const bool said_in_room = type == MessageType::groupchat && !serves(message->to().domain());
-        if (type == MessageType::error || said_in_room || is_copy(user, *message)) {
+        // An error answers a message that was accepted, if somebody answers for it: else it would be lost without a
+        // word.
+        const bool answers_nothing = type == MessageType::error && !undelivered.custody;
+        if (answers_nothing || said_in_room || is_copy(user, *message)) {
             dropped_undelivered_.add();
             continue;
         }

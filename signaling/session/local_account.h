@@ -2,12 +2,12 @@
 /// asynchronous handler works for it.
 /// Not here: what is done with a stanza (router/), loading and eviction (session_server.h).
 #pragma once
-#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include "config/base/clock.h"
+#include "config/base/fifo.h"
 #include "signaling/session/local_session.h"
 
 namespace carillon::runtime {
@@ -71,7 +71,7 @@ class LocalAccount final : public Account {
     bool failed = false;      // storage did not answer: what waits is refused
     std::size_t waiters = 0;  // coroutines between load and bind
     std::size_t holds = 0;    // modules that must be done before the next stanza's turn
-    std::deque<Task> inbox;
+    Fifo<Task> inbox;
     SteadyTime last_used{};
 };
 

@@ -9,7 +9,7 @@ xml::Element roster_item(const RosterItem& item) {
     element.set("subscription", item.subscription());
     if (item.pending_out) element.set("ask", "subscribe");
     if (item.approved) element.set("approved", "true");
-    for (const auto& group : item.groups) element.add("group").add_text(group);
+    for (const auto group : item.groups.names()) element.add("group").add_text(group);
     return element;
 }
 

@@ -2,13 +2,14 @@
 /// Spec: RFC 6120 §7 (binding), RFC 6121 §4 (presence), §8 (delivery).
 /// Not here: sockets and streams (stream/), the delivery rules (router/).
 #pragma once
+#include <algorithm>
 #include <any>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <typeindex>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "signaling/session/roster.h"
@@ -23,23 +24,25 @@ class Slots {
   public:
     template <class T>
     T& get() {
-        auto& held = slots_[typeid(T)];
-        if (!held) held = std::make_shared<T>();
-        return *static_cast<T*>(held.get());
+        if (auto* held = find<T>()) return *held;
+        auto made = std::make_shared<T>();
+        slots_.emplace_back(typeid(T), made);
+        return *made;
     }
     template <class T>
     T* find() {
-        const auto at = slots_.find(typeid(T));
+        const auto at = std::ranges::find(slots_, std::type_index{typeid(T)}, &Slot::first);
         return at == slots_.end() ? nullptr : static_cast<T*>(at->second.get());
     }
     void clear() { slots_.clear(); }
     template <class T>
     void drop() {
-        slots_.erase(typeid(T));
+        std::erase_if(slots_, [](const Slot& each) { return each.first == typeid(T); });
     }
 
   private:
-    std::unordered_map<std::type_index, std::shared_ptr<void>> slots_;
+    using Slot = std::pair<std::type_index, std::shared_ptr<void>>;
+    std::vector<Slot> slots_;  // a handful
 };
 
 /// One connected (or resumable) resource.

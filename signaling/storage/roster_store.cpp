@@ -13,18 +13,18 @@ int flags_of(const session::RosterItem& item) {
 }
 
 /// Group names may hold any character: they are kept as the roster protocol's own <group/> elements.
-std::string write_groups(const std::vector<std::string>& groups) {
+std::string write_groups(const session::Groups& groups) {
     xml::Element list{"groups", "jabber:iq:roster"};
-    for (const auto& group : groups) list.add("group").add_text(group);
+    for (const auto group : groups.names()) list.add("group").add_text(group);
     return groups.empty() ? std::string{} : xml::to_document(list);
 }
 
-std::vector<std::string> read_groups(const std::string& text) {
-    std::vector<std::string> groups;
+session::Groups read_groups(const std::string& text) {
+    session::Groups groups;
     if (text.empty()) return groups;
     const auto list = xml::parse_document(text);
     if (!list) return groups;
-    for (const auto* group : list->children()) groups.push_back(group->text());
+    for (const auto* group : list->children()) groups.add(group->text());
     return groups;
 }
 
@@ -64,7 +64,7 @@ awaitable<session::Roster> SqlRosterStore::load(xmpp::Jid user) {
                                      .listed = (flags & kListed) != 0,
                                      .request = request,
                                      .version = static_cast<std::uint64_t>(version)};
-            roster.items.emplace(*parsed, std::move(item));
+            roster.items.add(std::move(item));
         }
         soci::statement blocked = (sql.prepare << "SELECT contact FROM blocked WHERE jid = :jid ORDER BY contact",
                                    soci::use(jid), soci::into(contact));

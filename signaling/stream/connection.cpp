@@ -241,7 +241,11 @@ awaitable<std::optional<std::string>> Connection::bind_request(const xml::Elemen
 awaitable<void> Connection::read_stanzas() {
     unsigned burst = 0;
     while (phase_ == Phase::session && !dead_) {
-        auto event = co_await next_event(net::Socket::kNever);
+        Event event{parsed_event()};
+        const bool more = std::holds_alternative<xml::NeedMore>(*event);
+        // Most of its life a client says nothing: without the frames of next_event() and what that calls.
+        if (more && unread_.empty() && socket_.is_quiet()) co_await socket_.readable();
+        if (more || std::holds_alternative<xml::StreamFault>(*event)) event = co_await next_event(net::Socket::kNever);
         if (!event) co_return;
         if (phase_ != Phase::session) break;
         if (auto* element = std::get_if<xml::Element>(&*event)) {

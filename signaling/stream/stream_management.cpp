@@ -70,7 +70,7 @@ std::vector<session::Undelivered> StreamManagement::take_messages() {
 
 std::vector<session::Undelivered> StreamManagement::leave_messages() {
     if (mark_) mark_->leave();
-    std::erase_if(waiting_, [](const Sent& stanza) {
+    waiting_.erase_if([](const Sent& stanza) {
         if (!stanza.custody) return false;
         stanza.custody->leave();
         return true;

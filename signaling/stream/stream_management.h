@@ -5,7 +5,6 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "config/base/clock.h"
+#include "config/base/fifo.h"
 #include "signaling/journal/journal.h"
 #include "signaling/session/local_session.h"
 #include "signaling/xmpp/custody.h"
@@ -92,7 +92,7 @@ class StreamManagement {
     std::string id_;
     std::uint64_t tag_;  // what custody knows the stream by
     std::chrono::seconds patience_;
-    std::deque<Sent> waiting_;  // of which the last is number sent_
+    Fifo<Sent> waiting_;  // of which the last is number sent_
     std::size_t octets_ = 0;
     std::uint32_t sent_ = 0;
     std::uint32_t handled_ = 0;

@@ -193,7 +193,8 @@ class Blocking final : public Module {
     /// §3.2, §3.3: those behind `entry` who may see the user see unavailable, or see the user again. The user sees
     /// them again too.
     void tell(Account& account, const Jid& entry, bool back) {
-        for (const auto& [contact, item] : account.roster().items) {
+        for (const auto& item : account.roster().items) {
+            const auto& contact = item.jid;
             if (entry.domain() != contact.domain()) continue;
             if (!entry.node().empty() && entry.node() != contact.node()) continue;
             if (account.roster().blocked.blocks(contact)) continue;  // by another entry, before or still

@@ -93,7 +93,7 @@ class Presence final : public Module {
             context_.reply_error(stanza, StanzaError::not_allowed().with_text("the roster is full"));
             return Verdict::taken;
         }
-        if (effect.changed) keep(account, item ? *item : roster.items.emplace(contact, fresh).first->second);
+        if (effect.changed) keep(account, item ? *item : roster.items.add(fresh));
         if (effect.send_unavailable) tell_unavailable(account, contact);
         if (!effect.pass) return Verdict::taken;
         stanza.set_to(contact);  // §3.1.2: subscriptions go by the bare JIDs
@@ -134,14 +134,14 @@ class Presence final : public Module {
         if (effect.send_unavailable) tell_unavailable(account, contact);
         // §3.1.6: first the stanza, then the push.
         if (effect.pass) deliver(account, stanza, change);
-        if (effect.changed) keep(account, item ? *item : roster.items.emplace(contact, fresh).first->second);
+        if (effect.changed) keep(account, item ? *item : roster.items.add(fresh));
         if (effect.send_presence) tell_presence(account, contact);
         return Verdict::taken;
     }
 
     static bool too_many_wait(const Account& account) {
         std::size_t waiting = 0;
-        for (const auto& [jid, item] : account.roster().items) waiting += item.pending_in && !item.listed;
+        for (const auto& item : account.roster().items) waiting += item.pending_in && !item.listed;
         return waiting >= kMaxPending;
     }
 
@@ -176,7 +176,8 @@ class Presence final : public Module {
     /// §4.2.2, §4.3.1, §3.1.3: initial presence brings what others have to tell.
     void came(Session& session) {
         auto& account = session.account();
-        for (const auto& [jid, item] : account.roster().items) {
+        for (const auto& item : account.roster().items) {
+            const auto& jid = item.jid;
             if (account.roster().blocked.blocks(jid)) continue;
             if (item.to) context_.route(Stanza::presence(session.jid(), jid, "probe"));
             if (item.pending_in && !item.request.empty()) {
@@ -202,8 +203,8 @@ class Presence final : public Module {
     void broadcast(Session& session, const Stanza& presence) {
         auto& account = session.account();
         const auto& blocked = account.roster().blocked;  // XEP-0191: they see nothing of this user
-        for (const auto& [jid, item] : account.roster().items) {
-            if (item.from && !blocked.blocks(jid)) send_copy(presence, jid);
+        for (const auto& item : account.roster().items) {
+            if (item.from && !blocked.blocks(item.jid)) send_copy(presence, item.jid);
         }
         send_copy(presence, account.jid());
         if (presence.type() != "unavailable") return;

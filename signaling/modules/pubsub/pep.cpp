@@ -2,6 +2,7 @@
 /// Spec: XEP-0163 1.2.2; XEP-0060; XEP-0115 §1.2 (+notify); XEP-0223 (by publish options).
 /// Not here: what requests mean (signaling/pubsub).
 #include <algorithm>
+#include <boost/container/flat_map.hpp>
 #include <map>
 
 #include "signaling/modules/pubsub/pubsub.h"
@@ -39,7 +40,7 @@ struct Peer {
 /// A slot of the account.
 struct Held {
     ServicePtr service;
-    std::map<Jid, Peer> peers;  ///< full JIDs whose presence the account has seen, its own among them
+    boost::container::flat_map<Jid, Peer> peers;  ///< full JIDs whose presence the account has seen, its own among them
 };
 
 /// The people around one account. Lives between two co_await.
@@ -54,7 +55,7 @@ class Around final : public pubsub::People {
     bool in_groups(const pubsub::Node&, const Jid& bare, const std::vector<std::string>& groups) const override {
         const auto* item = account_.roster().find(bare);
         if (!item || !item->listed) return false;
-        return std::ranges::any_of(item->groups,
+        return std::ranges::any_of(item->groups.names(),
                                    [&](const auto& group) { return std::ranges::find(groups, group) != groups.end(); });
     }
     bool is_blocked(const Jid& bare) const override { return account_.roster().blocked.blocks(bare); }
@@ -290,7 +291,7 @@ class Pep final : public Module {
         for (const auto& [user, jid] : list) {
             auto* account = context_.account(user);
             auto* held = account ? account->slots().find<Held>() : nullptr;
-            const auto peer = held ? held->peers.find(jid) : std::map<Jid, Peer>::iterator{};
+            const auto peer = held ? held->peers.find(jid) : decltype(held->peers.end()){};
             if (!held || peer == held->peers.end() || peer->second.caps != key) continue;
             peer->second.features = features;
             greet(user, jid);

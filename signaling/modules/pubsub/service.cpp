@@ -34,7 +34,7 @@ class Rosters final : public pubsub::People {
     }
     bool in_groups(const pubsub::Node& node, const Jid& bare, const std::vector<std::string>& groups) const override {
         return any(node, bare, [&](const session::RosterItem& item) {
-            return item.listed && std::ranges::any_of(item.groups, [&](const auto& group) {
+            return item.listed && std::ranges::any_of(item.groups.names(), [&](const auto& group) {
                        return std::ranges::find(groups, group) != groups.end();
                    });
         });

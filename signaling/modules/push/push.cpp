@@ -307,7 +307,7 @@ class Push final : public Module {
     /// The one that has just come is not in the roster yet.
     static std::size_t waiting_requests(const Account& account, const PushEvent& event) {
         auto count = static_cast<std::size_t>(
-            std::ranges::count_if(account.roster().items, [](const auto& each) { return each.second.pending_in; }));
+            std::ranges::count_if(account.roster().items, [](const auto& each) { return each.pending_in; }));
         if (event.weight != PushWeight::request) return count;
         const auto sender = Jid::parse(event.sender);
         const auto* item = sender ? account.roster().find(sender->bare()) : nullptr;

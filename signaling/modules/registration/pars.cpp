@@ -74,7 +74,7 @@ void Pars::agree(session::Account& account, const Jid& contact) {
     auto* item = roster.find(contact);
     if (!item) {
         if (roster.items.size() >= session::kMaxRosterItems) return;
-        item = &roster.items.emplace(contact, session::RosterItem{.jid = contact}).first->second;
+        item = &roster.items.add({.jid = contact});
     }
     item->listed = true;
     const bool asks = !item->to && !item->pending_out;

@@ -25,7 +25,7 @@ constexpr std::size_t kMaxGroups = 64;
 struct Wanted {
     Jid jid;
     std::string name;
-    std::vector<std::string> groups;
+    session::Groups groups;
     bool remove = false;
 };
 
@@ -49,15 +49,14 @@ std::expected<Wanted, StanzaError> read_set(const xml::Element& query, const Jid
     std::set<std::string> seen;
     for (const auto* child : item.children()) {
         if (!child->is("group", session::kRosterNs)) continue;
-        auto group = child->text();
+        const auto group = child->text();
         if (group.empty() || group.size() > kMaxText)
             return std::unexpected{StanzaError::not_acceptable().with_text("a group's name is empty or too long")};
         if (!seen.insert(group).second)
             return std::unexpected{StanzaError::bad_request().with_text("a group is named twice")};
-        wanted.groups.push_back(std::move(group));
+        wanted.groups.add(group);
     }
-    if (wanted.groups.size() > kMaxGroups)
-        return std::unexpected{StanzaError::not_acceptable().with_text("too many groups")};
+    if (seen.size() > kMaxGroups) return std::unexpected{StanzaError::not_acceptable().with_text("too many groups")};
     return wanted;
 }
 
@@ -91,7 +90,7 @@ class Roster final : public Module {
             return std::nullopt;  // §2.6.2: unchanged
         xml::Element answer{"query", session::kRosterNs};
         if (query->has_attribute("ver")) answer.set("ver", version);
-        for (const auto& [jid, item] : roster.items) {
+        for (const auto& item : roster.items) {
             if (item.listed) answer.append(session::roster_item(item));
         }
         return answer;
@@ -112,7 +111,7 @@ class Roster final : public Module {
         if (!known) {
             if (roster.items.size() >= session::kMaxRosterItems)
                 co_return std::unexpected{StanzaError::not_allowed().with_text("the roster is full")};
-            known = &roster.items.emplace(wanted->jid, RosterItem{.jid = wanted->jid}).first->second;
+            known = &roster.items.add({.jid = wanted->jid});
         }
         known->name = std::move(wanted->name);
         known->groups = std::move(wanted->groups);

@@ -10,7 +10,6 @@ import os
 import pathlib
 import platform
 import resource
-import shutil
 import signal
 import statistics
 import subprocess
@@ -32,9 +31,14 @@ LOADS = {
 CHAT_USERS = 200
 
 
+def is_installed(package):
+    asked = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package], capture_output=True, text=True)
+    return asked.stdout == "installed"
+
+
 def install(servers):
     wanted = [SERVERS[name] for name in servers if SERVERS[name].package]
-    packages = [package for server in wanted if not shutil.which(server.program) for package in server.package]
+    packages = [package for server in wanted for package in server.package if not is_installed(package)]
     if not packages:
         return
     print(f"bench: installing {' '.join(packages)} from Debian, to compare with; services are not started", file=sys.stderr)

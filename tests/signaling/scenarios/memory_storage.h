@@ -29,7 +29,8 @@ class MemoryRosters final : public storage::RosterStore {
     awaitable<void> put(xmpp::Jid user, session::RosterItem item, std::uint64_t version) override {
         const std::lock_guard lock{mutex_};
         rosters_[user].version = version;
-        rosters_[user].items.insert_or_assign(item.jid, std::move(item));
+        auto& kept = rosters_[user].items.add({.jid = item.jid});
+        kept = std::move(item);
         co_return;
     }
     awaitable<void> remove(xmpp::Jid user, xmpp::Jid contact, std::uint64_t version) override {
@@ -50,7 +51,8 @@ class MemoryRosters final : public storage::RosterStore {
     }
     void set(const xmpp::Jid& user, session::RosterItem item) {
         const std::lock_guard lock{mutex_};
-        rosters_[user].items.insert_or_assign(item.jid, std::move(item));
+        auto& kept = rosters_[user].items.add({.jid = item.jid});
+        kept = std::move(item);
     }
     void forget(const xmpp::Jid& user) {
         const std::lock_guard lock{mutex_};

@@ -272,6 +272,33 @@ TEST(Xep0198S4TimeOut, MessagesGoTheWayOfOnesForNobody) {
     EXPECT_EQ(next_stanza(*late).attribute("id"), "2");
 }
 
+/// What was accepted is delivered, stored or bounced; a bounce that the sender never saw is none.
+TEST(Xep0198S5Restart, ABounceThatTheSenderDidNotSeeIsKeptForIt) {
+    const Folder folder;
+    for (const bool before : {true, false}) {
+        auto options = with_keeper();
+        options.journal = folder.path;
+        World world{std::move(options)};
+        if (before) {
+            auto bob = world.log_in("bob", "phone");
+            bob->send("<presence/>");
+            bob->drain("localhost");
+            enable(*bob);
+            chat(*bob, "nobody-there@localhost", "lost");
+            EXPECT_EQ(next_stanza(*bob).attribute("type"), "error");
+            bob->disconnect();
+            wait_until_asleep(world);
+        } else {
+            auto bob = world.log_in("bob", "desk");
+            bob->send("<presence/>");
+            const auto error = next_stanza(*bob);
+            EXPECT_EQ(error.attribute("id"), "lost");
+            EXPECT_EQ(error.attribute("type"), "error");
+            EXPECT_TRUE(error.child("delay", "urn:xmpp:delay"));
+        }
+    }
+}
+
 TEST(Xep0198S7Closure, AFarewellEndsTheSession) {
     World world{with_keeper()};
     auto bob = world.log_in("bob", "phone");

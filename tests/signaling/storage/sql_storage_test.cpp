@@ -108,7 +108,7 @@ TEST_F(SqlStorageTest, RosterItemsComeBackAsTheyWere) {
     const auto* found = roster.find(jid("c@example.net"));
     ASSERT_TRUE(found);
     EXPECT_EQ(found->name, "O'Neill <x>");
-    EXPECT_EQ(found->groups, (std::vector<std::string>{"one", "<two> & 'three'", ""}));
+    EXPECT_EQ(found->groups, (session::Groups{"one", "<two> & 'three'", ""}));
     EXPECT_EQ(found->subscription(), "both");
     EXPECT_TRUE(found->pending_in);
     EXPECT_FALSE(found->listed);
@@ -363,7 +363,7 @@ TEST_F(SqlStorageTest, WritesHappenInTheOrderTheyWereAskedFor) {
     const auto roster = run(storage_->rosters().load(user));
     EXPECT_EQ(roster.version, 300u);
     ASSERT_EQ(roster.items.size(), 1u) << "each put before a remove, and none after it";
-    EXPECT_EQ(roster.items.begin()->first, jid("c100@example.org"));
+    EXPECT_EQ(roster.items.begin()->jid, jid("c100@example.org"));
 }
 
 TEST_F(SqlStorageTest, AFailureTellsNoneOfTheValuesThatWereBound) {
