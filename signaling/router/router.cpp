@@ -175,6 +175,7 @@ void Router::reply_error(const Stanza& stanza, const StanzaError& error) {
     auto parsed = Stanza::parse(std::move(*reply));
     if (!parsed) return;
     parsed->set_custody(stanza.custody());  // until the error is with the sender, the message is not settled
+    if (stanza.redelivered()) parsed->set_redelivered();  // the stream that it came by may be gone
     route(std::move(*parsed));
 }
 

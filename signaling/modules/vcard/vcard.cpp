@@ -253,8 +253,8 @@ class Vcard final : public Module {
             copy.set_to(to);
             context_.route(std::move(copy));
         };
-        for (const auto& [jid, item] : account.roster().items) {
-            if (item.from && !account.roster().blocked.blocks(jid)) send(jid);
+        for (const auto& item : account.roster().items) {
+            if (item.from && !account.roster().blocked.blocks(item.jid)) send(item.jid);
         }
         send(account.jid());
     }

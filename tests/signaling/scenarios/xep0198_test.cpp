@@ -278,6 +278,7 @@ TEST(Xep0198S5Restart, ABounceThatTheSenderDidNotSeeIsKeptForIt) {
     for (const bool before : {true, false}) {
         auto options = with_keeper();
         options.journal = folder.path;
+        options.streams.resume_timeout = std::chrono::seconds{1};
         World world{std::move(options)};
         if (before) {
             auto bob = world.log_in("bob", "phone");
@@ -294,7 +295,6 @@ TEST(Xep0198S5Restart, ABounceThatTheSenderDidNotSeeIsKeptForIt) {
             const auto error = next_stanza(*bob);
             EXPECT_EQ(error.attribute("id"), "lost");
             EXPECT_EQ(error.attribute("type"), "error");
-            EXPECT_TRUE(error.child("delay", "urn:xmpp:delay"));
         }
     }
 }
