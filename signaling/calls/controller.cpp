@@ -96,7 +96,8 @@ void Controller::take(const std::string& host, xmpp::Stanza iq) {
     auto parsed = jingle::parse(*element, env.settings().limits);
     if (!parsed) {
         if (element->attribute("action") == "session-initiate")
-            env.forget(iq.from(), call_key(iq.from(), element->attribute("sid")));
+            for (const auto& user : {iq.from(), iq.to()})
+                env.forget(user, call_key(iq.from(), element->attribute("sid")));
         if (parsed.error() == Errc::too_large) {
             env.reply_error(iq, xmpp::StanzaError::policy_violation().with_text("too many contents or candidates"));
         } else {

@@ -35,9 +35,9 @@ class Controller {
     void attach(const std::string& host, Environment& environment);
     void detach(const std::string& host);
 
-    /// An IQ set with <jingle/> from a local user to a local user. `host` is the sender's.
+    /// An IQ set with <jingle/>. `host` is the sender's, or the addressee's when the sender is a foreign user.
     void take(const std::string& host, xmpp::Stanza iq);
-    /// A message with a XEP-0353 element between local users; it goes its own way, this is a copy.
+    /// A message with a XEP-0353 element; it goes its own way, this is a copy. `host`: as above.
     void observe(const std::string& host, const xmpp::Stanza& message);
     /// The addressee answered an IQ of `to` with an error.
     void failed(const xmpp::Jid& from, const xmpp::Jid& to, std::string_view id, std::string_view condition);

@@ -83,7 +83,7 @@ void Controller::finish(const CallPtr& call, std::string_view why) {
     if (env) {
         call->record.ended = env->clock().wall();
         env->forget(call->caller, call->key);
-        if (call->callee.is_full()) env->forget(call->callee, call->key);
+        env->forget(call->callee, call->key);
     }
     call->record.reason = std::string{why};
     fold_counters(*call);

@@ -25,6 +25,7 @@ CallSettings settings_of(const runtime::ModuleContext& context) {
 CallsModule::CallsModule(runtime::ModuleContext& context)
     : context_{context}, settings_{settings_of(context)}, shard_{shard_calls(context)} {
     if (auto* policy = context.service<CallPolicy>()) policy_ = policy;
+    foreign_ = context.service<runtime::Foreign>();
     const std::string host{context.host().str()};
     shard_->modules[host] = this;
     shard_->controller.attach(host, *this);
@@ -33,7 +34,7 @@ CallsModule::CallsModule(runtime::ModuleContext& context)
     // What the addressee's side refuses (nobody there, blocked) never was a client's answer.
     hooks_ += context.intercept(runtime::Stage::to_local, kPriority, [this](xmpp::Stanza& stanza) {
         if (stanza.is_iq() && stanza.is_error() && serves(stanza.from())) refused(stanza);
-        return runtime::Verdict::pass;
+        return is_foreign(stanza.from()) ? came(stanza) : runtime::Verdict::pass;
     });
     hooks_ += context.sessions({.bound = {},
                                 .available = {},
@@ -58,7 +59,7 @@ void CallsModule::with_controller(std::size_t hash, std::function<void(CallsModu
 }
 
 runtime::Verdict CallsModule::sent(xmpp::Stanza& stanza) {
-    if (stanza.to().empty() || !serves(stanza.to())) return runtime::Verdict::pass;
+    if (stanza.to().empty() || (!serves(stanza.to()) && !is_foreign(stanza.to()))) return runtime::Verdict::pass;
     if (stanza.is_iq()) return sent_iq(stanza);
     if (stanza.is_message()) sent_message(stanza);
     return runtime::Verdict::pass;
@@ -69,12 +70,13 @@ runtime::Verdict CallsModule::sent_iq(xmpp::Stanza& iq) {
     if (!iq.is_iq_request()) {
         // Answers to what the server sent in the other user's name are for nobody.
         if (iq.id().starts_with(kOwnIqPrefix)) return runtime::Verdict::taken;
+        if (iq.is_error() && !serves(iq.to())) refused(iq);  // the addressee's side is elsewhere, and does not look
         return runtime::Verdict::pass;
     }
     const auto* jingle = jingle::find_jingle(iq.element());
     if (!jingle || iq.type() != "set" || iq.to().is_bare()) return runtime::Verdict::pass;
     if (jingle->attribute("action") == "session-initiate" &&
-        !room_for_call(iq.from(), call_key(iq.from(), jingle->attribute("sid")), hash)) {
+        !room_for_call(iq.from().str(), call_key(iq.from(), jingle->attribute("sid")), hash)) {
         context_.reply_error(iq, xmpp::StanzaError::resource_constraint().with_text("too many calls"));
         return runtime::Verdict::taken;
     }
@@ -99,22 +101,22 @@ void CallsModule::sent_message(const xmpp::Stanza& message) {
     if (!invite) return;
     const auto hash = pair_hash(message.from(), message.to());
     if (invite->action == jingle::InviteAction::propose &&
-        !room_for_call(message.from(), call_key(message.from(), invite->id), hash))
+        !room_for_call(message.from().str(), call_key(message.from(), invite->id), hash))
         return;
     with_controller(hash, [host = std::string{context_.host().str()}, message](CallsModule& there) {
         there.controller().observe(host, message);
     });
 }
 
-/// Counts a new call of the sender's; false when there are too many already.
-bool CallsModule::room_for_call(const xmpp::Jid& full, const std::string& key, std::size_t owner) {
+/// Counts a new call of a device's, a full JID; false when its user has too many already.
+bool CallsModule::room_for_call(const std::string& device, const std::string& key, std::size_t owner) {
     std::size_t count = 0;
-    const auto prefix = full.bare().str() + '/';
+    const auto prefix = device.substr(0, device.find('/') + 1);
     for (auto at = sessions_.lower_bound(prefix); at != sessions_.end() && at->first.starts_with(prefix); ++at)
         count += at->second.size();
-    auto& calls = sessions_[full.str()];
+    auto& calls = sessions_[device];
     if (!calls.contains(key) && count >= settings_.calls_per_user) {
-        if (calls.empty()) sessions_.erase(full.str());
+        if (calls.empty()) sessions_.erase(device);
         return false;
     }
     calls[key] = owner;
@@ -139,6 +141,8 @@ bool CallsModule::watch_here(const xmpp::Jid& full, const std::string& key, std:
 
 void CallsModule::watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) {
     const auto back = context_.shard();  // as a hash it owns itself: shards are hash modulo their count
+    // Its own server answers for a foreign user who is not there.
+    if (is_foreign(full)) return with_controller(back, [done = std::move(done)](CallsModule&) { done(true); });
     with_controller(std::hash<xmpp::Jid>{}(full.bare()), [full, key, back, done](CallsModule& there) {
         const auto home = there.shard_->modules.find(full.domain());
         const bool bound = home != there.shard_->modules.end() && home->second->watch_here(full, key, back);
@@ -151,14 +155,19 @@ void CallsModule::forget(const xmpp::Jid& full, const std::string& key) {
         const auto home = there.shard_->modules.find(full.domain());
         if (home == there.shard_->modules.end()) return;
         auto& sessions = home->second->sessions_;
-        const auto at = sessions.find(full.str());
-        if (at == sessions.end()) return;
-        at->second.erase(key);
-        if (at->second.empty()) sessions.erase(at);
+        for (const auto& name : {full.str(), no_device(full)}) {
+            const auto at = sessions.find(name);
+            if (at == sessions.end()) continue;
+            at->second.erase(key);
+            if (at->second.empty()) sessions.erase(at);
+        }
     });
 }
 
-void CallsModule::route(xmpp::Stanza stanza) { context_.route(std::move(stanza)); }
+void CallsModule::route(xmpp::Stanza stanza) {
+    if (stanza.is_iq_request() && is_foreign(stanza.from()) && serves(stanza.to())) return deliver_here(stanza);
+    context_.route(std::move(stanza));
+}
 
 void CallsModule::reply_error(const xmpp::Stanza& request, const xmpp::StanzaError& error) {
     context_.reply_error(request, error);

@@ -1,6 +1,7 @@
 /// Call control of one virtual host as a module: sees the stanzas, hands them to the shard of the two users, and is
 /// what the controller stands on there.
 /// Spec: XEP-0166 1.1.2, XEP-0353 0.6.
+/// Users of other servers take part in calls as those of this one do; only whether they are there is not known.
 /// Not here: the rules (controller.h).
 #pragma once
 #include <deque>
@@ -10,6 +11,7 @@
 
 #include "signaling/calls/environment.h"
 #include "signaling/calls/switchboard.h"
+#include "signaling/runtime/foreign.h"
 #include "signaling/runtime/module.h"
 
 namespace carillon::calls {
@@ -44,7 +46,15 @@ class CallsModule final : public runtime::Module, public Environment {
     void sent_message(const xmpp::Stanza& message);
     void session_closed(const xmpp::Jid& full);
     bool serves(const xmpp::Jid& user) const;
-    bool room_for_call(const xmpp::Jid& full, const std::string& key, std::size_t owner);
+
+    // Calls with users of other servers (foreign_calls.cpp).
+    bool is_foreign(const xmpp::Jid& user) const;
+    runtime::Verdict came(xmpp::Stanza& stanza);
+    runtime::Verdict came_iq(xmpp::Stanza& iq);
+    void came_message(const xmpp::Stanza& message);
+    void came_presence(const xmpp::Stanza& presence);
+    void deliver_here(const xmpp::Stanza& iq);
+    bool room_for_call(const std::string& device, const std::string& key, std::size_t owner);
     bool watch_here(const xmpp::Jid& full, const std::string& key, std::size_t owner);
     void with_controller(std::size_t hash, std::function<void(CallsModule& there)> work);
     runtime::awaitable<void> write_records();
@@ -53,6 +63,7 @@ class CallsModule final : public runtime::Module, public Environment {
     CallSettings settings_;
     OpenPolicy open_policy_;
     CallPolicy* policy_ = &open_policy_;
+    const runtime::Foreign* foreign_ = nullptr;  // none: no other server is spoken to
     std::shared_ptr<ShardCalls> shard_;
     std::map<std::string, CallsOfSession> sessions_;  // by full JID, of this host's users on this shard
     std::deque<storage::CallRecord> records_;         // waiting to be written, in order
@@ -61,6 +72,9 @@ class CallsModule final : public runtime::Module, public Environment {
     runtime::Registration timer_;
     runtime::Registrations hooks_;  // declared last: handlers go away before what they use
 };
+
+/// The name under which calls are counted that no device of the user's has taken yet.
+inline std::string no_device(const xmpp::Jid& user) { return user.bare().str() + '/'; }
 
 runtime::ModuleDescriptor calls_module();
 

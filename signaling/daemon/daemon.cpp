@@ -163,6 +163,7 @@ Result Daemon::start() {
         federation_ =
             std::make_unique<federation::Federation>(*host_, federation_options(settings_, *secret), server_tls_);
         host_->set_foreign(*federation_);
+        host_->provide<runtime::Foreign>(*federation_);
     }
     streams_ = std::make_unique<stream::StreamServer>(*host_, stream_options(settings_, std::move(*secret)), tls_,
                                                       connection_limits(settings_));

@@ -123,6 +123,10 @@ void Federation::send(std::size_t shard, xmpp::Stanza stanza) {
     });
 }
 
+bool Federation::reaches(std::size_t shard, std::string_view domain) const {
+    return !domain.empty() && !host_.serves(domain) && !host_.stages(shard).router.serves(domain);
+}
+
 std::vector<LinkInfo> Federation::links() {
     std::vector<LinkInfo> all;
     for (std::size_t i = 0; i < exchanges_.size(); ++i) {

@@ -60,6 +60,7 @@ class Federation final : public runtime::Foreign {
     std::expected<void, std::string> listen(const std::string& address, std::uint16_t port, bool direct_tls);
     std::uint16_t local_port(std::size_t listener) const { return ports_[listener]; }
     void send(std::size_t shard, xmpp::Stanza stanza) override;
+    bool reaches(std::size_t shard, std::string_view domain) const override;
     std::vector<LinkInfo> links();
     /// Closes everything; what waits bounces.
     void stop();

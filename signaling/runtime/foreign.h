@@ -11,6 +11,8 @@ class Foreign {
     virtual ~Foreign() = default;
     /// Takes the stanza on, or has it bounced later; in order for one sender and one domain. `shard`: the caller's.
     virtual void send(std::size_t shard, xmpp::Stanza stanza) = 0;
+    /// Whether stanzas for `domain` would be given to send(): nobody serves it here. On the shard `shard`.
+    virtual bool reaches(std::size_t shard, std::string_view domain) const = 0;
 };
 
 }  // namespace carillon::runtime
