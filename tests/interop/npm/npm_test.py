@@ -1,4 +1,4 @@
-"""Clients of the JavaScript world against carillond, see clients.mjs. The packages are installed below the build folder, with the versions
+"""Clients of the JavaScript world against carillond, see clients.mjs and strophe.mjs. The packages are installed below the build folder, with the versions
 of package-lock.json. Without node, npm or a registry the test is skipped (77), but fails where CARILLON_NO_SKIP is set.
 Usage: npm_test.py FOLDER_OF_PROGRAMS FOLDER_FOR_PACKAGES"""
 import fcntl
@@ -43,15 +43,17 @@ def main():
         unreachable = any(sign in problem for sign in ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "ERR_SOCKET_TIMEOUT"))
         print(("skipped: the package registry cannot be reached: " if unreachable else "npm ci failed: ") + problem)
         return SKIPPED if unreachable else 1
-    shutil.copy(HERE / "clients.mjs", folder / "clients.mjs")
     server = Server(sys.argv[1], relay=False)
+    socket, bosh = (f"{scheme}://127.0.0.1:{server.http_port}/{path}" for scheme, path in (("ws", "xmpp-websocket"), ("http", "http-bind")))
     try:
-        done = subprocess.run(["node", "--no-warnings", folder / "clients.mjs", DOMAIN, str(server.port), str(server.tls_port),
-                               f"ws://127.0.0.1:{server.http_port}/xmpp-websocket"],
-                              env=dict(os.environ, NODE_TLS_REJECT_UNAUTHORIZED="0"), timeout=100)
-        if done.returncode:
-            print(server.log_text(), file=sys.stderr)
-        return done.returncode
+        for script, where in (("clients.mjs", (str(server.port), str(server.tls_port), socket)), ("strophe.mjs", (socket, bosh))):
+            shutil.copy(HERE / script, folder / script)
+            done = subprocess.run(["node", "--no-warnings", folder / script, DOMAIN, *where],
+                                  env=dict(os.environ, NODE_TLS_REJECT_UNAUTHORIZED="0"), timeout=100)
+            if done.returncode:
+                print(server.log_text(), file=sys.stderr)
+                return done.returncode
+        return 0
     finally:
         server.stop()
 
