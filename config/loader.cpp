@@ -40,11 +40,10 @@ std::string lower(std::string text) {
 
 /// What no key alone can tell.
 void check_together(const Settings& settings, const Value& tree, Problems& problems) {
-    const auto* listed = tree["host"].get_if<Value::Array>();
     std::set<std::string> domains;
     for (std::size_t i = 0; i < settings.hosts.size(); ++i) {
         const auto& host = settings.hosts[i];
-        const auto line = listed && i < listed->size() ? (*listed)[i].line() : 0;
+        const auto line = host.line;
         if (!host.domain.empty() && !domains.insert(lower(host.domain)).second)
             problems.push_back({line, "host.domain", host.domain + " is there twice", "Put both tables into one"});
         if (host.certificate.empty() != host.key.empty())

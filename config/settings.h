@@ -41,7 +41,11 @@ struct HostSettings {
     std::string key;                           ///< PEM file
     std::vector<std::string> modules_enabled;  ///< on top of those that are on by default
     std::vector<std::string> modules_disabled;
-    ModuleTables modules;  ///< after loading: the tables of [module.NAME] with those of this host laid over them
+    ModuleTables modules;        ///< after loading: the tables of [module.NAME] with those of this host laid over them
+    std::string type = "users";  ///< or "component": then it becomes a ComponentSettings
+    std::string secret;          ///< of a component
+    std::string name;            ///< of a component
+    int line = 0;                ///< of its table
 };
 
 struct DataSettings {
@@ -68,6 +72,23 @@ struct BytestreamSettings {
 };
 
 /// Other servers.
+/// What holds for one domain and its subdomains, over what [federation] says.
+struct FederatedDomain {
+    std::string name;
+    bool require_tls = true;
+    bool require_certificate = false;
+    bool dialback = true;
+    bool bidirectional = true;
+    std::size_t octets_per_second = 0;
+    unsigned stanzas_per_second = 0;
+    std::size_t stanza_size = 256 * 1024;
+    unsigned streams = 50;
+    unsigned queue_stanzas = 1'000;
+    std::size_t queue = 4 * 1024 * 1024;
+
+    bool operator==(const FederatedDomain&) const = default;
+};
+
 struct FederationSettings {
     std::string enabled = "auto";  ///< "auto": when a host's domain has a dot, as names in the DNS have
     std::uint16_t port = 5269;
@@ -78,6 +99,8 @@ struct FederationSettings {
     std::vector<std::string> targets;  ///< "domain=host:port"
     std::string authorities;           ///< PEM file
     Duration idle_timeout = std::chrono::minutes{10};
+    FederatedDomain general;  ///< for domains without a table of their own; its name and require_certificate count not
+    std::vector<FederatedDomain> domains;
 };
 
 /// External components (XEP-0114): the port, and what holds for all of them.
@@ -87,13 +110,19 @@ struct ComponentsSettings {
     std::string conflict = "refuse";  ///< or "replace"
     std::size_t stanza_size = 512 * 1024;
     std::size_t queue = 8 * 1024 * 1024;
+    unsigned queue_stanzas = 5'000;
+    std::size_t octets_per_second = 0;
+    unsigned stanzas_per_second = 0;
+    Duration away = std::chrono::seconds{5};
 };
 
-/// One external component.
+/// One external component: a [[component]], or a [[host]] of that type.
 struct ComponentSettings {
     std::string domain;
     std::string secret;
     std::string name;
+    std::string certificate;  ///< PEM file; empty: that of the host above it
+    std::string key;          ///< PEM file
 };
 
 struct StorageSettings {

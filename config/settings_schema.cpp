@@ -111,8 +111,33 @@ std::string check_target(std::string_view text) {
     return equals == text.npos || equals == 0 || equals + 1 == text.size() ? "is not written as domain=host:port" : "";
 }
 
-Schema federation(FederationSettings& s) {
+Schema federated(FederatedDomain& s) {
     Schema out;
+    out.boolean("dialback", s.dialback,
+                "A call back to the domain will do as proof that a stream is its. Else certificates alone.")
+        .boolean("bidirectional", s.bidirectional,
+                 "Stanzas go both ways on one stream where the other server can (XEP-0288).")
+        .size("octets_per_second", s.octets_per_second, 0, 1024 * kMiB,
+              "How much is read of all streams of a domain together; who is faster waits. 0 B: no bound.")
+        .integer("stanzas_per_second", s.stanzas_per_second, 0, 1'000'000, "The same in stanzas. 0: no bound.")
+        .integer("streams", s.streams, 1, 10'000, "Streams that a domain may have open to this server.")
+        .integer("queue_stanzas", s.queue_stanzas, 1, 1'000'000, "Stanzas that may wait for a domain; more bounce.")
+        .size("queue", s.queue, 16 * kKiB, 1024 * kMiB, "Octets that may wait for a domain; more bounce.");
+    return out;
+}
+
+/// One table of [[federation.domain]].
+Schema federated_domain(FederatedDomain& s) {
+    auto out = federated(s);
+    out.text("name", s.name, "The domain; its subdomains are meant as well.", check_domain)
+        .boolean("require_tls", s.require_tls, "false: plain text will do where the other server has no TLS.")
+        .boolean("require_certificate", s.require_certificate, "Trust certificates alone.")
+        .size("stanza_size", s.stanza_size, 10 * kKiB, 16 * kMiB, "Longest stanza from the domain.");
+    return out;
+}
+
+Schema federation(FederationSettings& s) {
+    auto out = federated(s.general);
     out.choice("enabled", s.enabled, {"auto", "yes", "no"},
                "Speak to other XMPP servers. auto: when the domain of a host has a dot.")
         .integer("port", s.port, 0, 65535, "Other servers, with STARTTLS. 0 switches a listener off.")
@@ -127,6 +152,17 @@ Schema federation(FederationSettings& s) {
         .text("authorities", s.authorities, "PEM file with authorities to trust beside those of the system.",
               check_not_empty)
         .duration("idle_timeout", s.idle_timeout, 10s, 24h, "Silence after which a stream to a server is closed.");
+    static FederatedDomain sample;
+    out.tables("domain", federated_domain(sample),
+               "What holds for one domain instead, one table each. What a table lacks has the default.",
+               [&s](const Value& table, const std::string& path, Problems& problems) {
+                   FederatedDomain one;
+                   federated_domain(one).read(table, path, problems);
+                   if (one == FederatedDomain{}) return;  // as it stands in the reference file: nothing is meant
+                   if (one.name.empty())
+                       problems.push_back({table.line(), path, "has no name", R"(Write name = "example.net" in it)"});
+                   s.domains.push_back(std::move(one));
+               });
     return out;
 }
 
@@ -140,7 +176,13 @@ Schema components(ComponentsSettings& s) {
         .choice("conflict", s.conflict, {"refuse", "replace"},
                 "A second connection for a component that is there is refused, or takes the place of the first.")
         .size("stanza_size", s.stanza_size, 10 * kKiB, 16 * kMiB, "Longest stanza from a component.")
-        .size("queue", s.queue, 64 * kKiB, 1024 * kMiB, "What may wait for one component; more is refused.");
+        .size("queue", s.queue, 64 * kKiB, 1024 * kMiB, "What may wait for one component; more is refused.")
+        .integer("queue_stanzas", s.queue_stanzas, 1, 1'000'000, "How many stanzas may wait for one.")
+        .size("octets_per_second", s.octets_per_second, 0, 1024 * kMiB,
+              "How much is read of a component; one that is faster waits. 0 B: no bound.")
+        .integer("stanzas_per_second", s.stanzas_per_second, 0, 1'000'000, "The same in stanzas. 0: no bound.")
+        .duration("away", s.away, 0s, 10min,
+                  "What is for a component that has gone waits so long for its return, then bounces.");
     return out;
 }
 
@@ -236,6 +278,11 @@ Schema deployment(DeploymentSettings& s) {
 Schema host_schema(HostSettings& host) {
     Schema out;
     out.text("domain", host.domain, "What stands after the @ in its users' addresses.", check_domain)
+        .choice(
+            "type", host.type, {"users", "component"},
+            "component: an external program serves the domain (XEP-0114); it needs a secret, and modules mean nothing.")
+        .text("secret", host.secret, "What the component of that domain proves that it knows.", check_not_empty)
+        .text("name", host.name, "Of a component, shown to people who look at what the host above it offers.")
         .text(
             "certificate", host.certificate,
             "PEM file, chain included; read again on SIGHUP. Without it a self-signed one is made in the data folder.",
@@ -264,7 +311,17 @@ Schema settings_schema(Settings& settings) {
             host_schema(host).read(table, path, problems);
             if (host.domain.empty() && problems.size() == before)
                 problems.push_back({table.line(), path, "has no domain", R"(Write domain = "example.org" in it)"});
-            settings.hosts.push_back(std::move(host));
+            host.line = table.line();
+            if (host.type != "component") {
+                settings.hosts.push_back(std::move(host));
+                return;
+            }
+            if (host.secret.empty() && problems.size() == before)
+                problems.push_back({table.line(), path, "is a component without a secret", "Write secret in it"});
+            if (host.certificate.empty() != host.key.empty())
+                problems.push_back(
+                    {table.line(), path, "has only one of certificate and key", "Give both, or neither"});
+            settings.components.push_back({host.domain, host.secret, host.name, host.certificate, host.key});
         });
     out.open_tables("module", settings.modules, "A module's settings on every host; docs/configuration.md lists them.")
         .table("data", data(settings.data), "Files that the server keeps.")

@@ -103,7 +103,7 @@ void Components::stop() {
     run_on(0, [this] { listeners_.clear(); });
     for (const auto& [domain, place] : seats_) {
         const auto at = place.stages->shard.index();
-        run_on(at, [&seat = *place.seat] { seat.dismiss("system-shutdown"); });
+        run_on(at, [&seat = *place.seat] { seat.close(); });
     }
     for (std::size_t i = 0; i < registered_.size(); ++i) {
         run_on(i, [&list = registered_[i]] { list.clear(); });

@@ -19,7 +19,7 @@ constexpr std::size_t kBatch = 64 * 1024;  // octets in one write
 }
 
 void Seat::send(xmpp::Stanza stanza) {
-    if (!stream_) {
+    if (!stream_ && !away_) {
         return bounce(stanza, xmpp::StanzaError::service_unavailable().with_text("The component is not connected"));
     }
     // The prefixless namespace of the stream is jabber:component:accept: stanzas, written for jabber:client, take its.
@@ -34,6 +34,8 @@ void Seat::send(xmpp::Stanza stanza) {
 
 void Seat::sit(std::shared_ptr<federation::PeerStream> stream) {
     stream_ = stream;
+    away_ = false;
+    return_.cancel();
     counted_.connections.add();
     log::info("component connected", {{"domain", component_.domain}});
     asio::co_spawn(
@@ -46,6 +48,17 @@ void Seat::leave(const federation::PeerStream* stream) {
     counted_.connections.subtract();
     log::info("component gone", {{"domain", component_.domain}, {"waiting", queue_.size()}});
     wake_.cancel();
+    if (options_.away.count() <= 0) return give_up();
+    away_ = true;
+    return_.expires_after(options_.away);
+    return_.async_wait([weak = weak_from_this()](boost::system::error_code cancelled) {
+        const auto self = weak.lock();
+        if (!cancelled && self && self->away_) self->give_up();
+    });
+}
+
+void Seat::give_up() {
+    away_ = false;
     octets_ = 0;
     for (auto& waiting : std::exchange(queue_, {})) {
         bounce(waiting.stanza, xmpp::StanzaError::service_unavailable().with_text("The component has gone"));
@@ -58,6 +71,12 @@ void Seat::dismiss(std::string_view condition) {
     (void)stream->socket().try_write(stream::error_text(condition) + std::string{stream::kCloseTag});
     stream->close();
     leave(stream.get());
+}
+
+void Seat::close() {
+    dismiss("system-shutdown");
+    return_.cancel();
+    give_up();
 }
 
 awaitable<void> Seat::carry(std::shared_ptr<federation::PeerStream> stream) {

@@ -29,7 +29,12 @@ struct Counted {
 class Seat : public std::enable_shared_from_this<Seat> {
   public:
     Seat(host::Stages& stages, const Options& options, const Component& component, Counted counted)
-        : stages_{stages}, options_{options}, component_{component}, counted_{counted}, wake_{stages.shard.io()} {}
+        : stages_{stages},
+          options_{options},
+          component_{component},
+          counted_{counted},
+          wake_{stages.shard.io()},
+          return_{stages.shard.io()} {}
 
     const Component& component() const { return component_; }
     bool taken() const { return stream_ != nullptr; }
@@ -37,13 +42,17 @@ class Seat : public std::enable_shared_from_this<Seat> {
     void send(xmpp::Stanza stanza);
     /// A component that has proved itself sits down; its stanzas go to `stream` until leave().
     void sit(std::shared_ptr<federation::PeerStream> stream);
-    /// `stream` is over: what waits bounces. Nothing when somebody else sits here by now.
+    /// `stream` is over: what waits bounces, unless the component is back soon. Nothing when somebody else sits here by
+    /// now.
     void leave(const federation::PeerStream* stream);
     /// Ends the stream that is there, with that stream error.
     void dismiss(std::string_view condition);
+    /// The same for good: what waits bounces at once.
+    void close();
 
   private:
     awaitable<void> carry(std::shared_ptr<federation::PeerStream> stream);
+    void give_up();
     void bounce(const xmpp::Stanza& stanza, const xmpp::StanzaError& error);
 
     struct Waiting {
@@ -58,6 +67,8 @@ class Seat : public std::enable_shared_from_this<Seat> {
     std::deque<Waiting> queue_;
     std::size_t octets_ = 0;
     boost::asio::steady_timer wake_;
+    boost::asio::steady_timer return_;
+    bool away_ = false;  // it was here, and may come back in time
 };
 
 }  // namespace carillon::components

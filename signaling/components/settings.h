@@ -20,6 +20,9 @@ struct Options {
     bool replace = false;  ///< a second connection ends the first; else it is refused
     std::chrono::milliseconds handshake_timeout{30'000};
     std::chrono::milliseconds write_timeout{60'000};
+    std::chrono::milliseconds away{5'000};  ///< what is for a component that has gone waits so long for its return
+    double octets_per_second = 0;           ///< read of one component; 0: no bound
+    double stanzas_per_second = 0;
     std::size_t queued_stanzas = 5'000;  ///< waiting for one component
     std::size_t queued_octets = 8 * 1024 * 1024;
     std::size_t stanza_octets = 512 * 1024;

@@ -5,6 +5,7 @@
 
 #include "config/base/log.h"
 #include "signaling/components/handshake.h"
+#include "signaling/federation/meter.h"
 #include "signaling/stream/stream_text.h"
 #include "signaling/xml/writer.h"
 
@@ -135,12 +136,17 @@ awaitable<bool> Visitor::shake_hands(const Place& place) {
 
 awaitable<void> Visitor::listen(Place place) {
     federation::Intake intake{host_, *place.stages};
+    federation::DomainPolicy rates;
+    rates.octets_per_second = options_.octets_per_second;
+    rates.stanzas_per_second = options_.stanzas_per_second;
+    const auto meter = std::make_shared<federation::Meter>(rates);
     for (;;) {
         auto event = co_await stream_->next(net::Socket::kNever);
         if (!event) co_return;
         bool go_on = false;
         if (auto* element = std::get_if<xml::Element>(&*event)) {
             go_on = co_await stanza(std::move(*element), place.seat->component(), intake);
+            co_await federation::pay(meter, stream_->take_octets_read());
         } else if (const auto* fault = std::get_if<xml::StreamFault>(&*event)) {
             const auto condition = fault->condition;
             co_await fail(condition, fault->text);

@@ -89,10 +89,29 @@ bool federates(const config::Settings& settings) {
     return std::ranges::any_of(settings.hosts, [](const auto& host) { return host.domain.contains('.'); });
 }
 
+federation::DomainPolicy domain_policy(const config::FederatedDomain& chosen) {
+    federation::DomainPolicy policy;
+    policy.require_tls = chosen.require_tls;
+    policy.require_certificate = chosen.require_certificate;
+    policy.dialback = chosen.dialback;
+    policy.bidi = chosen.bidirectional;
+    policy.octets_per_second = static_cast<double>(chosen.octets_per_second);
+    policy.stanzas_per_second = chosen.stanzas_per_second;
+    policy.stanza_octets = chosen.stanza_size;
+    policy.streams = chosen.streams;
+    policy.queued_stanzas = chosen.queue_stanzas;
+    policy.queued_octets = chosen.queue;
+    return policy;
+}
+
 federation::Options federation_options(const config::Settings& settings, const Secret& secret) {
     federation::Options options;
     const auto& chosen = settings.federation;
-    options.require_certificate = chosen.require_certificate;
+    options.general = domain_policy(chosen.general);
+    options.general.require_certificate = chosen.require_certificate;
+    options.general.stanza_octets = settings.limits.stanza_size;
+    for (const auto& domain : chosen.domains) options.domains[domain.name] = domain_policy(domain);
+    options.balancers = settings.network.proxy_protocol;
     options.allow = chosen.allow;
     options.deny = chosen.deny;
     for (const auto& target : chosen.targets) {
@@ -100,7 +119,6 @@ federation::Options federation_options(const config::Settings& settings, const S
         options.targets[target.substr(0, equals)] = target.substr(equals + 1);
     }
     options.idle = std::chrono::duration_cast<std::chrono::seconds>(chosen.idle_timeout);
-    options.stanza_octets = settings.limits.stanza_size;
     options.dialback_secret = Secret{"dialback " + secret.reveal()};
     return options;
 }
@@ -113,6 +131,10 @@ components::Options component_options(const config::Settings& settings) {
     options.replace = settings.components_listener.conflict == "replace";
     options.stanza_octets = settings.components_listener.stanza_size;
     options.queued_octets = settings.components_listener.queue;
+    options.queued_stanzas = settings.components_listener.queue_stanzas;
+    options.octets_per_second = static_cast<double>(settings.components_listener.octets_per_second);
+    options.stanzas_per_second = settings.components_listener.stanzas_per_second;
+    options.away = settings.components_listener.away;
     return options;
 }
 

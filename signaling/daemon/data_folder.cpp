@@ -49,6 +49,9 @@ std::expected<std::vector<net::CertificateFiles>, std::string> certificate_files
         }
         all.push_back(std::move(files));
     }
+    for (const auto& component : settings.components) {
+        if (!component.certificate.empty()) all.push_back({component.domain, component.certificate, component.key});
+    }
     return all;
 }
 

@@ -31,6 +31,7 @@ constexpr auto kProtocols = std::to_array<Protocol>({
     {248, "0.3.0", "pubsub", "collections of nodes", true},
     {249, "1.2", "muc", "direct invitations pass; who is invited becomes a member where the inviter may make one"},
     {264, "0.4.2", "http_upload", "thumbnails of uploaded pictures"},
+    {288, "1.0.1", "federation", "stanzas both ways on one stream between servers"},
     {292, "0.12.0", "vcard", "vCard4, in step with vcard-temp"},
     {297, "1.0", "archive", "forwarded messages"},
     {300, "1.0.0", "caps", "names of hash functions", true},

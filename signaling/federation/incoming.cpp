@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "config/base/log.h"
+#include "signaling/federation/acks.h"
 #include "signaling/federation/dialback.h"
 #include "signaling/stream/stream_text.h"
 #include "signaling/xml/writer.h"
@@ -39,7 +40,7 @@ Incoming::Incoming(host::Host& host, host::Stages& stages, Surroundings around, 
       stream_{net::Socket{std::move(accepted.socket)}, kOctetsBeforeProof},
       intake_{host, stages},
       direct_tls_{direct_tls} {
-    peer_address_ = stream_.socket().peer_address();
+    peer_address_ = accepted.peer.empty() ? stream_.socket().peer_address() : std::move(accepted.peer);
     stream_.socket().rebind(around.io);  // it was accepted on the listener's shard
     deadline_ = stages.environment.clock->now() + around.options.open_timeout;
 }
@@ -49,11 +50,16 @@ void Incoming::start() {
     counted_.open.add();
     asio::co_spawn(
         around_.io, [self = shared_from_this()] { return self->run(); },
-        [self = shared_from_this()](std::exception_ptr) {
-            self->ended_ = true;
-            self->stream_.close();
-            self->counted_.open.subtract();
-        });
+        [self = shared_from_this()](std::exception_ptr) { self->end(); });
+}
+
+void Incoming::end() {
+    ended_ = true;
+    stream_.close();
+    counted_.open.subtract();
+    among_streams_.reset();
+    if (way_) around_.board.lost(way_between_.first, way_between_.second, way_);
+    way_.reset();
 }
 
 void Incoming::stop() {
@@ -68,6 +74,8 @@ bool Incoming::may_speak(std::string_view from, std::string_view to) const {
 }
 
 std::chrono::milliseconds Incoming::patience() const {
+    // What goes the other way is no sign of life, unless it is acknowledged.
+    if (way_ && !stream_.counting()) return net::Socket::kNever;
     if (proved()) return around_.options.idle + std::chrono::seconds{60};
     const auto left = deadline_ - stages_.environment.clock->now();
     return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), std::chrono::milliseconds{1});
@@ -134,7 +142,7 @@ awaitable<bool> Incoming::open(const xml::StreamOpen& opening) {
         problem = "invalid-namespace";
     else if (!opening.root.attribute("to").empty() && !serves(to))
         problem = "host-unknown";
-    else if (opening.root.attribute("version").empty() && around_.options.require_tls)
+    else if (opening.root.attribute("version").empty() && around_.options.policy(claimed_).require_tls)
         problem = "unsupported-version";
     else if (!claimed_.empty() && serves(claimed_))
         problem = "not-authorized";
@@ -150,6 +158,7 @@ awaitable<bool> Incoming::open(const xml::StreamOpen& opening) {
     auto text = PeerStream::open_tag(local_, claimed_, id_);
     if (!opening.root.attribute("version").empty()) text += features();
     const bool sent = co_await put(std::move(text));
+    if (sent && certified_.contains(claimed_) && !local_.empty()) offer_way(local_, claimed_);
     co_return sent;
 }
 
@@ -159,14 +168,16 @@ std::string Incoming::features() const {
     if (!socket.is_tls()) {
         if (around_.tls.current()) {
             auto& starttls = list.emplace_back("starttls", stream::kTls);
-            if (around_.options.require_tls) starttls.add("required");
+            if (policy().require_tls) starttls.add("required");
         }
     } else if (!claimed_.empty() && !local_.empty() && !certified_.contains(claimed_) && socket.peer_is(claimed_)) {
         list.emplace_back("mechanisms", stream::kSasl).add("mechanism").add_text("EXTERNAL");
     }
-    if (socket.is_tls() || !around_.options.require_tls) {
+    if ((socket.is_tls() || !policy().require_tls) && policy().dialback) {
         list.emplace_back("dialback", "urn:xmpp:features:dialback").add("errors");
     }
+    if (socket.is_tls() && policy().bidi && !proved()) list.emplace_back("bidi", kBidiFeature);
+    if (socket.is_tls()) list.emplace_back("sm", kAcks);
     return stream::features_text(list);
 }
 
@@ -182,13 +193,18 @@ awaitable<bool> Incoming::take(xml::Element element) {
         stream_.restart_discarding();
         co_return co_await start_tls();
     }
-    if (!stream_.socket().is_tls() && around_.options.require_tls) {
+    if (!stream_.socket().is_tls() && policy().require_tls) {
         co_await fail("policy-violation", "TLS comes first");
         co_return false;
     }
     if (element.is("auth", stream::kSasl)) co_return co_await authenticate(element);
     if (element.is("result", kDialback)) co_return co_await dialback_result(element);
     if (element.is("verify", kDialback)) co_return co_await dialback_verify(element);
+    if (element.ns() == kAcks) co_return co_await manage(element);
+    if (element.is("bidi", kBidi)) {  // XEP-0288 §2: before anything is proved
+        wants_answers_ = !proved() && policy().bidi && stream_.socket().is_tls();
+        co_return true;
+    }
     if (element.ns() == kServer) co_return co_await stanza(std::move(element));
     co_await fail("unsupported-stanza-type");
     co_return false;
@@ -205,8 +221,11 @@ awaitable<bool> Incoming::authenticate(const xml::Element& auth) {
         const bool told = co_await put("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>");
         co_return told && ++failed_ < kMostFailures;  // dialback may still do
     }
+    if (!admit(domain)) {
+        co_await fail("resource-constraint", "too many streams");
+        co_return false;
+    }
     certified_.insert(domain);
-    stream_.set_stanza_octets(around_.options.stanza_octets);
     stream_.restart();
     opened_ = false;
     co_return co_await put("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
@@ -224,8 +243,11 @@ awaitable<bool> Incoming::dialback_result(const xml::Element& result) {
         error = "item-not-found";
     else if (!permitted(around_.options, from))
         error = "policy-violation";
-    else if (around_.options.require_certificate && !stream_.socket().peer_is(from))
+    else if (const auto& rules = around_.options.policy(from);
+             !rules.dialback || (rules.require_certificate && !stream_.socket().peer_is(from)))
         error = "not-authorized";
+    else if (rules.require_tls && !stream_.socket().is_tls())
+        error = "policy-violation";
     else if (dialed_.size() >= kMostVerified || verifying_ >= kMostVerifying)
         error = "resource-constraint";
     if (!error.empty()) {
@@ -263,10 +285,31 @@ awaitable<void> Incoming::check_key(std::string from, std::string to, std::strin
         stream_.close();  // §2.2.1: an invalid key ends the stream
         co_return;
     }
+    if (!admit(from)) {
+        counted_.refused.add();
+        (void)co_await put(dialback_error("result", to, from, {}, "resource-constraint"));
+        co_return;
+    }
     dialed_.insert({from, to});
-    stream_.set_stanza_octets(around_.options.stanza_octets);
     const bool told = co_await put(dialback_element("result", to, from, {}, "valid"));
-    if (!told) stream_.close();
+    if (ended_) co_return;
+    if (told) {
+        offer_way(to, from);
+    } else {
+        stream_.close();
+    }
+}
+
+/// A domain has proved itself: from the first one on, its rules hold for the stream.
+bool Incoming::admit(std::string_view domain) {
+    if (meter_) return true;
+    const auto& rules = around_.options.policy(domain);
+    auto meter = around_.meters.of(domain, rules);
+    among_streams_ = Meter::enter(meter);
+    if (!among_streams_) return false;
+    meter_ = std::move(meter);
+    stream_.set_stanza_octets(rules.stanza_octets);
+    return true;
 }
 
 /// XEP-0220 §2.3: another server asks whether a key is ours.
@@ -301,8 +344,10 @@ awaitable<bool> Incoming::stanza(xml::Element element) {
         co_return false;
     }
     counted_.stanzas.add();
+    ++received_;
     intake_.take(std::move(element));
     co_await intake_.breathe();
+    co_await pay(meter_, stream_.take_octets_read());
     co_return true;
 }
 

@@ -1,5 +1,6 @@
 /// A stream from another server: who it may speak for, and the stanzas it brings.
-/// Spec: RFC 6120 §4.9, §5, §6, §8.1.2.2; XEP-0178 (EXTERNAL), XEP-0220 (receiving and authoritative server).
+/// Spec: RFC 6120 §4.9, §5, §6, §8.1.2.2; XEP-0178 (EXTERNAL), XEP-0220 (receiving and authoritative server), XEP-0198
+/// (acks), XEP-0288 (stanzas back on it).
 /// Not here: listening (federation.h), streams from here (link.h).
 #pragma once
 #include <memory>
@@ -30,6 +31,8 @@ class Incoming : public std::enable_shared_from_this<Incoming> {
     void stop();
     const std::string& peer_address() const { return peer_address_; }
     bool ended() const { return ended_; }
+    /// Stanzas for the other server, on a stream that goes both ways.
+    awaitable<Way::Written> carry(std::string text, std::uint32_t count);
 
   private:
     awaitable<void> run();
@@ -41,6 +44,11 @@ class Incoming : public std::enable_shared_from_this<Incoming> {
     awaitable<bool> dialback_verify(const xml::Element& verify);
     awaitable<void> check_key(std::string from, std::string to, std::string id, std::string key);
     awaitable<bool> stanza(xml::Element element);
+    awaitable<bool> manage(const xml::Element& element);
+    bool admit(std::string_view domain);
+    void offer_way(const std::string& local, const std::string& remote);
+    void end();
+    const DomainPolicy& policy() const { return around_.options.policy(claimed_); }
     awaitable<void> fail(std::string_view condition, std::string_view text = {});
     awaitable<bool> put(std::string text);
     bool proved() const { return !certified_.empty() || !dialed_.empty(); }
@@ -62,11 +70,17 @@ class Incoming : public std::enable_shared_from_this<Incoming> {
     std::string local_;                                     // 'to' of the opening tag
     std::set<std::string, std::less<>> certified_;          // domains whose certificate it has
     std::set<std::pair<std::string, std::string>> dialed_;  // from, to
+    std::shared_ptr<Meter> meter_;                          // of the first domain proved
+    std::shared_ptr<void> among_streams_;                   // of that domain
+    std::shared_ptr<Way> way_;                              // back, when it goes both ways
+    std::pair<std::string, std::string> way_between_;       // local, remote
     SteadyTime deadline_;
+    std::uint32_t received_ = 0;  // since <enabled/>
     unsigned verifying_ = 0;
     unsigned failed_ = 0;
     bool direct_tls_;
     bool opened_ = false;
+    bool wants_answers_ = false;  // XEP-0288
     bool ended_ = false;
 };
 

@@ -64,7 +64,7 @@ awaitable<bool> try_target(Surroundings around, const Target& target, Opened& op
     auto socket = co_await net::Socket::connect(around.io, target.endpoint, deadline);
     if (!socket) co_return false;
     opened = Opened{};
-    opened.stream = std::make_unique<PeerStream>(std::move(*socket), around.options.stanza_octets);
+    opened.stream = std::make_unique<PeerStream>(std::move(*socket), around.options.policy(remote).stanza_octets);
     if (target.direct_tls) {
         const bool secured = co_await secure(around, opened, local, remote, "xmpp-server", deadline);
         if (!secured) co_return false;
@@ -102,10 +102,11 @@ awaitable<std::expected<Opened, Failure>> open_outgoing(Surroundings around, std
             unknown = unknown || opened.host_unknown;
             continue;
         }
-        if (around.options.require_tls && !opened.secure) {
+        const auto& policy = around.options.policy(remote);
+        if (policy.require_tls && !opened.secure) {
             co_return failed(not_found("The server of " + remote + " does not offer TLS"));
         }
-        if (around.options.require_certificate && !opened.verified) {
+        if ((policy.require_certificate || !policy.dialback) && !opened.verified) {
             co_return failed(not_found("The server of " + remote + " has no certificate to be trusted"));
         }
         std::expected<Opened, Failure> result{std::move(opened)};

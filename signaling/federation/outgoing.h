@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "signaling/federation/meter.h"
 #include "signaling/federation/peer_stream.h"
 #include "signaling/federation/settings.h"
 #include "signaling/net/tls_context.h"
@@ -22,6 +23,8 @@ struct Surroundings {
     boost::asio::thread_pool& resolving;
     const Options& options;
     const net::TlsContext& tls;
+    Meters& meters;
+    WayBoard& board;
 };
 
 struct Opened {

@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "signaling/federation/acks.h"
 #include "signaling/xml/writer.h"
 
 namespace carillon::federation {
@@ -53,12 +54,38 @@ PeerStream::PeerStream(net::Socket socket, std::size_t stanza_octets)
 
 void PeerStream::set_stanza_octets(std::size_t stanza_octets) { parser_.set_limits(limits(stanza_octets)); }
 
-awaitable<bool> PeerStream::put(std::string text, std::chrono::milliseconds deadline) {
+awaitable<void> PeerStream::turn() {
     while (writing_) {
         boost::asio::steady_timer pause{co_await boost::asio::this_coro::executor, kTurn};
         co_await pause.async_wait(boost::asio::use_awaitable);
     }
     writing_ = true;
+}
+
+awaitable<Way::Written> PeerStream::put_stanzas(std::string text, std::uint32_t count,
+                                                std::chrono::milliseconds deadline) {
+    co_await turn();
+    Way::Written how{.done = false, .counted = counting_, .number = 0};
+    if (counting_) {
+        how.number = counted_ += count;
+        text += kRequest;
+    }
+    const auto written = co_await socket_.write_all(text, deadline);
+    writing_ = false;
+    how.done = written.has_value();
+    co_return how;
+}
+
+awaitable<bool> PeerStream::put_and_count(std::string text, std::chrono::milliseconds deadline) {
+    co_await turn();
+    start_counting();
+    const auto written = co_await socket_.write_all(text, deadline);
+    writing_ = false;
+    co_return written.has_value();
+}
+
+awaitable<bool> PeerStream::put(std::string text, std::chrono::milliseconds deadline) {
+    co_await turn();
     const auto written = co_await socket_.write_all(text, deadline);
     writing_ = false;
     co_return written.has_value();
@@ -71,6 +98,7 @@ awaitable<std::optional<xml::StreamEvent>> PeerStream::next(std::chrono::millise
         const auto buffer = read_buffer();
         const auto read = co_await socket_.read_some(buffer, deadline);
         if (!read) co_return std::nullopt;
+        octets_read_ += *read;
         parser_.feed(std::string_view{buffer.data(), *read});
     }
 }

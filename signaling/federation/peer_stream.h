@@ -4,9 +4,11 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <boost/asio/awaitable.hpp>
 
+#include "signaling/federation/way.h"
 #include "signaling/net/socket.h"
 #include "signaling/xml/stream_parser.h"
 
@@ -28,6 +30,19 @@ class PeerStream {
     net::Socket& socket() { return socket_; }
     /// Everything, or the stream is gone. A second caller waits for its turn.
     awaitable<bool> put(std::string text, std::chrono::milliseconds deadline);
+    /// Stanzas, with a question for acknowledgement behind them once they are counted.
+    awaitable<Way::Written> put_stanzas(std::string text, std::uint32_t count, std::chrono::milliseconds deadline);
+    /// Writes `text`; the stanzas written after it are counted from zero.
+    awaitable<bool> put_and_count(std::string text, std::chrono::milliseconds deadline);
+    /// The stanzas written from here on are counted from zero.
+    void start_counting() {
+        counting_ = true;
+        counted_ = 0;
+    }
+    bool counting() const { return counting_; }
+    std::uint32_t counted() const { return counted_; }
+    /// How many octets have been read, since the last time.
+    std::size_t take_octets_read() { return std::exchange(octets_read_, 0); }
     /// The next event; nothing when the connection is gone or the deadline past.
     awaitable<std::optional<xml::StreamEvent>> next(std::chrono::milliseconds deadline);
     /// The next element; nothing otherwise, whatever else came.
@@ -40,8 +55,13 @@ class PeerStream {
     static std::string open_tag(std::string_view from, std::string_view to, std::string_view id);
 
   private:
+    awaitable<void> turn();
+
     net::Socket socket_;
     xml::StreamParser parser_;
+    std::size_t octets_read_ = 0;
+    std::uint32_t counted_ = 0;
+    bool counting_ = false;
     bool writing_ = false;
 };
 

@@ -17,6 +17,15 @@ bool listed(const std::vector<std::string>& list, std::string_view domain) {
 
 }  // namespace
 
+const DomainPolicy& Options::policy(std::string_view domain) const {
+    for (auto rest = domain; !domains.empty() && !rest.empty();) {
+        if (const auto at = domains.find(rest); at != domains.end()) return at->second;
+        const auto dot = rest.find('.');
+        rest = dot == rest.npos ? std::string_view{} : rest.substr(dot + 1);
+    }
+    return general;
+}
+
 bool permitted(const Options& options, std::string_view domain) {
     return !listed(options.deny, domain) && (options.allow.empty() || listed(options.allow, domain));
 }

@@ -41,6 +41,47 @@ TEST(ConfigDefaults, AnotherDomainOpensToTheNetwork) {
     EXPECT_EQ(loaded->network.bind, (std::vector<std::string>{"0.0.0.0", "::"}));
 }
 
+TEST(ConfigLoader, AHostMayBeAComponent) {
+    const auto loaded = load_text(R"(
+[[host]]
+domain = "example.org"
+[[host]]
+type = "component"
+domain = "gateway.example.org"
+secret = "open sesame"
+name = "The gateway"
+)");
+    ASSERT_TRUE(loaded) << to_text(loaded.error(), "text");
+    ASSERT_EQ(loaded->hosts.size(), 1U);
+    ASSERT_EQ(loaded->components.size(), 1U);
+    EXPECT_EQ(loaded->components[0].domain, "gateway.example.org");
+    EXPECT_EQ(loaded->components[0].secret, "open sesame");
+    EXPECT_EQ(loaded->components[0].name, "The gateway");
+    const auto problems = problems_of("[[host]]\ntype = \"component\"\ndomain = \"gateway.example.org\"\n");
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_EQ(problems[0].what, "is a component without a secret");
+}
+
+TEST(ConfigLoader, RulesForFederatedDomainsStandApart) {
+    const auto loaded = load_text(R"(
+[federation]
+streams = 7
+[[federation.domain]]
+name = "example.net"
+dialback = false
+stanzas_per_second = 50
+)");
+    ASSERT_TRUE(loaded) << to_text(loaded.error(), "text");
+    EXPECT_EQ(loaded->federation.general.streams, 7U);
+    ASSERT_EQ(loaded->federation.domains.size(), 1U);
+    const auto& domain = loaded->federation.domains[0];
+    EXPECT_EQ(domain.name, "example.net");
+    EXPECT_FALSE(domain.dialback);
+    EXPECT_EQ(domain.stanzas_per_second, 50U);
+    EXPECT_EQ(domain.streams, FederatedDomain{}.streams);
+    EXPECT_EQ(problems_of("[[federation.domain]]\nstreams = 3\n").size(), 1U);
+}
+
 TEST(ConfigLoader, ReadsEveryKind) {
     const auto loaded = load_text(R"(
 [network]

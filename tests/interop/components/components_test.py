@@ -75,11 +75,20 @@ async def talk(server, port):
     await until(lambda: len(romeo.bodies) >= 200, "two hundred echoes")
     assert romeo.bodies == [(f"cave@{ECHO}/deep", f"hoo {n}") for n in range(200)], romeo.bodies[:5]
     await echo["xep_0199"].ping(f"romeo@{DOMAIN}/desk", ifrom=ECHO)
+    await flood(echo, romeo)
     await strangers(port)
     await romeo["xep_0199"].ping(ECHO)  # nothing of that disturbed it
 
+    bodies = len(romeo.bodies)
     echo.abort()
     await until(lambda: echo.transport is None, "the component goes")
+    romeo.send_message(f"cave@{ECHO}", "wait for it", mtype="chat")  # it is back before this bounces
+    soon = Echo(port)
+    soon.connect()
+    await asyncio.wait_for(soon.ready.wait(), 20)
+    await until(lambda: len(romeo.bodies) > bodies, f"what waited for the component's return: {romeo.errors}")
+    soon.abort()
+    await until(lambda: soon.transport is None, "the component goes again")
 
     async def refused():
         try:
@@ -96,6 +105,18 @@ async def talk(server, port):
     await romeo["xep_0199"].ping(ECHO)
     again.abort()
     romeo.abort()
+
+
+async def flood(echo, romeo):
+    """A component that is faster than it may be is read at its rate, and nothing is lost; others notice nothing."""
+    first, begun = len(romeo.bodies), time.monotonic()
+    for number in range(800):
+        echo.send_message(f"romeo@{DOMAIN}/desk", f"flood {number}", mtype="chat", mfrom=ECHO)
+    await romeo["xep_0199"].ping(DOMAIN)
+    await until(lambda: len(romeo.bodies) - first >= 800, "the whole flood")
+    assert [body for _, body in romeo.bodies[first:]] == [f"flood {n}" for n in range(800)]
+    # Four seconds' worth at once, the rest at 100 a second; the 200 echoes before were taken from it too.
+    assert time.monotonic() - begun > 3, "a hundred stanzas a second"
 
 
 async def strangers(port):
@@ -144,7 +165,10 @@ def main():
     server = Server(sys.argv[1], relay=False, users=("romeo", "juliet"), more=f"""
 [components]
 port = {port}
-[[component]]
+away = "2 s"
+stanzas_per_second = 100
+[[host]]
+type = "component"
 domain = "{ECHO}"
 secret = "{SECRET}"
 name = "An echo of yours"

@@ -189,8 +189,8 @@ modules:
 PEERS = {peer.name: peer for peer in (Prosody, Ejabberd)}
 
 
-def serve_names(peer):
-    """Answers for the domains of both servers; gives the name server."""
+def serve_names(peer, port=5269):
+    """Answers for the domains of both servers, which are told to be at that port; gives the name server."""
     from names import Names
     # Some resolvers never ask a server on the loopback network, nor for names under .test.
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -198,8 +198,8 @@ def serve_names(peer):
     there = f"{peer}.example"
     hosts = {name: OURS for name in (HERE, f"xmpp.{HERE}", ROOMS_HERE, *TOOLS)}
     hosts |= {name: THEIRS for name in (there, f"xmpp.{there}", f"rooms.{there}")}
-    services = {f"_xmpp-server._tcp.{name}": (f"xmpp.{HERE}", 5269) for name in (HERE, ROOMS_HERE)}
-    services |= {f"_xmpp-server._tcp.{name}": (f"xmpp.{there}", 5269) for name in (there, f"rooms.{there}")}
+    services = {f"_xmpp-server._tcp.{name}": (f"xmpp.{HERE}", port) for name in (HERE, ROOMS_HERE)}
+    services |= {f"_xmpp-server._tcp.{name}": (f"xmpp.{there}", port) for name in (there, f"rooms.{there}")}
     names = Names(hosts, services)
     names.start()
     return names
