@@ -111,11 +111,14 @@ void CallsModule::sent_message(const xmpp::Stanza& message) {
 /// Counts a new call of a device's, a full JID; false when its user has too many already.
 bool CallsModule::room_for_call(const std::string& device, const std::string& key, std::size_t owner) {
     std::size_t count = 0;
+    bool known = false;
     const auto prefix = device.substr(0, device.find('/') + 1);
-    for (auto at = sessions_.lower_bound(prefix); at != sessions_.end() && at->first.starts_with(prefix); ++at)
+    for (auto at = sessions_.lower_bound(prefix); at != sessions_.end() && at->first.starts_with(prefix); ++at) {
         count += at->second.size();
+        known = known || at->second.contains(key);
+    }
     auto& calls = sessions_[device];
-    if (!calls.contains(key) && count >= settings_.calls_per_user) {
+    if (!known && count >= settings_.calls_per_user) {
         if (calls.empty()) sessions_.erase(device);
         return false;
     }
@@ -136,6 +139,10 @@ bool CallsModule::watch_here(const xmpp::Jid& full, const std::string& key, std:
     auto* account = context_.account(full.bare());
     if (!account || !account->session(full.resource())) return false;
     sessions_[full.str()][key] = owner;
+    if (const auto announced = sessions_.find(no_device(full)); announced != sessions_.end()) {
+        announced->second.erase(key);  // now it is this device's
+        if (announced->second.empty()) sessions_.erase(announced);
+    }
     return true;
 }
 

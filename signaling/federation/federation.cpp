@@ -31,7 +31,8 @@ void Exchange::send(xmpp::Stanza stanza) {
     }
     auto& link = links_[{local, remote}];
     if (link && link->ended()) {
-        const bool resting = link->failure() && stages_.environment.clock->now() - link->ended_at() < options_.back_off;
+        const bool resting = link->failure() && !ways_.contains({local, remote}) &&
+                             stages_.environment.clock->now() - link->ended_at() < options_.back_off;
         if (resting) {
             bounced_.add();
             if (stanza.is_presence() && !router::is_subscription(stanza.type())) return;

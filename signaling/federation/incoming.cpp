@@ -75,7 +75,7 @@ bool Incoming::may_speak(std::string_view from, std::string_view to) const {
 
 std::chrono::milliseconds Incoming::patience() const {
     // What goes the other way is no sign of life, unless it is acknowledged.
-    if (way_ && !stream_.counting()) return net::Socket::kNever;
+    if (way_ && !stream_.counting()) return 3 * around_.options.idle;
     if (proved()) return around_.options.idle + std::chrono::seconds{60};
     const auto left = deadline_ - stages_.environment.clock->now();
     return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), std::chrono::milliseconds{1});

@@ -324,6 +324,134 @@ TEST_F(InHost, CallOutlivesAReloadOfItsModule) {
     EXPECT_EQ(test::of_type(romeo.hear_jingle().contents.at(0), jingle::CandidateType::relay).size(), 1u);
 }
 
+/// Another server, verona.example: what it is sent waits in a queue.
+class Elsewhere final : public runtime::Foreign {
+  public:
+    void send(std::size_t, xmpp::Stanza stanza) override {
+        const std::scoped_lock lock{mutex_};
+        heard_.push_back(stanza.element());
+        arrived_.notify_all();
+    }
+    bool reaches(std::size_t, std::string_view domain) const override { return domain == "verona.example"; }
+    xml::Element hear() {
+        std::unique_lock lock{mutex_};
+        if (!arrived_.wait_for(lock, kPatience, [&] { return !heard_.empty(); })) return {};
+        auto first = std::move(heard_.front());
+        heard_.pop_front();
+        return first;
+    }
+    static void say(host::Host& host, const std::string& xml) {
+        auto& stages = host.stages(1);
+        stages.shard.post([&stages, element = test::parse_xml(xml)] {
+            stages.router.dispatch(xmpp::Stanza::parse(element).value(), nullptr);
+            stages.router.drain();
+        });
+    }
+    static void ask(host::Host& host, const std::string& id, const std::string& to, const std::string& payload) {
+        say(host, "<iq xmlns='jabber:client' type='set' id='" + id + "' from='" + kNurse + "' to='" + to + "'>" +
+                      payload + "</iq>");
+    }
+    static constexpr const char* kNurse = "nurse@verona.example/street";
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::deque<xml::Element> heard_;
+};
+
+class WithOtherServers : public InHost {
+  protected:
+    void SetUp() override {
+        host_.set_foreign(elsewhere_);
+        host_.provide<runtime::Foreign>(elsewhere_);
+        InHost::SetUp();
+    }
+    static std::size_t relayed(const xml::Element& stanza) {
+        const auto* element = jingle::find_jingle(stanza);
+        const auto parsed = element ? jingle::parse(*element) : std::unexpected{Errc::malformed};
+        return parsed ? test::of_type(parsed->contents.at(0), jingle::CandidateType::relay).size() : 0;
+    }
+    static bool has_error(const xml::Element& stanza, std::string_view condition) {
+        const auto* error = stanza.child("error");
+        return error && error->child(condition);
+    }
+    Elsewhere elsewhere_;
+};
+
+TEST_F(WithOtherServers, AForeignCallerIsRelayedAndOnRecord) {
+    Client romeo{host_, test::kRomeo};
+    Elsewhere::ask(host_, "n1", test::kRomeo, test::browser_initiate("s"));
+    const auto offer = romeo.hear();
+    EXPECT_EQ(offer.attribute("from"), Elsewhere::kNurse);
+    EXPECT_EQ(offer.attribute("id"), "n1");
+    EXPECT_EQ(relayed(offer), 2u);
+    romeo.ask(Elsewhere::kNurse, "set", test::browser_accept("s"));
+    EXPECT_EQ(relayed(elsewhere_.hear()), 1u);
+    Elsewhere::ask(host_, "n2", test::kRomeo, test::terminate("s", "success"));
+    EXPECT_EQ(romeo.hear_jingle().reason.condition, "success");
+    const auto record = memory_.calls_.wait_for_end();
+    EXPECT_EQ(record.reason, "success");
+    EXPECT_EQ(record.host, "montague.example");
+    EXPECT_EQ(record.caller.str(), Elsewhere::kNurse);
+}
+
+TEST_F(WithOtherServers, AForeignCalleesErrorEndsTheCall) {
+    Client romeo{host_, test::kRomeo};
+    const auto id = romeo.ask(Elsewhere::kNurse, "set", test::browser_initiate("s"));
+    EXPECT_EQ(relayed(elsewhere_.hear()), 2u);
+    Elsewhere::say(host_, "<iq xmlns='jabber:client' type='error' id='" + id + "' from='" + Elsewhere::kNurse +
+                              "' to='" + test::kRomeo +
+                              "'><error type='cancel'><item-not-found "
+                              "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
+    EXPECT_TRUE(has_error(romeo.hear(), "item-not-found"));
+    EXPECT_EQ(memory_.calls_.wait_for_end().reason, "item-not-found");
+}
+
+TEST_F(WithOtherServers, ACallFromElsewhereToNobodyIsAnsweredAtOnce) {
+    Elsewhere::ask(host_, "n1", test::kRomeo, test::browser_initiate("s"));
+    const auto answer = elsewhere_.hear();
+    EXPECT_EQ(answer.attribute("id"), "n1");
+    EXPECT_TRUE(has_error(answer, "service-unavailable"));
+    EXPECT_EQ(memory_.calls_.wait_for_end().reason, "unavailable");
+}
+
+TEST_F(WithOtherServers, CallsFromElsewhereCountAgainstTheUserHere) {
+    Client romeo{host_, test::kRomeo};
+    for (const auto* sid : {"s1", "s2", "s3"}) Elsewhere::ask(host_, sid, test::kRomeo, test::trickled_initiate(sid));
+    const auto answer = elsewhere_.hear();
+    EXPECT_EQ(answer.attribute("id"), "s3");
+    EXPECT_TRUE(has_error(answer, "resource-constraint"));
+    Elsewhere::ask(host_, "t1", test::kRomeo, test::terminate("s1", "cancel"));
+    for (int i = 0; i < 3; ++i) romeo.hear();
+    memory_.calls_.wait_for_end();
+    Elsewhere::ask(host_, "s4", test::kRomeo, test::trickled_initiate("s4"));
+    EXPECT_EQ(romeo.hear_jingle().sid, "s4");
+}
+
+TEST_F(WithOtherServers, InvitationsFromElsewhereCountAsWell) {
+    Client romeo{host_, test::kRomeo};
+    for (const auto* id : {"i1", "i2"}) {
+        Elsewhere::say(host_, std::string{"<message xmlns='jabber:client' type='chat' from='"} + Elsewhere::kNurse +
+                                  "' to='romeo@montague.example'><propose xmlns='urn:xmpp:jingle-message:0' id='" + id +
+                                  "'><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/></propose>"
+                                  "</message>");
+    }
+    Elsewhere::ask(host_, "n1", test::kRomeo, test::trickled_initiate("other"));
+    EXPECT_TRUE(has_error(elsewhere_.hear(), "resource-constraint"));
+    Elsewhere::ask(host_, "n2", test::kRomeo, test::trickled_initiate("i1"));  // the one that was announced
+    EXPECT_EQ(romeo.hear_jingle().sid, "i1");
+}
+
+TEST_F(WithOtherServers, AForeignUserWhoGoesEndsTheCall) {
+    Client romeo{host_, test::kRomeo};
+    romeo.ask(Elsewhere::kNurse, "set", test::trickled_initiate("s"));
+    elsewhere_.hear();
+    Elsewhere::say(host_, std::string{"<presence xmlns='jabber:client' type='unavailable' from='"} + Elsewhere::kNurse +
+                              "' to='romeo@montague.example'/>");
+    EXPECT_EQ(romeo.hear_jingle().reason.condition, "gone");
+    EXPECT_EQ(memory_.calls_.wait_for_end().reason, "gone");
+}
+
 TEST_F(InHost, Xep0278ChannelHasTwoPorts) {
     Client romeo{host_, test::kRomeo};
     romeo.ask("montague.example", "get", "<services xmlns='http://jabber.org/protocol/jinglenodes'/>");
