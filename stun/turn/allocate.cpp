@@ -20,13 +20,14 @@ std::optional<unsigned> first_octet(const Message& message, Attribute type, std:
     return std::to_integer<unsigned>((*value)[0]);
 }
 
-std::string new_ticket() {
+}  // namespace
+
+std::string Server::new_ticket() const {
     std::string ticket(16, '\0');
     ::RAND_bytes(reinterpret_cast<unsigned char*>(ticket.data()), static_cast<int>(ticket.size()));
+    ticket.front() = static_cast<char>(settings_.place);
     return ticket;
 }
-
-}  // namespace
 
 std::chrono::seconds Server::lifetime(const Request& request) const {
     const auto value = request.message.attribute(Attribute::lifetime);
@@ -114,7 +115,8 @@ Server::Answer Server::allocate_new(Request& request, const RelayRequest& wanted
     made->reservation = opened->reservation;
     made->expires = request.now.steady + lifetime(request);
     made->relay = std::move(opened->relay);
-    if (settings_.mobility && request.message.has(Attribute::mobility_ticket)) made->ticket = new_ticket();
+    if (settings_.mobility && !wanted.tcp && request.message.has(Attribute::mobility_ticket))
+        made->ticket = new_ticket();
 
     auto& allocation = *(allocations_[request.tuple] = std::move(made));
     if (!allocation.ticket.empty()) tickets_[allocation.ticket] = &allocation;
@@ -170,16 +172,13 @@ Server::Answer Server::move_here(Request& request, std::string_view ticket) {
     if (found == tickets_.end()) return no(437, "Allocation Mismatch");
     auto& allocation = *found->second;
     if (request.proof.owner.user_name != allocation.owner.user_name) return no(441, "Wrong Credentials");
-    // A stream's allocation lives as long as the stream: only datagram transports move among themselves.
-    if (is_stream(request.tuple.transport) != is_stream(allocation.tuple.transport) || allocation.tcp)
-        return std::unexpected{kBadRequest};
+    if (allocation.tcp) return std::unexpected{kBadRequest};  // its connections are the old place's
     const auto before = allocation.tuple;
-    auto node = allocations_.extract(before);
-    node.key() = request.tuple;
-    allocation.tuple = request.tuple;
-    allocations_.insert(std::move(node));
+    auto moved = extract(allocation);
     tickets_.erase(found);
+    allocation.tuple = request.tuple;
     allocation.ticket = new_ticket();
+    allocations_[request.tuple] = std::move(moved);
     tickets_[allocation.ticket] = &allocation;
     request.allocation = &allocation;
     host_.moved(allocation, before);

@@ -39,6 +39,11 @@ class Host {
     /// The client has a new five-tuple (RFC 8016).
     virtual void moved(Allocation& allocation, const FiveTuple& before) = 0;
     virtual void ended(Allocation& allocation) = 0;
+    /// The client's stream is gone, but its ticket (RFC 8016) may bring it back: data for it goes nowhere meanwhile.
+    virtual void detached(Allocation&) {}
+    /// It goes to another server of this process, or came from one.
+    virtual void leaves(Allocation&) {}
+    virtual void arrived(Allocation&) {}
     virtual void send(Allocation& allocation, const TransportAddress& peer, Bytes data, bool dont_fragment) = 0;
 
     /// RFC 6062: what comes of it is told with Server::connected(). Refused at once: 446, 508.

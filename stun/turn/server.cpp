@@ -52,8 +52,9 @@ Bytes Server::on_message(const FiveTuple& tuple, Bytes bytes, Time now, std::spa
 
 Bytes Server::answer(Request& request) {
     // RFC 8489 §6.3: who asks comes before what is asked.
+    const auto* about = request.allocation ? request.allocation : named_by_ticket(request.message);
     auto proof = authenticate(request.message, request.tuple.client, credentials_, nonces_,
-                              request.allocation ? &request.allocation->owner : nullptr, request.now.wall);
+                              about ? &about->owner : nullptr, request.now.wall);
     if (!proof) return refuse(request, proof.error());
     request.proof = std::move(*proof);
     std::array<std::uint16_t, 8> unknown{};
@@ -61,6 +62,12 @@ Bytes Server::answer(Request& request) {
         return refuse(request, {420, "Unknown Attribute"}, std::span{unknown}.first(count));
     const auto answer = handle(request);
     return answer ? *answer : refuse(request, answer.error());
+}
+
+const Allocation* Server::named_by_ticket(const Message& message) const {
+    const auto ticket = message.is(Method::refresh) ? message.attribute(Attribute::mobility_ticket) : std::nullopt;
+    const auto found = ticket ? tickets_.find(std::string{as_text(*ticket)}) : tickets_.end();
+    return found == tickets_.end() ? nullptr : found->second;
 }
 
 Server::Answer Server::handle(Request& request) {
@@ -116,17 +123,65 @@ Bytes Server::refuse(Request& request, const Refusal& refusal, std::span<const s
 void Server::erase(Allocation& allocation) {
     host_.ended(allocation);
     if (!allocation.ticket.empty()) tickets_.erase(allocation.ticket);
-    const auto tuple = allocation.tuple;
-    allocations_.erase(tuple);
+    extract(allocation);
 }
 
-void Server::end(const FiveTuple& tuple) {
-    if (auto* allocation = find(tuple)) erase(*allocation);
+std::unique_ptr<Allocation> Server::extract(Allocation& allocation) {
+    if (const auto found = away_.find(allocation.ticket); found != away_.end()) {
+        auto out = std::move(found->second);
+        away_.erase(found);
+        return out;
+    }
+    auto node = allocations_.extract(FiveTuple{allocation.tuple});
+    return std::move(node.mapped());
+}
+
+void Server::end(const FiveTuple& tuple, SteadyTime now) {
+    auto* allocation = find(tuple);
+    if (!allocation) return;
+    if (allocation->ticket.empty()) return erase(*allocation);
+    auto kept = extract(*allocation);
+    kept->expires = std::min(kept->expires, now + kAway);
+    host_.detached(*kept);
+    away_[kept->ticket] = std::move(kept);
+}
+
+std::optional<std::uint8_t> Server::elsewhere(const FiveTuple& tuple, const Message& message) const {
+    if (!settings_.mobility || message.message_class() != Class::request || !message.is(Method::refresh)) return {};
+    const auto ticket = message.attribute(Attribute::mobility_ticket);
+    if (!ticket || ticket->empty() || allocations_.contains(tuple)) return {};
+    const auto place = std::to_integer<std::uint8_t>(ticket->front());
+    // One that has arrived here keeps its ticket until the Refresh that brought it is answered.
+    if (place == settings_.place || tickets_.contains(std::string{as_text(*ticket)})) return {};
+    return place;
+}
+
+std::unique_ptr<Allocation> Server::take_out(const FiveTuple& client, Bytes refresh, Time now) {
+    const auto message = Message::parse(refresh);
+    const auto ticket = message ? message->attribute(Attribute::mobility_ticket) : std::nullopt;
+    const auto found = ticket ? tickets_.find(std::string{as_text(*ticket)}) : tickets_.end();
+    if (found == tickets_.end()) return nullptr;
+    auto& allocation = *found->second;
+    const auto proof = authenticate(*message, client.client, credentials_, nonces_, &allocation.owner, now.wall);
+    if (!proof || proof->owner.user_name != allocation.owner.user_name) return nullptr;
+    tickets_.erase(found);
+    auto out = extract(allocation);
+    host_.leaves(*out);
+    return out;
+}
+
+void Server::take_in(std::unique_ptr<Allocation> allocation) {
+    auto& ticket = allocation->ticket;
+    tickets_[ticket] = allocation.get();
+    host_.arrived(*allocation);
+    away_[ticket] = std::move(allocation);
 }
 
 void Server::tick(SteadyTime now) {
     std::vector<Allocation*> over;
     for (auto& [tuple, allocation] : allocations_)
+        if (now >= allocation->expires) over.push_back(allocation.get());
+    for (auto& [ticket, allocation] : away_)
         if (now >= allocation->expires) over.push_back(allocation.get());
     for (auto* allocation : over) erase(*allocation);
 }

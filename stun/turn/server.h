@@ -18,6 +18,7 @@ struct ServerSettings {
     bool tcp_relay = true;
     bool mobility = true;
     std::size_t max_allocations = 100'000;  ///< of this server
+    std::uint8_t place = 0;                 ///< among the servers of this process: the first octet of tickets
 };
 
 /// Threading: its shard.  Owns: the allocations.
@@ -48,11 +49,19 @@ class Server {
                     std::expected<std::uint32_t, Refusal> outcome, std::span<std::byte> out);
     static Bytes connection_attempt(const TransportAddress& peer, std::uint32_t connection, std::span<std::byte> out);
 
-    /// The client's stream is gone, and with it what it had (§6).
-    void end(const FiveTuple& tuple);
+    /// The client's stream is gone, and with it what it had (§6); a mobile one has a while to come back.
+    void end(const FiveTuple& tuple, SteadyTime now);
+    static constexpr std::chrono::seconds kAway{60};
+
+    /// RFC 8016 among several servers of one process. Which of them has what a Refresh names by its ticket, if not
+    /// this one:
+    std::optional<std::uint8_t> elsewhere(const FiveTuple& tuple, const Message& message) const;
+    /// What such a Refresh, if it proves to be its owner's, takes along; and takes in.
+    std::unique_ptr<Allocation> take_out(const FiveTuple& client, Bytes refresh, Time now);
+    void take_in(std::unique_ptr<Allocation> allocation);
     /// Ends what has expired; cheap to call often.
     void tick(SteadyTime now);
-    std::size_t size() const { return allocations_.size(); }
+    std::size_t size() const { return allocations_.size() + away_.size(); }
     void drain(bool on) { draining_ = on; }
     const PeerPolicy& policy() const { return policy_; }
 
@@ -73,6 +82,7 @@ class Server {
 
     Bytes answer(Request& request);
     Answer handle(Request& request);
+    const Allocation* named_by_ticket(const Message& message) const;
     Answer allocate(Request& request);
     Answer allocate_new(Request& request, const RelayRequest& wanted);
     Answer refresh(Request& request);
@@ -92,6 +102,8 @@ class Server {
     Bytes finish(const Request& request, Builder& reply) const;
     Bytes refuse(Request& request, const Refusal& refusal, std::span<const std::uint16_t> unknown = {});
     void erase(Allocation& allocation);
+    std::unique_ptr<Allocation> extract(Allocation& allocation);
+    std::string new_ticket() const;
 
     ServerSettings settings_;
     const Credentials& credentials_;
@@ -103,6 +115,7 @@ class Server {
     bool draining_ = false;
     std::unordered_map<FiveTuple, std::unique_ptr<Allocation>, FiveTupleHash> allocations_;
     std::unordered_map<std::string, Allocation*> tickets_;
+    std::unordered_map<std::string, std::unique_ptr<Allocation>> away_;  ///< by ticket: without a client for now
 };
 
 }  // namespace carillon::stun::turn
