@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -90,6 +91,17 @@ int main(int argc, char** argv) {
     app.add_option("--turn-peer-ports", turn_ports,
                    "Relay ports of all workers of this host, which clients may reach [as --ports]");
     app.add_option("--turn-allocations", turn.allocations_per_user, "Allocations of one user at the same time [50]");
+    app.add_option("--turn-tls-port", turn.tls_port, "Port for TURN over TLS and DTLS beside the STUN port [none]");
+    app.add_option("--turn-certificates-file", turn.certificates_file,
+                   "Certificates for TLS and DTLS: domain, certificate and key a line, separated by tabs; SIGHUP reads "
+                   "them again");
+    app.add_option("--turn-tcp", turn.tcp, "Serve clients over TCP and TLS, too [true]");
+    app.add_option("--turn-tcp-relay", turn.server.tcp_relay, "Relay TCP connections (RFC 6062) [true]");
+    app.add_option("--stun-alternate-address", turn.alternate_address,
+                   "Second address of NAT discovery (RFC 5780), of this host [none]");
+    app.add_option("--stun-alternate-port", turn.alternate_port, "Second port of NAT discovery [none]");
+    app.add_option("--turn-connections", turn.connections, "Clients over TCP, TLS and DTLS at the same time [20000]");
+    app.add_option("--turn-connections-per-address", turn.connections_per_address, "Of one address [200]");
     app.add_option("--turn-bandwidth", turn.octets_per_second_per_user, "Octets a second of one user [0: no cap]");
     app.add_option("--log-level", level, "trace, debug, info, warning, error [info]");
     CLI11_PARSE(app, argc, argv);
@@ -113,12 +125,22 @@ int main(int argc, char** argv) {
         boost::asio::io_context io;
         relay::Worker worker{io, options};
         std::vector<std::unique_ptr<relay::BindingTcpServer>> binding;
-        for (const auto& address : options.stun_bind) {
+        for (const auto& address : worker.serves_streams() ? std::vector<std::string>{} : options.stun_bind) {
             binding.push_back(std::make_unique<relay::BindingTcpServer>(io, address, options.stun_port));
         }
         relay::ControlServer server{io, control, worker};
         boost::asio::signal_set signals{io, SIGTERM, SIGINT};
         signals.async_wait([&](boost::system::error_code, int) { io.stop(); });
+        boost::asio::signal_set hang_up{io, SIGHUP};
+        const std::function<void()> await_hang_up = [&] {
+            hang_up.async_wait([&](boost::system::error_code error, int) {
+                if (error) return;
+                const auto done = worker.reload_certificates();
+                if (!done) log::error("certificates stay as they are", {{"why", done.error()}});
+                await_hang_up();
+            });
+        };
+        await_hang_up();
         log::info("relay worker ready", {{"control", control}, {"ports", range}, {"shards", options.shards}});
         io.run();
         log::info("relay worker ends", {{"sessions", worker.sessions()}});

@@ -13,6 +13,7 @@
 #include "relay/api/convert.h"
 #include "relay/engine/shard.h"
 #include "relay/ports/port_allocator.h"
+#include "relay/turn/turn_doors.h"
 #include "relay/turn/turn_service.h"
 
 namespace carillon::relay {
@@ -46,6 +47,10 @@ class Worker {
     void on_event(std::function<void(const api::proto::Event&)> handler) { event_ = std::move(handler); }
     std::size_t sessions() const { return sessions_.size(); }
     bool draining() const { return draining_; }
+    /// Whether TURN answers STUN over TCP as well, so that nobody else needs to.
+    bool serves_streams() const { return turn_shared_ && turn_shared_->options.tcp; }
+    /// Reads TURN's certificates anew. On failure the old ones stay, and the text says why.
+    std::expected<void, std::string> reload_certificates();
 
   private:
     struct OpenedStream {
@@ -71,8 +76,9 @@ class Worker {
     std::size_t lightest_shard() const;
     void open_binding_server();
     void open_turn_server();
-    UdpSocket stun_socket(const std::string& ip, bool shared) const;
     std::shared_ptr<const dtls::Identity> identity();
+    UdpSocket stun_socket(const std::string& ip, std::uint16_t port, bool shared) const;
+    void serve_turn(std::size_t place, const std::vector<TurnDoor>& doors);
 
     boost::asio::io_context& io_;
     WorkerOptions options_;
@@ -81,6 +87,8 @@ class Worker {
     std::vector<std::size_t> shard_load_;  // streams by shard
     std::function<void(const api::proto::Event&)> event_;
     std::vector<std::shared_ptr<TurnCounters>> turn_;  // by shard; empty without TURN
+    std::shared_ptr<TurnShared> turn_shared_;
+    std::vector<std::unique_ptr<TurnService>> turn_services_;  // until all are made
     bool draining_ = false;
     std::shared_ptr<const dtls::Identity> identity_;  // of bridged legs; made when first needed
     std::chrono::steady_clock::time_point identity_made_{};

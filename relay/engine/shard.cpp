@@ -59,10 +59,15 @@ Shard::Shard(ShardOptions options, Events events)
     }
 }
 
-Shard::~Shard() {
+void Shard::stop() {
     stopping_ = true;
     post([] {});
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
+}
+
+Shard::~Shard() {
+    stop();
+    commands_.clear();
     ::close(epoll_);
     ::close(wake_);
 }
@@ -152,6 +157,7 @@ void Shard::serve(std::unique_ptr<ShardService> service) {
     auto shared = std::make_shared<std::unique_ptr<ShardService>>(std::move(service));
     post([this, shared] {
         services_.push_back(std::move(*shared));
+        services_.back()->attach(epoll_);
         services_.back()->start([this](Port& port) { watch(port); });
     });
 }

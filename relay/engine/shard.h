@@ -45,13 +45,16 @@ class Shard {
     void serve_binding(std::vector<UdpSocket> sockets);
 
     void serve(std::unique_ptr<ShardService> service);
+    /// Runs on the shard's thread, in order. From any thread.
+    void post(std::function<void()> command);
+    /// Ends the thread; the streams and services end with it. What is posted afterwards does not run.
+    void stop();
 
     std::uint64_t forwarded() const { return forwarded_.load(std::memory_order_relaxed); }
     std::uint64_t binding_requests() const { return bindings_.load(std::memory_order_relaxed); }
     static std::string key(const std::string& session, const std::string& stream) { return session + '\n' + stream; }
 
   private:
-    void post(std::function<void()> command);
     void run();
     void run_commands();
     void tick(SteadyTime now);

@@ -14,6 +14,8 @@ struct Port;
 class ShardService {
   public:
     virtual ~ShardService() = default;
+    /// The shard's epoll set, before start(): for who watches for more than input.
+    virtual void attach(int /*epoll*/) {}
     /// `watch(port)` has the shard look at a socket; the port stays where it is until flush() at least after it is
     /// closed.
     virtual void start(std::function<void(Port&)> watch) = 0;

@@ -21,6 +21,12 @@ std::string random_key() {
     return key;
 }
 
+std::uint64_t random_seed() {
+    std::uint64_t seed = 0;
+    ::RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof seed);
+    return seed;
+}
+
 TransportAddress parse(const std::string& ip) {
     const auto address = turn::Prefix::parse(ip);
     if (!address) throw std::runtime_error{"TURN: '" + ip + "' is not a numeric IP address"};
@@ -100,7 +106,7 @@ std::vector<TurnShared::Place> TurnShared::places(const PortOptions& ports, cons
     for (std::size_t i = 0; i < ports.bind.size(); ++i) {
         const auto bound = parse(ports.bind[i]);
         const bool own = i >= advertise.size() || advertise[i].empty();
-        Place place{.told = own ? bound : parse(advertise[i]), .reach = bound};
+        Place place{.bound = bound, .told = own ? bound : parse(advertise[i]), .reach = bound};
         if (wildcard(bound)) place.reach = is_local(place.told) ? place.told : parse(bound.v6 ? "::1" : "127.0.0.1");
         place.mapped = !turn::same_ip(place.told, place.reach);
         out.push_back(place);
@@ -121,7 +127,8 @@ turn::PeerPolicy TurnShared::make_policy(const TurnOptions& options, const PortO
 }
 
 TurnShared::TurnShared(TurnOptions given, PortAllocator& ports, std::vector<std::string> advertise)
-    : options{std::move(given)},
+    : places_for_clients{given.connections_per_address, given.connections, random_seed()},
+      options{std::move(given)},
       credentials{{options.realm, options.secrets, options.users}},
       nonces{random_key(), options.secrets.empty()},
       policy{make_policy(options, ports.options(), places(ports.options(), advertise))},
@@ -130,7 +137,19 @@ TurnShared::TurnShared(TurnOptions given, PortAllocator& ports, std::vector<std:
                                     std::max<std::size_t>(options.allocations_per_user, 1)),
             options.octets_per_second_per_user},
       ports_{ports},
-      places_{places(ports.options(), advertise)} {}
+      places_{places(ports.options(), advertise)} {
+    if (const auto loaded = load_certificates(); !loaded) throw std::runtime_error{"TURN: " + loaded.error()};
+}
+
+std::expected<void, std::string> TurnShared::load_certificates() {
+    if (options.certificates_file.empty()) return {};
+    const auto files = Certificates::list(options.certificates_file);
+    if (!files) return std::unexpected{files.error()};
+    auto loaded = Certificates::load(*files);
+    if (!loaded) return std::unexpected{loaded.error()};
+    certificates.store(std::move(*loaded));
+    return {};
+}
 
 std::optional<TurnShared::Taken> TurnShared::take(const turn::RelayRequest& request, SteadyTime now) {
     if (request.reservation) {

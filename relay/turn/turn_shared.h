@@ -1,19 +1,32 @@
 /// What the TURN services of all shards have in common: who may use it, whom they may reach, ports.
 /// Not here: sockets of clients (turn_service.h).
 #pragma once
+#include <atomic>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "relay/ports/port_allocator.h"
+#include "relay/turn/address_places.h"
+#include "relay/turn/certificates.h"
 #include "stun/turn/server.h"
 
 namespace carillon::relay {
 
+class TurnService;
+
 struct TurnOptions {
-    std::vector<std::string> bind;  ///< addresses of the listeners; empty: no TURN
-    std::uint16_t port = 3478;
+    std::uint16_t tls_port = 0;     ///< 0: TLS and DTLS on the STUN port alone
+    std::string certificates_file;  ///< lines of domain, certificate, key; empty: no TLS, no DTLS
+    bool tcp = true;                ///< clients over TCP and TLS
+    /// RFC 5780: the second address and port of NAT discovery; empty, 0: none.
+    std::string alternate_address;
+    std::uint16_t alternate_port = 0;
+    std::uint32_t connections = 20'000;  ///< over TCP, TLS and DTLS
+    std::uint32_t connections_per_address = 200;
     std::string realm = "carillon";
     std::vector<Secret> secrets;
     std::map<std::string, Secret> users;
@@ -48,6 +61,16 @@ class TurnShared {
     stun::TransportAddress outward(const stun::TransportAddress& peer) const;
     stun::TransportAddress inward(const stun::TransportAddress& source) const;
 
+    /// Reads the certificates anew; on failure the old ones stay, and the text says why.
+    std::expected<void, std::string> load_certificates();
+    /// The address that relay ports of a place are bound to.
+    stun::TransportAddress bound(std::size_t place) const { return places_[place].bound; }
+    /// Runs on another shard. Set up before the services start.
+    using Errand = std::function<void(TurnService&)>;
+    std::vector<std::function<void(Errand)>> shards;
+
+    std::atomic<std::shared_ptr<const Certificates>> certificates;
+    AddressPlaces places_for_clients;
     const TurnOptions options;
     const stun::turn::Credentials credentials;
     const stun::turn::Nonces nonces;
@@ -60,6 +83,7 @@ class TurnShared {
         SteadyTime expires{};
     };
     struct Place {
+        stun::TransportAddress bound;
         stun::TransportAddress told;
         stun::TransportAddress reach;
         bool mapped = false;  ///< told and reach differ
