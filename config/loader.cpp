@@ -78,6 +78,18 @@ void check_together(const Settings& settings, const Value& tree, Problems& probl
         problems.push_back({line_of(tree, "network", "stun_port"), "network.stun_port", "lies among the relay's ports",
                             "Move it out of relay.port_min to relay.port_max"});
     }
+    const auto& turn = settings.turn;
+    for (const auto& [key, port] : {std::pair{"tls_port", turn.tls_port}, {"alternate_port", turn.alternate_port}}) {
+        if (!relay.enabled || !turn.enabled || port < relay.port_min || port > relay.port_max) continue;
+        problems.push_back({line_of(tree, "turn", key), std::string{"turn."} + key, "lies among the relay's ports",
+                            "Move it out of relay.port_min to relay.port_max"});
+    }
+    if (turn.tls_port != 0) {
+        const auto [at, fresh] = ports.emplace(turn.tls_port, "turn");
+        if (!fresh && turn.enabled && turn.tcp)
+            problems.push_back({line_of(tree, "turn", "tls_port"), "turn.tls_port", "is network." + at->second,
+                                "Give it a port of its own; turn.share_https serves both at network.https_port"});
+    }
 }
 
 /// Fills what depends on other keys.

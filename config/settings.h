@@ -166,6 +166,23 @@ struct RelaySettings {
     std::vector<std::string> external;  ///< control sockets of workers that somebody else runs
 };
 
+/// The TURN server of the first relay worker, at network.stun_port.
+struct TurnSettings {
+    bool enabled = true;
+    std::uint16_t tls_port = 5349;  ///< 0: none of its own
+    bool tcp = true;
+    bool tcp_relay = true;
+    bool share_https = true;
+    std::string alternate_address;
+    std::uint16_t alternate_port = 3479;
+    std::size_t allocations_per_user = 50;
+    std::size_t octets_per_second = 0;  ///< of a user; 0: no cap
+    std::size_t connections = 20'000;
+    std::size_t connections_per_address = 200;
+    std::vector<std::string> allow;
+    std::vector<std::string> deny;
+};
+
 struct AdminSettings {
     std::string socket;  ///< empty: carillond.sock in the data folder
 };
@@ -190,6 +207,7 @@ struct Settings {
     LimitSettings limits;
     LogSettings log;
     RelaySettings relay;
+    TurnSettings turn;
     AdminSettings admin;
     DeploymentSettings deployment;
 

@@ -42,7 +42,7 @@ Schema network(NetworkSettings& s) {
         .integer("c2s_tls_port", s.c2s_tls_port, 0, 65535, "XMPP clients, TLS from the first octet.")
         .integer("http_port", s.http_port, 0, 65535, "HTTP: status, health and metrics.")
         .integer("https_port", s.https_port, 0, 65535, "The same over TLS.")
-        .integer("stun_port", s.stun_port, 0, 65535, "STUN binding requests over UDP.")
+        .integer("stun_port", s.stun_port, 0, 65535, "STUN and TURN over UDP and TCP.")
         .texts(
             "proxy_protocol", s.proxy_protocol, R"(["192.0.2.10", "10.1.0.0/16"])",
             "Load balancers: what connects from these addresses says first who the client is (PROXY protocol 1 or 2), "
@@ -258,6 +258,31 @@ Schema relay(RelaySettings& s) {
     return out;
 }
 
+Schema turn(TurnSettings& s) {
+    Schema out;
+    out.boolean("enabled", s.enabled, "Serve TURN at network.stun_port; without, STUN alone.")
+        .integer("tls_port", s.tls_port, 0, 65535,
+                 "TURN over TLS and DTLS, with the hosts' certificates. 0: at network.stun_port alone.")
+        .boolean("tcp", s.tcp, "Serve clients over TCP and TLS, too.")
+        .boolean("tcp_relay", s.tcp_relay, "Relay TCP connections to peers (RFC 6062), not datagrams alone.")
+        .boolean(
+            "share_https", s.share_https,
+            "Serve TURN over TLS at network.https_port as well: what says it speaks TURN goes to the relay worker.")
+        .text("alternate_address", s.alternate_address,
+              "Second address of this machine, for NAT discovery (RFC 5780); network.bind names the first.",
+              [](std::string_view text) { return text.empty() ? std::string{} : check_address(text); })
+        .integer("alternate_port", s.alternate_port, 1, 65535, "Second port for NAT discovery.")
+        .integer("allocations_per_user", s.allocations_per_user, 1, 10'000, "Allocations of one user at a time.")
+        .size("octets_per_second", s.octets_per_second, 0, 1024u * 1024 * 1024,
+              "What one user may have relayed a second. 0: no cap.")
+        .integer("connections", s.connections, 1, 1'000'000, "Clients over TCP, TLS and DTLS at a time.")
+        .integer("connections_per_address", s.connections_per_address, 1, 100'000, "Of one address.")
+        .texts("allow", s.allow, R"(["10.8.0.0/16"])", "Networks that clients may reach although they are not public.",
+               check_network)
+        .texts("deny", s.deny, R"(["198.51.100.0/24"])", "Networks that clients may not reach.", check_network);
+    return out;
+}
+
 Schema admin(AdminSettings& s) {
     Schema out;
     out.text("socket", s.socket, "Socket for carillonctl. Without it: carillond.sock in the data folder.",
@@ -346,6 +371,7 @@ Schema settings_schema(Settings& settings) {
         .table("limits", limits(settings.limits), "What a client may ask for.")
         .table("log", log(settings.log), "Logs.")
         .table("relay", relay(settings.relay), "Media relay workers.")
+        .table("turn", turn(settings.turn), "The TURN server.")
         .table("admin", admin(settings.admin), "The operator's door.")
         .table("deployment", deployment(settings.deployment), "How the work is laid out.");
     return out;

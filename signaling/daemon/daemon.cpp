@@ -30,13 +30,23 @@ std::filesystem::path thumbnailer() {
 }
 
 /// What XEP-0215 tells of: the STUN and TURN server of the first relay worker, at the name of the host itself.
+/// Of one type, what serves best stands first: some clients try no more than a few.
 runtime::ExternalServiceList external_services(const config::Settings& settings, Secret turn_secret) {
     runtime::ExternalServiceList list;
     if (!settings.relay.enabled || settings.network.stun_port == 0) return list;
-    for (const auto* transport : {"udp", "tcp"})
-        list.services.push_back({"stun", transport, {}, settings.network.stun_port});
+    const auto add = [&](const char* type, const char* transport, std::uint16_t port) {
+        if (port != 0) list.services.push_back({type, transport, {}, port, std::string_view{type}.starts_with("turn")});
+    };
+    const auto& turn = settings.turn;
+    const auto port = settings.network.stun_port;
+    add("stun", "udp", port);
+    add("stun", "tcp", port);
     if (turn_secret.empty()) return list;
-    list.services.push_back({"turn", "udp", {}, settings.network.stun_port, true});
+    if (turn.tcp) add("stuns", "tcp", turn.tls_port);
+    add("turn", "udp", port);
+    if (turn.tcp) add("turn", "tcp", port);
+    if (turn.tcp) add("turns", "tcp", turn.tls_port);
+    add("turns", "udp", turn.tls_port);
     list.turn_secret = std::move(turn_secret);
     return list;
 }
@@ -155,7 +165,11 @@ Result Daemon::load_certificates() {
     if (!files) return std::unexpected{files.error()};
     if (auto loaded = server_tls_.load(*files); !loaded) return loaded;
     if (auto loaded = web_tls_.load(*files); !loaded) return loaded;
-    return tls_.load(*files);
+    if (auto loaded = tls_.load(*files); !loaded) return loaded;
+    if (!relays::serves_turn(settings_)) return {};
+    auto written = list_certificates(relays::turn_certificates_file(settings_), *files);
+    if (written && relay_workers_) relay_workers_->hang_up();
+    return written;
 }
 
 Result Daemon::start() {

@@ -73,6 +73,21 @@ std::expected<Secret, std::string> server_secret(const fs::path& folder) {
     return Secret{std::move(secret)};
 }
 
+std::expected<void, std::string> list_certificates(const fs::path& file,
+                                                   const std::vector<net::CertificateFiles>& certificates) {
+    auto fresh = file;
+    fresh += ".new";  // a worker may be reading
+    std::ofstream out{fresh, std::ios::trunc};
+    std::error_code error;
+    for (const auto& one : certificates)
+        out << one.domain << '\t' << fs::absolute(one.certificate, error).string() << '\t'
+            << fs::absolute(one.key, error).string() << '\n';
+    out.close();
+    if (out) fs::rename(fresh, file, error);
+    if (!out || error) return std::unexpected{"cannot write " + file.string()};
+    return {};
+}
+
 std::expected<Secret, std::string> turn_secret(const fs::path& file) {
     std::ifstream in{file};
     std::string secret;

@@ -21,6 +21,9 @@ std::expected<std::vector<net::CertificateFiles>, std::string> certificate_files
 std::expected<Secret, std::string> server_secret(const std::filesystem::path& folder);
 
 /// The secret that TURN credentials are made with, in a file that the relay workers read: made at first start.
+/// Tells the TURN server where the certificates are: a line each, of domain, certificate and key.
+std::expected<void, std::string> list_certificates(const std::filesystem::path& file,
+                                                   const std::vector<net::CertificateFiles>& certificates);
 std::expected<Secret, std::string> turn_secret(const std::filesystem::path& file);
 
 }  // namespace carillon::daemon

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 namespace carillon::relays {
@@ -45,6 +46,30 @@ Addresses addresses(const config::RelaySettings& relay) {
     return out;
 }
 
+using Option = std::function<void(const std::string&, const std::string&)>;
+
+void add_turn(const config::Settings& settings, const Option& option) {
+    const auto& turn = settings.turn;
+    const auto& relay = settings.relay;
+    option("--turn-secret-file", turn_secret_file(settings));
+    if (!settings.hosts.empty()) option("--turn-realm", settings.hosts.front().domain);
+    option("--turn-peer-ports", std::to_string(relay.port_min) + "-" + std::to_string(relay.port_max));
+    option("--turn-certificates-file", turn_certificates_file(settings));
+    if (turn.tls_port != 0) option("--turn-tls-port", std::to_string(turn.tls_port));
+    if (!turn.tcp) option("--turn-tcp", "false");
+    if (!turn.tcp_relay) option("--turn-tcp-relay", "false");
+    if (!turn.alternate_address.empty()) {
+        option("--stun-alternate-address", turn.alternate_address);
+        option("--stun-alternate-port", std::to_string(turn.alternate_port));
+    }
+    option("--turn-allocations", std::to_string(turn.allocations_per_user));
+    option("--turn-bandwidth", std::to_string(turn.octets_per_second));
+    option("--turn-connections", std::to_string(turn.connections));
+    option("--turn-connections-per-address", std::to_string(turn.connections_per_address));
+    for (const auto& network : turn.allow) option("--turn-allow", network);
+    for (const auto& network : turn.deny) option("--turn-deny", network);
+}
+
 }  // namespace
 
 std::string address_to_tell(const std::string& bound) {
@@ -73,9 +98,16 @@ std::vector<std::string> control_sockets(const config::Settings& settings) {
 }
 
 std::string turn_secret_file(const config::Settings& settings) {
+    return serves_turn(settings) ? settings.data.dir + "/turn.secret" : std::string{};
+}
+
+bool serves_turn(const config::Settings& settings) {
     const auto& relay = settings.relay;
-    if (!relay.enabled || relay.workers == 0 || settings.network.stun_port == 0) return {};
-    return settings.data.dir + "/turn.secret";
+    return relay.enabled && relay.workers > 0 && settings.network.stun_port != 0 && settings.turn.enabled;
+}
+
+std::string turn_certificates_file(const config::Settings& settings) {
+    return settings.data.dir + "/turn.certificates";
 }
 
 std::string worker_program() {
@@ -118,9 +150,7 @@ std::vector<WorkerCommand> command_lines(const config::Settings& settings, const
                 if (!address_to_tell(address).empty()) option("--stun-bind", address);
             }
             option("--stun-port", std::to_string(settings.network.stun_port));
-            option("--turn-secret-file", turn_secret_file(settings));
-            if (!settings.hosts.empty()) option("--turn-realm", settings.hosts.front().domain);
-            option("--turn-peer-ports", std::to_string(relay.port_min) + "-" + std::to_string(relay.port_max));
+            if (serves_turn(settings)) add_turn(settings, option);
         }
         commands.push_back(std::move(command));
     }

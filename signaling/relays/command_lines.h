@@ -12,6 +12,10 @@ namespace carillon::relays {
 /// The server's own workers; none when relaying is off. `program` is carillon-relay's path.
 std::vector<WorkerCommand> command_lines(const config::Settings& settings, const std::string& program);
 
+/// Whether there is a TURN server at all.
+bool serves_turn(const config::Settings& settings);
+/// Where the TURN server finds its certificates, a file that lists them.
+std::string turn_certificates_file(const config::Settings& settings);
 /// Where the TURN server's secret is, for it and for who makes credentials; empty when there is no TURN server.
 std::string turn_secret_file(const config::Settings& settings);
 

@@ -105,6 +105,11 @@ void Supervisor::ended(Worker& worker, int) {
     });
 }
 
+void Supervisor::hang_up() {
+    for (const auto& worker : workers_)
+        if (worker->pid > 0) ::kill(worker->pid, SIGHUP);
+}
+
 void Supervisor::stop() {
     if (std::exchange(stopping_, true)) return;
     for (const auto& worker : workers_) {

@@ -29,6 +29,8 @@ class Supervisor {
     void start();
     /// SIGTERM, and SIGKILL for who is still there after two seconds. Blocks until all are gone.
     void stop();
+    /// Has them read their certificates again.
+    void hang_up();
 
   private:
     struct Worker;
