@@ -1,0 +1,129 @@
+#!/usr/bin/python3
+"""coturn's clients against our TURN server: every transport, both families, channels and indications, TCP relaying, NAT
+discovery; certificates exchanged while it runs.  Usage: turn_test.py BUILD_BIN_DIR"""
+import concurrent.futures
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import unittest
+
+from worker import PASSWORD, USER, Worker, certificate, free_port
+
+BIN = sys.argv[1]
+
+
+# What turnutils_uclient is told, besides: -T relays TCP, -S is TLS over -t and DTLS without, -s indications, -x IPv6.
+CASES = {
+    "udp_with_channels": ["-c"],
+    "udp_with_indications": ["-c", "-s"],
+    "udp_with_rtcp_and_reservations": [],
+    "tcp_with_channels": ["-c", "-t"],
+    "tcp_with_messages_that_need_padding": ["-c", "-t", "-l", "171"],
+    "tcp_with_indications": ["-c", "-t", "-s"],
+    "tcp_with_large_messages": ["-c", "-t", "-l", "1400"],
+    "tls_with_channels": ["-c", "-t", "-S", "TLS"],
+    "tls_at_the_plain_port": ["-c", "-t", "-S"],
+    "tls_with_indications": ["-c", "-t", "-S", "-s", "TLS"],
+    "dtls_with_channels": ["-c", "-S", "TLS"],
+    "dtls_at_the_plain_port_with_indications": ["-c", "-S", "-s"],
+    "ipv6_udp": ["-c", "-x", "::1"],
+    "ipv6_tcp": ["-c", "-x", "-t", "::1"],
+    "ipv6_tls": ["-c", "-x", "-t", "-S", "TLS", "::1"],
+    "ipv6_dtls": ["-c", "-x", "-S", "TLS", "::1"],
+    "ipv6_relayed_for_an_ipv4_client": ["-c", "-x"],
+    "rfc6062_connections": ["-c", "-T"],
+    "rfc6062_connections_under_tls": ["-c", "-T", "-t", "-S", "TLS"],
+    "rfc6062_connections_ipv6": ["-c", "-T", "-x", "::1"],
+}
+CLIENTS, MESSAGES = 4, 25
+
+
+class Uclient(unittest.TestCase):
+    """Clients of coturn's that speak to one another through relays of ours (-y); no message may be lost."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.worker = Worker(BIN, ports=1000)
+        cls.addClassCleanup(cls.worker.stop)
+        pool = concurrent.futures.ThreadPoolExecutor(5)  # they mostly wait for one another
+        cls.addClassCleanup(pool.shutdown, cancel_futures=True)
+        cls.runs = {name: pool.submit(cls.run_clients, options) for name, options in CASES.items()}
+
+    @classmethod
+    def run_clients(cls, given):
+        options = [one for one in given if one not in ("TLS", "::1")]
+        port = cls.worker.tls_port if "TLS" in given else cls.worker.port
+        length = [] if "-l" in options else ["-l", "170"]
+        return subprocess.run(["turnutils_uclient", "-u", USER, "-w", PASSWORD, "-y", "-m", str(CLIENTS), "-n", str(MESSAGES),
+                               "-z", "20", *length, *options, "-p", str(port), "::1" if "::1" in given else "127.0.0.1"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+
+    def check(self, name):
+        done = self.runs[name].result()
+        text = done.stdout[-3000:]
+        self.assertEqual(done.returncode, 0, text)
+        lost = re.search(r"Total lost packets (\d+)", done.stdout)
+        self.assertTrue(lost, text)
+        self.assertEqual(lost[1], "0", text)
+        self.assertGreaterEqual(int(re.findall(r"tot_recv_msgs=(\d+)", done.stdout)[-1]), CLIENTS * MESSAGES, text)
+        self.assertTrue(self.worker.alive())
+
+
+for case in CASES:
+    setattr(Uclient, f"test_{case}", lambda self, name=case: self.check(name))
+
+
+class NatDiscovery(unittest.TestCase):
+    """RFC 5780."""
+
+    def test_four_sockets_answer_each_for_itself(self):
+        alternate = free_port()
+        worker = Worker(BIN, "--stun-alternate-address", "127.0.0.2", "--stun-alternate-port", alternate)
+        self.addCleanup(worker.stop)
+        done = subprocess.run(["turnutils_natdiscovery", "-m", "-f", "-p", str(worker.port), "127.0.0.1"], capture_output=True,
+                              text=True, timeout=60)
+        text = done.stdout + done.stderr
+        self.assertIn(f"Other addr: : 127.0.0.2:{alternate}", text)
+        self.assertIn(f"Other addr: : 127.0.0.1:{alternate}", text)  # asked at 127.0.0.2
+        for origin in (f"127.0.0.1:{worker.port}", f"127.0.0.2:{worker.port}", f"127.0.0.2:{alternate}"):
+            self.assertIn(f"Response origin: : {origin}", text)
+        self.assertIn("Endpoint Independent Mapping", text)
+        self.assertIn("Endpoint Independent Filtering", text)
+
+
+class Certificates(unittest.TestCase):
+    def shown(self, worker, name="turn.test", protocols=("stun.turn",)):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(list(protocols))
+        with socket.create_connection(("127.0.0.1", worker.tls_port), 10) as plain:
+            with context.wrap_socket(plain, server_hostname=name) as secure:
+                return secure.getpeercert(True), secure.selected_alpn_protocol()
+
+    def test_new_ones_are_shown_without_a_restart(self):
+        worker = Worker(BIN)
+        self.addCleanup(worker.stop)
+        before, protocol = self.shown(worker)
+        self.assertEqual(protocol, "stun.turn")
+        self.assertEqual(self.shown(worker, protocols=["stun.nat-discovery"])[1], "stun.nat-discovery")
+        with self.assertRaises(ssl.SSLError):
+            self.shown(worker, protocols=["h2", "http/1.1"])
+        worker.list_certificate(*certificate(worker.work, stem="new"))
+        worker.reload()
+        until = time.monotonic() + 15
+        while self.shown(worker)[0] == before:
+            self.assertLess(time.monotonic(), until, "the old certificate stays")
+            time.sleep(0.05)
+        worker.list_certificate("nowhere", "nothing")
+        worker.reload()
+        while "certificates stay" not in worker.log_text():
+            self.assertLess(time.monotonic(), until + 15, worker.log_text())
+            time.sleep(0.05)
+        self.shown(worker)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
