@@ -42,7 +42,8 @@ PayloadType payload_type(codecs::AudioCodec codec) {
 Preferences preferences_for(const CallOptions& options, bool outgoing) {
     Preferences out;
     for (const auto codec : options.codecs) out.payload_types.push_back(payload_type(codec));
-    if (outgoing) out.transports = {options.transport};
+    if (outgoing || options.only_transport) out.transports = {options.transport};
+    if (options.sdes) out.cryptos = make_cryptos();
     return out;
 }
 
@@ -138,7 +139,8 @@ void Call::answer() {
         return;
     }
     const auto& remote = session_->agreement().remote;
-    if (remote.kind == TransportKind::ice_udp && !remote.fingerprint) return end_with("security-error");
+    if (remote.kind == TransportKind::ice_udp && !options_.sdes && !remote.fingerprint)
+        return end_with("security-error");
     if (remote.fingerprint) setup_ = remote.fingerprint->setup == "active" ? "passive" : "active";
     open_transport(remote.kind);
     if (transport_) session_->accept(local_description());
@@ -218,7 +220,7 @@ void Call::on_agreed(const Agreement& agreement) {
     const auto codec = codec_of(agreement.codec);
     const auto& format = codecs::format_of(codec);
     summary_.codec = format.encoding_name;
-    const bool secure = agreement.remote.kind == TransportKind::ice_udp;
+    const bool secure = agreement.remote.kind == TransportKind::ice_udp || options_.sdes;
     const auto protection = security(agreement);
     if (secure && !protection) return end_with("security-error");
     MediaOptions media{
@@ -253,11 +255,17 @@ void Call::on_remote_restart(const TransportInfo& fresh) {
 void Call::on_ended(const std::string& reason, bool by_peer) { finish(reason, by_peer); }
 
 std::optional<MediaSecurity> Call::security(const Agreement& agreement) const {
+    if (agreement.crypto) {
+        auto keys = to_keys(*agreement.crypto);
+        return keys ? std::optional{MediaSecurity{.keys = std::move(keys)}} : std::nullopt;
+    }
     const auto& remote = agreement.remote.fingerprint;
     if (agreement.remote.kind != TransportKind::ice_udp || !remote) return std::nullopt;
     // RFC 5763 §5: active is the client. Who offered actpass does what the answer leaves over.
     const bool client = setup_ == "actpass" ? remote->setup == "passive" : setup_ == "active";
-    return MediaSecurity{&identity_, client ? dtls::Role::client : dtls::Role::server, {remote->hash, remote->value}};
+    return MediaSecurity{.identity = &identity_,
+                         .role = client ? dtls::Role::client : dtls::Role::server,
+                         .remote = {remote->hash, remote->value}};
 }
 
 // --- transport ------------------------------------------------------------------------------------------------------
@@ -298,7 +306,7 @@ void Call::open_transport(TransportKind kind) {
 
 TransportInfo Call::local_description() {
     auto out = transport_->take_local();
-    if (out.kind == TransportKind::ice_udp) {
+    if (out.kind == TransportKind::ice_udp && !options_.sdes) {
         out.fingerprint = DtlsFingerprint{identity_.fingerprint().hash, identity_.fingerprint().value, setup_};
     }
     return out;

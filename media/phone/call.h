@@ -28,6 +28,8 @@ struct CallOptions {
     std::vector<codecs::AudioCodec> codecs{codecs::AudioCodec::opus, codecs::AudioCodec::pcmu,
                                            codecs::AudioCodec::pcma};
     TransportKind transport = TransportKind::ice_udp;  ///< outgoing; an answer follows the offer
+    bool only_transport = false;                       ///< announce and take no other
+    bool sdes = false;                                 ///< keys by SDES, never by DTLS
     bool jmi = true;                                   ///< ring by XEP-0353 first
     bool trickle = true;                               ///< false: offer only once every candidate is known
     bool relay_only = false;

@@ -8,9 +8,16 @@
 
 namespace carillon::phone::disco {
 
+/// Ways for media that are declared.
+struct Media {
+    bool ice = true;
+    bool raw = true;
+    bool dtls = true;
+};
+
 /// The <query/> of an answer. `node` is echoed as asked.
-Element info(const std::string& node);
+Element info(const std::string& node, const Media& media = {});
 /// The <c/> for presence; its ver is the hash of info().
-Element caps();
+Element caps(const Media& media = {});
 
 }  // namespace carillon::phone::disco

@@ -20,6 +20,12 @@ std::string random_sid() {
     return out;
 }
 
+disco::Media media_of(const CallOptions& options) {
+    const auto takes = [&](TransportKind kind) { return !options.only_transport || options.transport == kind; };
+    const bool ice = takes(TransportKind::ice_udp);
+    return {.ice = ice, .raw = takes(TransportKind::raw_udp), .dtls = ice && !options.sdes};
+}
+
 }  // namespace
 
 Endpoint::Endpoint(Account& account, EventQueue& events, CallOptions options)
@@ -29,7 +35,7 @@ Endpoint::Endpoint(Account& account, EventQueue& events, CallOptions options)
 
 void Endpoint::go_online() {
     Element presence{"presence", ns::kClient};
-    presence.add(disco::caps());
+    presence.add(disco::caps(media_of(options_)));
     account_.send(presence);
     learn_services();
     const auto deadline = std::chrono::steady_clock::now() + kServicesTimeout;
@@ -89,7 +95,7 @@ void Endpoint::on_iq(const Element& iq) {
     if (!get && iq.attribute("type") != "set") return;
     if (const auto* jingle = iq.child("jingle", ns::kJingle); jingle && !get) return on_jingle(iq, *jingle);
     if (const auto* query = iq.child("query", ns::kDiscoInfo); query && get) {
-        return reply(iq, disco::info(query->attribute("node")));
+        return reply(iq, disco::info(query->attribute("node"), media_of(options_)));
     }
     if (iq.child("ping", ns::kPing) && get) return reply(iq, std::nullopt);
     if (iq.child("query", ns::kVersion) && get) {

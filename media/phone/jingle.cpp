@@ -13,6 +13,7 @@ constexpr std::size_t kMaxContents = 16;
 constexpr std::size_t kMaxPayloadTypes = 64;
 constexpr std::size_t kMaxCandidates = 64;
 constexpr std::size_t kMaxParameters = 32;
+constexpr std::size_t kMaxCryptos = 16;
 
 constexpr std::array<std::string_view, 15> kActions{
     "content-accept",    "content-add",      "content-modify", "content-reject",   "content-remove",
@@ -84,6 +85,17 @@ Parsed<TransportInfo> parse_transport(const Element& element, TransportKind kind
     return out;
 }
 
+std::vector<Crypto> parse_cryptos(const Element& description) {
+    std::vector<Crypto> out;
+    const auto* encryption = description.child("encryption", ns::kRtp);
+    if (!encryption) return out;
+    for (const auto& crypto : encryption->children()) {
+        if (!crypto.is("crypto", ns::kRtp) || out.size() == kMaxCryptos) continue;
+        out.push_back({crypto.attribute("tag"), crypto.attribute("crypto-suite"), crypto.attribute("key-params")});
+    }
+    return out;
+}
+
 Parsed<Content> parse_content(const Element& element) {
     Content out;
     out.creator = element.attribute("creator");
@@ -97,6 +109,7 @@ Parsed<Content> parse_content(const Element& element) {
         auto types = parse_payload_types(*description);
         if (!types) return std::unexpected{types.error()};
         out.payload_types = std::move(*types);
+        out.cryptos = parse_cryptos(*description);
     }
     const auto* transport = element.child("transport");
     if (!transport) return out;
@@ -153,6 +166,17 @@ Element transport_element(const TransportInfo& transport) {
     return out;
 }
 
+Element encryption_element(const std::vector<Crypto>& cryptos) {
+    Element out{"encryption", ns::kRtp};
+    for (const auto& crypto : cryptos) {
+        out.add(Element{"crypto", ns::kRtp}
+                    .set("crypto-suite", crypto.suite)
+                    .set("key-params", crypto.key_params)
+                    .set("tag", crypto.tag));
+    }
+    return out;
+}
+
 Element description_element(const Content& content) {
     Element out{"description", ns::kRtp};
     out.set("media", content.media);
@@ -169,6 +193,7 @@ Element description_element(const Content& content) {
         out.add(std::move(element));
     }
     if (content.rtcp_mux) out.add(Element{"rtcp-mux"});
+    if (!content.cryptos.empty()) out.add(encryption_element(content.cryptos));
     return out;
 }
 

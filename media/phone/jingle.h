@@ -61,6 +61,13 @@ struct DtlsFingerprint {
     std::string setup;  ///< actpass, active, passive (RFC 5763)
 };
 
+/// A key of SDES (XEP-0167 §7).
+struct Crypto {
+    std::string tag;
+    std::string suite;
+    std::string key_params;
+};
+
 enum class TransportKind { ice_udp, raw_udp };
 
 struct TransportInfo {
@@ -79,6 +86,7 @@ struct Content {
     std::vector<PayloadType> payload_types;
     bool rtcp_mux = false;
     std::string ssrc;
+    std::vector<Crypto> cryptos;
     std::optional<TransportInfo> transport;
     bool foreign_transport = false;  ///< has a transport, but none this phone speaks
 };

@@ -68,7 +68,10 @@ MediaSession::MediaSession(MediaOptions options, std::optional<MediaSecurity> se
       sender_{first_sender(options_)},
       receiver_{codecs::format_of(options_.codec).clock_rate},
       buffer_{codecs::format_of(options_.codec).clock_rate, options_.jitter} {
-    if (security_) {
+    if (security_) protection_ = "handshaking";
+    if (security_ && security_->keys) {
+        use_keys(*security_->keys);
+    } else if (security_) {
         dtls_ = std::make_unique<dtls::DtlsSrtp>(*security_->identity, security_->role, security_->remote,
                                                  [this](Bytes datagram) { send_(kRtpComponent, datagram); });
     }
@@ -114,11 +117,10 @@ void MediaSession::receive(std::uint8_t component, Bytes datagram) {
 
 void MediaSession::handshake() {
     if (dtls_->state() == dtls::DtlsSrtp::State::failed && failure_.empty()) failure_ = "DTLS: " + dtls_->failure();
-    if (dtls_->keys() && !inbound_) use_keys();
+    if (dtls_->keys() && !inbound_) use_keys(*dtls_->keys());
 }
 
-void MediaSession::use_keys() {
-    const auto& keys = *dtls_->keys();
+void MediaSession::use_keys(const dtls::SrtpKeys& keys) {
     auto outbound = srtp::Session::create(keys.profile, keys.local, srtp::Direction::outbound);
     auto inbound = srtp::Session::create(keys.profile, keys.remote, srtp::Direction::inbound);
     if (!outbound || !inbound) {
@@ -127,6 +129,7 @@ void MediaSession::use_keys() {
     }
     outbound_ = std::move(*outbound);
     inbound_ = std::move(*inbound);
+    protection_ = srtp::to_string(keys.profile);
     for (const auto& packet : early_) on_media(packet, packet.size() > 1 && rtp::is_rtcp(packet));
     early_.clear();
 }
@@ -357,9 +360,7 @@ MediaReport MediaSession::report() const {
     out.remote_loss = remote_loss_;
     if (delay_count_ > 0) out.playout_delay_ms = delay_sum_ms_ / static_cast<double>(delay_count_);
     out.rejected = rejected_;
-    out.protection = !security_      ? "none"
-                     : dtls_->keys() ? std::string{srtp::to_string(dtls_->keys()->profile)}
-                                     : "handshaking";
+    out.protection = protection_;
     out.first_packet_after_ms = first_packet_ms_;
     out.play_started_us = play_started_us_;
     out.record_started_us = record_started_us_;

@@ -38,7 +38,8 @@ struct MediaOptions {
 struct MediaSecurity {
     const dtls::Identity* identity = nullptr;
     dtls::Role role = dtls::Role::client;
-    dtls::Fingerprint remote;
+    dtls::Fingerprint remote{};
+    std::optional<dtls::SrtpKeys> keys{};  ///< agreed by SDES: no handshake
 };
 
 /// Everything measured. Times are milliseconds; loss is 0 to 1.
@@ -82,7 +83,7 @@ class MediaSession {
     void send_ready(const TimedPacket& ready, steady_clock::duration off);
     bool tend();  ///< timers of DTLS; false: it has failed
     void handshake();
-    void use_keys();
+    void use_keys(const dtls::SrtpKeys& keys);
     void on_media(Bytes packet, bool rtcp);
     void on_rtp(Bytes packet);
     void on_rtcp(Bytes packet);
@@ -102,6 +103,7 @@ class MediaSession {
     std::unique_ptr<codecs::Decoder> decoder_;
     std::unique_ptr<dtls::DtlsSrtp> dtls_;
     std::optional<srtp::Session> outbound_, inbound_;
+    std::string protection_ = "none";
     std::vector<std::vector<std::byte>> early_;  // media that overtook the keys
     RtpSender sender_;
     RtpReceiver receiver_;

@@ -144,8 +144,9 @@ CLI::App* add_call(CLI::App& app, ProgramOptions& out, Raw& raw) {
                      "How long to talk; default the length of --play and one second more, or 10")
         ->check(CLI::Range(0.1, kMaxSeconds));
     auto* plain =
-        call->add_flag("--raw-udp", raw.raw_udp, "Plain RTP to the address signalled (XEP-0177), without encryption");
+        call->add_flag("--raw-udp", raw.raw_udp, "RTP to the address signalled (XEP-0177), in the clear unless --sdes");
     call->add_flag("--ice", raw.ice, "ICE with DTLS-SRTP (XEP-0176, XEP-0320); the default")->excludes(plain);
+    call->add_flag("--sdes", out.call.sdes, "Keys told in the signalling (XEP-0167 §7) instead of DTLS");
     call->add_flag("--jmi,!--no-jmi", out.call.jmi, "Ring by message first (XEP-0353); default for a bare JID");
     call->add_flag("--no-trickle", raw.no_trickle, "Offer only once all candidates are known");
     call->add_option("--ring-timeout", raw.ring_timeout, "Seconds until nobody answers")
@@ -169,6 +170,10 @@ CLI::App* add_answer(CLI::App& app, ProgramOptions& out, Raw& raw) {
     answer->add_option("--ring-timeout", raw.ring_timeout, "Seconds until an unanswered ring ends")
         ->check(CLI::Range(1.0, 600.0))
         ->capture_default_str();
+    auto* plain = answer->add_flag("--raw-udp", raw.raw_udp,
+                                   "Announce and take nothing but XEP-0177: in the clear unless --sdes");
+    answer->add_flag("--ice", raw.ice, "Announce and take nothing but XEP-0176")->excludes(plain);
+    answer->add_flag("--sdes", out.call.sdes, "Keys told in the signalling (XEP-0167 §7) instead of DTLS");
     auto* reject = answer->add_flag("--reject", out.call.reject, "Decline every call");
     answer->add_flag("--ring-only", out.call.ring_only, "Ring, but never accept")->excludes(reject);
     return answer;
@@ -201,6 +206,7 @@ std::expected<void, std::string> settle(ProgramOptions& out, const Raw& raw) {
     out.account.timeout = millis(raw.timeout);
     auto& call = out.call;
     call.transport = raw.raw_udp ? TransportKind::raw_udp : TransportKind::ice_udp;
+    call.only_transport = raw.raw_udp || raw.ice;
     call.trickle = !raw.no_trickle;
     call.ring_before_accept = millis(raw.ring_seconds);
     call.ring_timeout = millis(raw.ring_timeout);

@@ -161,9 +161,11 @@ std::optional<JingleError> Session::on_initiate(const Jingle& jingle) {
         content_ = content.name;
         creator_ = content.creator.empty() ? "initiator" : content.creator;
         bundled_ = has(jingle.bundle, content.name);
-        agreement_ = {*codec, *content.transport, content.rtcp_mux};
+        agreement_ = {*codec, *content.transport, content.rtcp_mux,
+                      choose_crypto(preferences_.cryptos, content.cryptos)};
     }
-    if (!found) terminate(refusal);
+    if (!found) return terminate(refusal), std::nullopt;
+    if (!preferences_.cryptos.empty() && !agreement_.crypto) terminate("security-error");
     return std::nullopt;
 }
 
@@ -178,8 +180,12 @@ std::optional<JingleError> Session::on_accept(const Jingle& jingle) {
     }
     state_ = State::active;
     auto early = std::move(agreement_.remote.candidates);  // transport-info may overtake the accept
-    agreement_ = {*codec, *content->transport, content->rtcp_mux};
+    agreement_ = {*codec, *content->transport, content->rtcp_mux, match_crypto(preferences_.cryptos, content->cryptos)};
     std::ranges::move(early, std::back_inserter(agreement_.remote.candidates));
+    if (!preferences_.cryptos.empty() && !agreement_.crypto) {
+        terminate("security-error");
+        return std::nullopt;
+    }
     observer_.on_agreed(agreement_);
     return std::nullopt;
 }
@@ -264,6 +270,11 @@ Content Session::own_content(std::vector<PayloadType> types, const TransportInfo
     out.payload_types = std::move(types);
     out.rtcp_mux = local.kind == TransportKind::ice_udp && (role_ == Role::initiator || agreement_.rtcp_mux);
     out.transport = local;
+    if (role_ == Role::initiator) {
+        out.cryptos = preferences_.cryptos;
+    } else if (agreement_.crypto) {
+        out.cryptos = {agreement_.crypto->local};
+    }
     return out;
 }
 

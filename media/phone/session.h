@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "media/phone/jingle.h"
+#include "media/phone/sdes.h"
 
 namespace carillon::phone {
 
@@ -15,6 +16,7 @@ namespace carillon::phone {
 struct Preferences {
     std::vector<PayloadType> payload_types;
     std::vector<TransportKind> transports{TransportKind::ice_udp, TransportKind::raw_udp};
+    std::vector<Crypto> cryptos{};  ///< keys of ours: then nothing goes without SDES
 };
 
 /// A stanza error with the Jingle condition that specifies it (XEP-0166 §10).
@@ -29,6 +31,7 @@ struct Agreement {
     PayloadType codec;
     TransportInfo remote;
     bool rtcp_mux = false;
+    std::optional<AgreedCrypto> crypto{};  ///< SDES
 };
 
 /// What a session tells its owner. Called from within the session's own functions.
