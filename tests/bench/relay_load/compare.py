@@ -25,7 +25,12 @@ LOADS = {
     "g711": "two-way G.711 calls, 50 packets/s each way, 172 B",
     "video": "two-way video calls, 30 frames/s each way, bursts of 10 packets of 1200 B",
     "max": "highest rate of 172 B packets without loss",
+    "sdes-cm": "two-way G.711 calls, SDES-SRTP (AES_CM_128_HMAC_SHA1_80) on one side, RTP on the other",
+    "sdes-gcm": "two-way G.711 calls, SDES-SRTP (AEAD_AES_128_GCM) on one side, RTP on the other",
+    "dtls": "two-way G.711 calls, DTLS-SRTP on both sides, each with the profile that the relay prefers",
 }
+BRIDGED = ["sdes-cm", "sdes-gcm", "dtls"]  # only for relays that open packets
+BRIDGES = ["carillon", "rtpengine"]
 VIDEO_CALLS = 100
 MAX_CALLS = 50
 PACKAGES = {"rtpengine": ("rtpengine", "rtpengine-daemon"), "coturn": ("turnserver", "coturn")}
@@ -248,17 +253,18 @@ def median(runs, key):
 
 
 def calls_of(options, load):
-    return {"g711": options.calls, "video": min(options.calls, VIDEO_CALLS), "max": MAX_CALLS}[load]
+    return {"video": min(options.calls, VIDEO_CALLS), "max": MAX_CALLS}.get(load, options.calls)
 
 
 def compare(options):
     everything = {}
     for load in options.loads:
         calls = calls_of(options, load)
-        results = {name: [] for name in options.relays}
+        relays = [name for name in options.relays if load not in BRIDGED or name in BRIDGES]
+        results = {name: [] for name in relays}
         for repeat in range(options.repeats):
-            turn = repeat % len(options.relays)
-            for name in options.relays[turn:] + options.relays[:turn]:
+            turn = repeat % len(relays)
+            for name in relays[turn:] + relays[:turn]:
                 results[name].append(measure_in_quiet(options, name, load, calls))
                 print(f"bench: {load} {repeat + 1}/{options.repeats} {name}: {json.dumps(results[name][-1])}",
                       file=sys.stderr, flush=True)

@@ -49,7 +49,10 @@ Endpoint::~Endpoint() {
 }
 
 Endpoint::Endpoint(Endpoint&& other) noexcept
-    : fd_{std::exchange(other.fd_, -1)}, port_{other.port_}, channel_{other.channel_} {}
+    : fd_{std::exchange(other.fd_, -1)},
+      port_{other.port_},
+      channel_{other.channel_},
+      sealing_{std::move(other.sealing_)} {}
 
 void Endpoint::connect_to(const sockaddr_in& relay) {
     if (::connect(fd_, reinterpret_cast<const sockaddr*>(&relay), sizeof relay) < 0) fail("connect");

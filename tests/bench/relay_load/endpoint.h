@@ -5,12 +5,15 @@
 #include <netinet/in.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace carillon::bench {
 
 inline constexpr std::size_t kChannelHeader = 4;
+
+struct Sealing;
 
 /// An IPv4 address on 127.0.0.1 with this port.
 sockaddr_in loopback(std::uint16_t port);
@@ -28,6 +31,10 @@ class Endpoint {
     /// Data is framed as ChannelData with this number from here on.
     void use_channel(std::uint16_t number) { channel_ = number; }
 
+    /// What leaves is SRTP from here on, and what comes has to be.
+    void seal_with(std::shared_ptr<Sealing> sealing) { sealing_ = std::move(sealing); }
+    Sealing* sealing() const { return sealing_.get(); }
+
     /// Sends a request and waits for one answer, with retries; throws std::runtime_error when none comes.
     std::string ask(const std::string& request) const;
 
@@ -41,6 +48,7 @@ class Endpoint {
     int fd_ = -1;
     std::uint16_t port_ = 0;
     std::uint16_t channel_ = 0;  // 0: no framing
+    std::shared_ptr<Sealing> sealing_;
 };
 
 struct Call {

@@ -15,6 +15,8 @@
 #include <tuple>
 #include <utility>
 
+#include "tests/bench/relay_load/sealing.h"
+
 namespace carillon::bench {
 namespace {
 
@@ -189,7 +191,10 @@ void Load::send_burst(Stream& stream, const Shape& shape) {
             put(rtp - 4, htons(channel));
             put(rtp - 2, htons(static_cast<std::uint16_t>(shape.packet_bytes)));
         }
-        batch.vectors[i].iov_len = head + shape.packet_bytes;
+        auto size = shape.packet_bytes;
+        if (auto* sealing = stream.from->sealing())
+            size = sealing->out.protect_rtp(std::span{batch.buffers[i]}.subspan(head), size).value_or(size);
+        batch.vectors[i].iov_len = head + size;
     }
     stream.timestamp += shape.clock_step;
 
@@ -229,6 +234,7 @@ void Load::take(const Endpoint& at, std::byte* packet, std::size_t size, msghdr&
         packet += kChannelHeader;
         size = std::min(size - kChannelHeader, std::size_t{ntohs(get<std::uint16_t>(packet - 2))});
     }
+    if (auto* sealing = at.sealing()) size = sealing->in.unprotect_rtp({packet, size}).value_or(0);
     const auto index = size < kSmallest ? UINT32_MAX : ntohl(get<std::uint32_t>(packet + 8)) - kSsrcBase;
     if (index >= streams_.size() || streams_[index].to != &at) {
         ++result_.foreign;

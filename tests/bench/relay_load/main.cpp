@@ -22,8 +22,8 @@ using namespace std::chrono_literals;
 using Seconds = std::chrono::duration<double>;
 
 constexpr auto kUsage =
-    "usage: relay_load --peer carillon|ports|rtpengine|turn --at SOCKET_OR_FILE_OR_PORT --load g711|video|max --calls "
-    "N\n"
+    "usage: relay_load --peer carillon|ports|rtpengine|turn --at SOCKET_OR_FILE_OR_PORT --load "
+    "g711|video|max|sdes-cm|sdes-gcm|dtls --calls N\n"
     "                  [--pid PID] [--core N] [--seconds S] [--warm-up S] [--spin 0|1]\n";
 
 constexpr Shape kG711{.packet_bytes = 172, .burst = 1, .period = 20ms, .payload_type = 8, .clock_step = 160};
@@ -48,11 +48,20 @@ class Options {
     std::map<std::string, std::string> values_;
 };
 
-std::unique_ptr<Peer> make_peer(const std::string& kind, const std::string& at) {
-    if (kind == "carillon") return make_carillon_peer(at);
+/// G.711 with these names, over legs that differ or are sealed on both sides.
+Legs legs_of(const std::string& load) {
+    if (load == "sdes-cm") return Legs::sdes_cm;
+    if (load == "sdes-gcm") return Legs::sdes_gcm;
+    return load == "dtls" ? Legs::dtls : Legs::plain;
+}
+
+std::unique_ptr<Peer> make_peer(const std::string& kind, const std::string& at, Legs legs) {
+    if (kind == "carillon") return make_carillon_peer(at, legs);
+    const bool bridges = kind == "rtpengine";
+    if (legs != Legs::plain && !bridges) throw std::invalid_argument{kind + " only forwards\n"};
     if (kind == "ports") return make_ports_peer(at);
     const auto port = [&] { return static_cast<std::uint16_t>(std::stoul(at)); };
-    if (kind == "rtpengine") return make_rtpengine_peer(port());
+    if (kind == "rtpengine") return make_rtpengine_peer(port(), legs);
     if (kind == "turn") return make_turn_peer(port());
     throw std::invalid_argument{kUsage};
 }
@@ -133,7 +142,8 @@ int run(const Options& options) {
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
 
-    const auto peer = make_peer(options.text("--peer"), options.text("--at"));
+    const auto kind = options.text("--load");
+    const auto peer = make_peer(options.text("--peer"), options.text("--at"), legs_of(kind));
     Calls calls(static_cast<std::size_t>(options.number("--calls", 1)));
     for (auto& call : calls) peer->open(call);
 
@@ -144,7 +154,6 @@ int run(const Options& options) {
     const CpuMeter meter{pids};
 
     Load load{calls, options.number("--spin", 1) != 0};
-    const auto kind = options.text("--load");
     const auto seconds = nanoseconds(options.number("--seconds", 5));
     const auto warm_up = nanoseconds(options.number("--warm-up", 3.5));
     if (kind == "max") {
@@ -152,8 +161,8 @@ int run(const Options& options) {
         RateSearch{load, calls.size() * 2, &meter, seconds}.run();
         return 0;
     }
-    if (kind != "g711" && kind != "video") throw std::invalid_argument{kUsage};
-    auto result = load.run(kind == "g711" ? kG711 : kVideo, warm_up, seconds, &meter);
+    if (kind != "g711" && kind != "video" && legs_of(kind) == Legs::plain) throw std::invalid_argument{kUsage};
+    auto result = load.run(kind == "video" ? kVideo : kG711, warm_up, seconds, &meter);
     print(result);
     return 0;
 }

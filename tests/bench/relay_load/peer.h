@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/bench/relay_load/endpoint.h"
+#include "tests/bench/relay_load/sealing.h"
 
 namespace carillon::bench {
 
@@ -17,11 +18,11 @@ class Peer {
 };
 
 /// A carillon-relay worker at its control socket.
-std::unique_ptr<Peer> make_carillon_peer(const std::string& socket);
+std::unique_ptr<Peer> make_carillon_peer(const std::string& socket, Legs legs);
 /// A forwarder that printed its port pairs into a file, one "portA portB" a line.
 std::unique_ptr<Peer> make_ports_peer(const std::string& file);
 /// rtpengine's NG protocol at a UDP port: offer and answer with one audio or video stream.
-std::unique_ptr<Peer> make_rtpengine_peer(std::uint16_t ng_port);
+std::unique_ptr<Peer> make_rtpengine_peer(std::uint16_t ng_port, Legs legs);
 /// A TURN server without authentication: end A holds an allocation with a channel bound to end B.
 std::unique_ptr<Peer> make_turn_peer(std::uint16_t port);
 

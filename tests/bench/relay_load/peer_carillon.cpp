@@ -13,7 +13,7 @@ namespace api = relay::api;
 
 class CarillonPeer final : public Peer {
   public:
-    explicit CarillonPeer(const std::string& socket) : client_{io_, socket} {
+    CarillonPeer(const std::string& socket, Legs legs) : client_{io_, socket}, legs_{legs} {
         std::optional<std::expected<void, api::Error>> connected;
         client_.connect([&](auto outcome) { connected = std::move(outcome); });
         wait(connected);
@@ -23,6 +23,8 @@ class CarillonPeer final : public Peer {
         api::StreamSetup setup{.stream = "audio", .mode = api::Mode::plain};
         setup.a.remotes = {{.component = 1, .ip = "127.0.0.1", .port = call.a.port()}};
         setup.b.remotes = {{.component = 1, .ip = "127.0.0.1", .port = call.b.port()}};
+        if (legs_ == Legs::sdes_cm || legs_ == Legs::sdes_gcm) use_sdes(setup, call.a);
+        if (legs_ == Legs::dtls) use_dtls(setup);
         std::optional<std::expected<api::Ports, api::Error>> opened;
         client_.open_stream("bench-" + std::to_string(++opened_), setup,
                             [&](auto outcome) { opened = std::move(outcome); });
@@ -31,9 +33,43 @@ class CarillonPeer final : public Peer {
         if (ports.a.empty() || ports.b.empty()) throw std::runtime_error{"the worker answered without ports"};
         call.a.connect_to(loopback(ports.a.front().port));
         call.b.connect_to(loopback(ports.b.front().port));
+        if (legs_ != Legs::dtls) return;
+        for (auto* end : {&call.a, &call.b}) {
+            prove(*end, std::string{kUfrag} + ":phone", std::string{kPassword});
+            shake_hands(*end, identity_, dtls::Role::client, {"sha-256", ports.fingerprint});
+        }
     }
 
   private:
+    static constexpr std::string_view kUfrag = "relay";
+    static constexpr std::string_view kPassword = "password-of-the-relay-22";
+
+    void use_sdes(api::StreamSetup& setup, Endpoint& end) const {
+        const auto profile =
+            legs_ == Legs::sdes_cm ? srtp::Profile::aes128_cm_sha1_80 : srtp::Profile::aead_aes_128_gcm;
+        const auto own = random_key(profile);
+        const auto theirs = random_key(profile);
+        setup.mode = api::Mode::bridge;
+        auto& security = setup.a.security;
+        security.protection = api::Protection::sdes;
+        security.suite = srtp::to_string(profile);
+        security.local = {{theirs, {}}};
+        security.remote = {{own, {}}};
+        end.seal_with(make_sealing(profile, own, theirs));
+    }
+
+    void use_dtls(api::StreamSetup& setup) const {
+        setup.mode = api::Mode::bridge;
+        for (auto* leg : {&setup.a, &setup.b}) {
+            leg->use_ice = leg->rtcp_mux = true;
+            leg->own_ice = {std::string{kUfrag}, std::string{kPassword}};
+            leg->ice = {{"phone", "password-of-the-phone-22"}};
+            leg->security.protection = api::Protection::dtls;
+            leg->security.fingerprint_hash = identity_.fingerprint().hash;
+            leg->security.fingerprint = identity_.fingerprint().value;
+        }
+    }
+
     // The client ends every request by itself, at the latest at its deadline.
     template <class Outcome>
     void wait(std::optional<Outcome>& outcome) {
@@ -45,11 +81,15 @@ class CarillonPeer final : public Peer {
 
     boost::asio::io_context io_;
     api::Client client_;
+    Legs legs_;
+    dtls::Identity identity_;
     unsigned opened_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Peer> make_carillon_peer(const std::string& socket) { return std::make_unique<CarillonPeer>(socket); }
+std::unique_ptr<Peer> make_carillon_peer(const std::string& socket, Legs legs) {
+    return std::make_unique<CarillonPeer>(socket, legs);
+}
 
 }  // namespace carillon::bench
