@@ -54,9 +54,8 @@ Stream* Call::find_id(std::string_view id) {
 bool Call::relays() const { return std::ranges::any_of(streams, &Stream::open); }
 
 bool Call::needs_relay() const {
-    return std::ranges::any_of(streams, [this](const Stream& stream) {
-        return !stream.ports.told[0].empty() && (mode == RelayMode::always || !stream.ice);
-    });
+    return std::ranges::any_of(
+        streams, [this](const Stream& stream) { return !stream.ports.told[0].empty() && stream.needs_relay(mode); });
 }
 
 std::string call_key(const xmpp::Jid& caller, std::string_view sid) {
@@ -95,10 +94,11 @@ void fold_counters(Call& call) {
     record.jitter_to_callee_ms = from_caller.jitter_ms;
     record.jitter_to_caller_ms = from_callee.jitter_ms;
     // The record says what was used, not what was offered.
+    const std::string_view relayed = call.bridge ? "bridge" : "forward";
     if (from_caller.packets + from_callee.packets > 0) {
-        record.path = "forward";
+        record.path = relayed;
     } else if (call.answered) {
-        record.path = call.needs_relay() ? "forward" : "direct";
+        record.path = call.needs_relay() ? relayed : "direct";
     }
 }
 

@@ -45,16 +45,21 @@ struct Stream {
     bool rtp = false;
     bool muxed = false;        ///< rtcp-mux agreed: component 1 is all
     bool bundled = false;      ///< another stream carries it (BUNDLE): nothing to offer here
+    std::string carrier;       ///< bundled: the id of that other stream
     bool replacement = false;  ///< of a transport-replace that has no answer yet
     bool open = false;         ///< the worker holds ports for it
     bool lost = false;         ///< its worker died
     bool silent = false;
     StreamPorts ports;
     std::array<Leg, 2> legs;
-    StreamCounters last;  ///< the latest counters
+    StreamCounters last;                             ///< the latest counters
+    std::vector<jingle::PayloadType> offered_types;  ///< bridged: as the offer has them
 
     Leg& leg(Side side) { return legs[index(side)]; }
     const Leg& leg(Side side) const { return legs[index(side)]; }
+    bool bridged() const { return legs[0].said.bridge.has_value(); }
+    /// Whether nothing but the relay can carry it.
+    bool needs_relay(RelayMode mode) const { return mode == RelayMode::always || !ice || bridged(); }
     std::uint64_t packets() const { return last.from[0].packets + last.from[1].packets; }
 };
 
@@ -76,7 +81,9 @@ struct Call {
     xmpp::Jid callee;         ///< bare until a resource is known
     Phase phase = Phase::initiated;
     RelayMode mode = RelayMode::fallback;
-    std::string invite_ns;  ///< XEP-0353 namespace when it began by a message
+    std::optional<std::array<Manner, 2>> bridge;  ///< the relay stands between the ends: how each is spoken to
+    bool bundle_offered = false;                  ///< bridged: by who began the session
+    std::string invite_ns;                        ///< XEP-0353 namespace when it began by a message
     bool ringing = false;
     bool delivered = false;  ///< session-initiate has been routed
     std::vector<Stream> streams;

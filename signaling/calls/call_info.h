@@ -12,8 +12,8 @@ namespace carillon::calls {
 
 struct StreamInfo {
     std::string content;
-    std::string transport;  ///< ice-udp, raw-udp
-    std::string state;      ///< relayed, direct, bundled, lost
+    std::string transport;  ///< ice-udp, raw-udp; bridged: of the caller's leg and the callee's
+    std::string state;      ///< relayed, bridged, direct, bundled, lost
     StreamPorts ports;
     StreamCounters counters;
 };

@@ -14,7 +14,14 @@ std::string stream_state(const Call& call, const Stream& stream) {
     if (stream.bundled) return "bundled";
     if (stream.lost) return "lost";
     if (!stream.open) return "direct";
-    return stream.packets() > 0 || call.mode == RelayMode::always || !stream.ice ? "relayed" : "direct";
+    if (stream.bridged()) return "bridged";
+    return stream.packets() > 0 || stream.needs_relay(call.mode) ? "relayed" : "direct";
+}
+
+std::string transport_of(const Stream& stream) {
+    if (!stream.bridged()) return stream.ice ? "ice-udp" : "raw-udp";
+    return to_string(stream.leg(Side::caller).said.bridge->manner) + " | " +
+           to_string(stream.leg(Side::callee).said.bridge->manner);
 }
 
 }  // namespace
@@ -199,7 +206,7 @@ std::vector<CallInfo> Controller::list() const {
         }
         for (const auto& stream : call->streams) {
             info.streams.push_back({.content = stream.name,
-                                    .transport = stream.ice ? "ice-udp" : "raw-udp",
+                                    .transport = transport_of(stream),
                                     .state = stream_state(*call, stream),
                                     .ports = stream.ports,
                                     .counters = stream.last});

@@ -67,8 +67,13 @@ class Controller {
     void work(const CallPtr& call);
     void next(const CallPtr& call);
     void initiate(const CallPtr& call);
+    void choose_path(const CallPtr& call);
     void relay_then_route(const CallPtr& call);
+    void plan_failed(const CallPtr& call, PlanFault fault);
+    static void forget_unopened(Call& call, const jingle::Jingle& jingle);
     void route_current(const CallPtr& call);
+    void absorb(const Call& call, Arrival& arrival);
+    void tell_restarts(Call& call);
     void after_route(const CallPtr& call, const Arrival& arrival);
     void relay_failed(const CallPtr& call);
     bool cancel_early(const CallPtr& call, const Arrival& arrival);
@@ -85,6 +90,8 @@ class Controller {
              std::optional<Side> absent = std::nullopt);
     /// The call is over and both sides know.
     void finish(const CallPtr& call, std::string_view why);
+    /// An IQ in the name of the other side.
+    void tell(const Call& call, Side to, xml::Element jingle);
     void tell_terminate(const Call& call, Side to, const jingle::Reason& reason);
     void tell_invite(const Call& call, const jingle::Reason& reason, std::optional<Side> absent);
     void close_streams(const CallPtr& call, const std::vector<std::string>& streams);

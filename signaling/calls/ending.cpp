@@ -33,12 +33,16 @@ void Controller::refuse(const CallPtr& call, const xmpp::StanzaError& error, std
     finish(call, why);
 }
 
-void Controller::tell_terminate(const Call& call, Side to, const jingle::Reason& reason) {
+void Controller::tell(const Call& call, Side to, xml::Element jingle) {
     auto* env = environment(call);
     if (!env) return;
     auto iq = xmpp::Stanza::iq("set", own_iq_id(), call.jid(other(to)), call.jid(to));
-    iq.element().append(jingle::make_terminate(call.sid, call.initiator, reason));
+    iq.element().append(std::move(jingle));
     env->route(std::move(iq));
+}
+
+void Controller::tell_terminate(const Call& call, Side to, const jingle::Reason& reason) {
+    tell(call, to, jingle::make_terminate(call.sid, call.initiator, reason));
 }
 
 /// XEP-0353: the caller's device sees its proposal rejected, the callee's devices see it retracted.

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "config/base/clock.h"
+#include "signaling/calls/abilities.h"
 #include "signaling/calls/policy.h"
 #include "signaling/storage/storage.h"
 #include "signaling/xmpp/stanza.h"
@@ -26,6 +27,8 @@ class Environment {
     /// Says whether that full JID is bound now, and from then on reports its end through Controller::session_gone()
     /// with `key`, until forget(). Calls back on this shard, not from within the call.
     virtual void watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) = 0;
+    /// What the client at that full JID has declared. Calls back as watch() does.
+    virtual void abilities(const xmpp::Jid& full, std::function<void(Abilities abilities)> done) = 0;
     virtual void forget(const xmpp::Jid& full, const std::string& key) = 0;
     /// Asks for Controller::poll() within half a second.
     virtual void wake() = 0;

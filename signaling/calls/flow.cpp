@@ -1,8 +1,11 @@
 /// The controller's middle: one stanza of a call after the other, through the relay's answers.
 #include <algorithm>
+#include <utility>
 
 #include "config/base/log.h"
+#include "signaling/calls/bridging.h"
 #include "signaling/calls/controller.h"
+#include "signaling/jingle/build.h"
 #include "signaling/jingle/rewrite.h"
 
 namespace carillon::calls {
@@ -89,6 +92,32 @@ void Controller::initiate(const CallPtr& call) {
         [this, call](bool bound) {
             // The callee is not there: an answer at once, and no port is spent.
             if (!bound) return refuse(call, xmpp::StanzaError::service_unavailable(), "unavailable");
+            choose_path(call);
+        });
+}
+
+/// Whether the ends speak to one another or each to the relay.
+void Controller::choose_path(const CallPtr& call) {
+    auto* env = environment(*call);
+    if (!env) return;
+    const auto offered = manner_of(call->current->jingle);
+    if (!relay_ || !offered || call->mode == RelayMode::never || env->settings().bridge == BridgeMode::never)
+        return relay_then_route(call);
+    auto declared = std::make_shared<Abilities>();
+    await(
+        call,
+        [&](std::function<void(bool)> done) {
+            env->abilities(call->callee, [declared, done = std::move(done)](const Abilities& abilities) {
+                *declared = abilities;
+                done(true);
+            });
+        },
+        [this, call, declared, offered = *offered, mode = env->settings().bridge](bool) {
+            if (const auto callee = bridge_manner(call->current->jingle, *declared, mode)) {
+                call->bridge = {offered, *callee};
+                log::debug("call is bridged",
+                           {{"call", call->record.id}, {"caller", to_string(offered)}, {"callee", to_string(*callee)}});
+            }
             relay_then_route(call);
         });
 }
@@ -97,15 +126,37 @@ void Controller::relay_then_route(const CallPtr& call) {
     const auto* env = environment(*call);
     if (!env) return;
     auto tasks = plan_media(*call, call->current->side, call->current->jingle, env->settings().limits);
-    if (!tasks) {
-        reply_error(*call, call->current->stanza, xmpp::StanzaError::policy_violation().with_text("too many contents"));
-        return next(call);
-    }
+    if (!tasks) return plan_failed(call, tasks.error());
     perform(call, std::move(*tasks), 0, [this, call](bool done) {
         if (call->phase == Phase::ended) return;
-        if (!done && call->mode == RelayMode::always) return relay_failed(call);
+        if (!done && (call->mode == RelayMode::always || call->bridge)) return relay_failed(call);
         route_current(call);
     });
+}
+
+void Controller::plan_failed(const CallPtr& call, PlanFault fault) {
+    const auto& arrival = *call->current;
+    if (fault == PlanFault::too_many) {
+        reply_error(*call, arrival.stanza, xmpp::StanzaError::policy_violation().with_text("too many contents"));
+        return next(call);
+    }
+    const auto error = xmpp::StanzaError::not_acceptable().with_text("the keys of the media cannot be used");
+    if (arrival.jingle.action == Action::session_initiate) return refuse(call, error, "security-error");
+    if (arrival.jingle.action != Action::content_add)  // XEP-0167 §7: what was asked for is not there
+        return end(call, {.condition = "security-error", .text = "the media would not be protected as asked"},
+                   "security-error");
+    reply_error(*call, arrival.stanza, error);
+    forget_unopened(*call, arrival.jingle);
+    next(call);
+}
+
+/// Contents of an addition that came to nothing.
+void Controller::forget_unopened(Call& call, const jingle::Jingle& jingle) {
+    for (const auto& content : jingle.contents) {
+        std::erase_if(call.streams, [&](const Stream& stream) {
+            return !stream.open && !stream.bundled && stream.name == content.name;
+        });
+    }
 }
 
 void Controller::perform(const CallPtr& call, std::vector<RelayTask> tasks, std::size_t at,
@@ -118,7 +169,7 @@ void Controller::perform(const CallPtr& call, std::vector<RelayTask> tasks, std:
             log::warning("relay refuses a stream", {{"call", call->record.id}, {"content", stream->name}});
             if (stream->open) close_streams(call, {stream->id});
             stream->open = false;
-            if (call->mode == RelayMode::always) return done(false);
+            if (call->mode == RelayMode::always || stream->bridged()) return done(false);
         }
         perform(call, std::move(tasks), at + 1, std::move(done));
     };
@@ -158,7 +209,7 @@ void Controller::open_stream(const CallPtr& call, const std::string& id, const s
         });
 }
 
-/// Policy `always` and no relay: the call cannot be.
+/// Policy `always` or a bridge, and no relay: the call cannot be.
 void Controller::relay_failed(const CallPtr& call) {
     const auto& arrival = *call->current;
     if (arrival.jingle.action == Action::session_initiate) {
@@ -167,11 +218,7 @@ void Controller::relay_failed(const CallPtr& call) {
     }
     if (arrival.jingle.action == Action::content_add || arrival.jingle.action == Action::transport_replace) {
         reply_error(*call, arrival.stanza, xmpp::StanzaError::resource_constraint());
-        for (const auto& content : arrival.jingle.contents) {
-            std::erase_if(call->streams, [&](const Stream& stream) {
-                return !stream.open && !stream.bundled && stream.name == content.name;
-            });
-        }
+        forget_unopened(*call, arrival.jingle);
         return next(call);
     }
     end(call, {.condition = "connectivity-error", .text = "the media relay is gone"}, "relay-lost");
@@ -185,14 +232,47 @@ void Controller::route_current(const CallPtr& call) {
     const bool answers = arrival.jingle.action != Action::session_accept ||
                          (arrival.side == Side::callee && call->phase == Phase::initiated);
     if (answers) close_streams(call, settle_media(*call, arrival.jingle));
-    rewrite_media(*call, arrival.side, arrival.jingle, *element);
+    const bool passes = rewrite_media(*call, arrival.side, arrival.jingle, *element);
+    if (!passes) {
+        absorb(*call, arrival);
+        tell_restarts(*call);
+        return next(call);
+    }
     if (arrival.jingle.action == Action::session_initiate) {
         call->delivered = true;
         call->initiate_id = arrival.stanza.id();
     }
     env->route(std::move(arrival.stanza));
     after_route(call, arrival);
+    tell_restarts(*call);
     next(call);
+}
+
+/// It was for the relay, which answers in the other side's name.
+void Controller::absorb(const Call& call, Arrival& arrival) {
+    acknowledge(call, arrival.stanza);
+    if (arrival.jingle.action != Action::transport_replace) return;
+    auto& element = *jingle::find_jingle(arrival.stanza.element());
+    for (const auto& content : arrival.jingle.contents) {  // a bridged leg stays what it is
+        const auto* asked = jingle::find_transport(element, content.creator, content.name);
+        if (!asked) continue;
+        tell(call, arrival.side,
+             jingle::make_transport(Action::transport_reject, call.sid, content,
+                                    xml::Element("transport", asked->ns())));
+    }
+}
+
+/// RFC 8445 §9: who restarts ICE waits for new credentials of the other end, which is the relay.
+void Controller::tell_restarts(Call& call) {
+    for (auto& stream : call.streams) {
+        for (const auto side : {Side::caller, Side::callee}) {
+            auto& bridge = stream.leg(side).said.bridge;
+            if (!bridge || !std::exchange(bridge->restarted, false) || !stream.open) continue;
+            const jingle::Content content{.creator = stream.creator, .name = stream.name};
+            tell(call, side,
+                 jingle::make_transport(Action::transport_info, call.sid, content, leg_transport(stream, side)));
+        }
+    }
 }
 
 void Controller::after_route(const CallPtr& call, const Arrival& arrival) {
@@ -216,7 +296,7 @@ void Controller::relay_event(const CallPtr& call, const std::string& id, RelayEv
     auto* stream = call->find_id(id);
     auto* env = environment(*call);
     if (!stream || !env || call->phase == Phase::ended) return;
-    const bool needed = call->mode == RelayMode::always || !stream->ice;  // nothing else can carry the media
+    const bool needed = stream->needs_relay(call->mode);
     if (event == RelayEvent::silent) {
         stream->silent = true;
         const bool all_silent =

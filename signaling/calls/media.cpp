@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "signaling/calls/bridging.h"
+#include "signaling/jingle/leg.h"
 #include "signaling/jingle/rewrite.h"
 
 namespace carillon::calls {
@@ -13,13 +15,20 @@ using jingle::TransportKind;
 
 constexpr std::size_t kGenerations = 3;  // of ICE credentials that may still be in use; the worker takes four
 
-bool offers_transport(Action action) {
-    return action == Action::session_initiate || action == Action::content_add || action == Action::transport_replace;
-}
+bool offers_content(Action action) { return action == Action::session_initiate || action == Action::content_add; }
+
+bool offers_transport(Action action) { return offers_content(action) || action == Action::transport_replace; }
+
+bool answers(Action action) { return action == Action::session_accept || action == Action::content_accept; }
 
 bool about_replacement(Action action) {
     return action == Action::transport_replace || action == Action::transport_accept ||
            action == Action::transport_reject;
+}
+
+/// Says nothing but how the sender is reached and keyed: where the relay is the other end, nobody else's business.
+bool about_transport(Action action) {
+    return action == Action::transport_info || action == Action::security_info || about_replacement(action);
 }
 
 bool relayable(RelayMode mode, TransportKind kind) {
@@ -49,9 +58,19 @@ struct Change {
     bool restarted = false;  ///< ICE: other credentials than before
 };
 
+/// Which transport `side` speaks in that stream.
+bool speaks_ice(const Stream& stream, Side side) {
+    const auto& bridge = stream.leg(side).said.bridge;
+    return bridge ? bridge->manner.ice : stream.ice;
+}
+
+bool fits(const Stream& stream, Side side, const Content& content) {
+    return content.transport.kind == (speaks_ice(stream, side) ? TransportKind::ice_udp : TransportKind::raw_udp);
+}
+
 Change take_signalled(Stream& stream, Side side, const Content& content) {
     auto& leg = stream.leg(side);
-    if (stream.ice) {
+    if (speaks_ice(stream, side)) {
         const auto& ice = content.transport.ice;
         if (!ice.complete() || ice == leg.said.current()) return {};
         const bool restarted = !leg.said.ice.empty();
@@ -117,6 +136,7 @@ void settle_bundle(Call& call, const jingle::Jingle& jingle, std::vector<std::st
             continue;
         }
         stream->bundled = true;
+        stream->carrier = first->id;
         close_ports(*stream, closed);
     }
 }
@@ -125,7 +145,8 @@ void settle_bundle(Call& call, const jingle::Jingle& jingle, std::vector<std::st
 void settle_shared_credentials(Call& call, std::vector<std::string>& closed) {
     for (std::size_t i = 1; i < call.streams.size(); ++i) {
         auto& stream = call.streams[i];
-        if (stream.bundled || stream.replacement || stream.leg(Side::callee).said.ice.empty()) continue;
+        if (stream.bundled || stream.replacement || stream.bridged() || stream.leg(Side::callee).said.ice.empty())
+            continue;
         for (std::size_t k = 0; k < i; ++k) {
             const auto& earlier = call.streams[k];
             if (earlier.bundled || !earlier.open || earlier.legs[0].said.current() != stream.legs[0].said.current() ||
@@ -162,8 +183,9 @@ void settle_removed(Call& call, const Content& content, std::vector<std::string>
     if (gone->open) {
         // RFC 8843 §7.5.3: when the first of a bundle goes, the next one keeps the transport.
         for (auto& heir : call.streams) {
-            if (!heir.bundled || heir.leg(Side::caller).said.current() != gone->leg(Side::caller).said.current())
-                continue;
+            const bool shares = heir.carrier == gone->id ||
+                                heir.leg(Side::caller).said.current() == gone->leg(Side::caller).said.current();
+            if (!heir.bundled || !shares) continue;
             std::swap(heir.name, gone->name);
             std::swap(heir.creator, gone->creator);
             gone = &heir;
@@ -187,18 +209,101 @@ void settle_replacement(Call& call, const Content& content, bool accepted, std::
     if (auto* kept = call.find_id(fresh_id)) kept->replacement = false;
 }
 
+using Tasks = std::vector<RelayTask>;
+
+/// A new content whose legs the relay ends.
+std::expected<void, PlanFault> plan_bridged_offer(Call& call, Side side, const Content& content,
+                                                  const jingle::Limits& limits, Tasks& tasks) {
+    if (call.streams.size() >= 2 * limits.contents) return std::unexpected{PlanFault::too_many};
+    auto& stream = add_stream(call, content, false);
+    if (!take_offer(stream, side, content, (*call.bridge)[index(other(side))]))
+        return std::unexpected{PlanFault::security};
+    take_signalled(stream, side, content);
+    tasks.push_back({RelayTask::Kind::open, stream.id, side});
+    return {};
+}
+
+/// What a side says of a content that is bridged already.
+std::expected<void, PlanFault> plan_bridged(Stream& stream, Side side, const jingle::Jingle& jingle,
+                                            const Content& content, Tasks& tasks) {
+    if (content.transport.kind == TransportKind::none || about_replacement(jingle.action)) return {};
+    if (!fits(stream, side, content)) return {};
+    const bool answer = answers(jingle.action);
+    if (answer && !take_answer(stream, side, content)) return std::unexpected{PlanFault::security};
+    const auto change = take_signalled(stream, side, content);
+    if (change.restarted && !answer) restart_leg(stream, side);
+    if (!stream.open || (!answer && !change.changed)) return {};
+    tasks.push_back({RelayTask::Kind::update, stream.id, side});
+    if (answer) tasks.push_back({RelayTask::Kind::update, stream.id, other(side)});
+    return {};
+}
+
+/// Payload types of a bundle are told apart on its one transport: the first content's leg maps them all.
+void gather_payload_types(Call& call, const jingle::Jingle& jingle) {
+    const auto* bundle = jingle.bundle();
+    Stream* carrier = bundle && answers(jingle.action) ? call.find({}, bundle->contents.front()) : nullptr;
+    if (!carrier || !carrier->bridged()) return;
+    for (const auto& name : bundle->contents) {
+        auto* stream = call.find({}, name);
+        if (!stream || stream == carrier || !stream->bridged()) continue;
+        for (const auto side : {Side::caller, Side::callee})
+            carrier->leg(side).said.bridge->payload_types.insert(stream->leg(side).said.bridge->payload_types.begin(),
+                                                                 stream->leg(side).said.bridge->payload_types.end());
+    }
+}
+
+/// Bridged contents: an offer or an answer is told anew, of anything else the transport is the relay's business alone.
+void rewrite_bridged(Call& call, Side side, const jingle::Jingle& jingle, xml::Element& element) {
+    for (const auto& content : jingle.contents) {
+        auto* stream = call.find(content.creator, content.name);
+        auto* said =
+            stream && stream->bridged() ? jingle::find_content(element, content.creator, content.name) : nullptr;
+        if (!said || content.transport.kind == TransportKind::none) continue;
+        const auto* carrier = stream->bundled ? call.find_id(stream->carrier) : stream;
+        if (carrier && (offers_content(jingle.action) || answers(jingle.action))) {
+            describe_leg(*stream, *carrier, other(side), *said);
+        } else {
+            said->remove_children_if([](const xml::Element& child) { return child.name() == "transport"; });
+        }
+    }
+}
+
+/// One transport for several contents is for those who both speak ICE. A bundle of one is nobody's business but the
+/// offerer's, and some ends (bundlePolicy max-bundle) take no answer without.
+void rewrite_bundle(Call& call, const jingle::Jingle& jingle, xml::Element& element) {
+    if (jingle.action == Action::session_initiate) call.bundle_offered = jingle.bundle() != nullptr;
+    const bool one_is_raw =
+        std::ranges::any_of(call.streams, [](const Stream& each) { return each.bridged() && !each.ice; });
+    if (jingle.bundle() && one_is_raw)
+        element.remove_children_if([](const xml::Element& child) { return child.name() == "group"; });
+    const bool bundled = jingle.bundle() && !one_is_raw;
+    if (jingle.action == Action::session_accept && call.bundle_offered && !bundled && jingle.contents.size() == 1)
+        jingle::add_bundle(element, jingle.contents.front().name);
+}
+
 }  // namespace
 
-std::optional<std::vector<RelayTask>> plan_media(Call& call, Side side, const jingle::Jingle& jingle,
-                                                 const jingle::Limits& limits) {
+std::expected<std::vector<RelayTask>, PlanFault> plan_media(Call& call, Side side, const jingle::Jingle& jingle,
+                                                            const jingle::Limits& limits) {
     std::vector<RelayTask> tasks;
     for (const auto& content : jingle.contents) {
+        auto* bridged = call.find(content.creator, content.name);
+        if (bridged && bridged->bridged()) {
+            if (const auto done = plan_bridged(*bridged, side, jingle, content, tasks); !done)
+                return std::unexpected{done.error()};
+            continue;
+        }
         if (!relayable(call.mode, content.transport.kind)) continue;
+        if (call.bridge && content.is_rtp && offers_content(jingle.action) && !bridged) {
+            if (const auto done = plan_bridged_offer(call, side, content, limits, tasks); !done)
+                return std::unexpected{done.error()};
+            continue;
+        }
         const bool replacement = about_replacement(jingle.action);
         auto* stream = call.find(content.creator, content.name, replacement);
         const bool fresh = !stream && offers_transport(jingle.action);
         if (fresh) {
-            if (call.streams.size() >= 2 * limits.contents) return std::nullopt;
+            if (call.streams.size() >= 2 * limits.contents) return std::unexpected{PlanFault::too_many};
             const bool rides = jingle.action == Action::content_add && rides_along(call, side, content);
             stream = &add_stream(call, content, replacement);
             stream->bundled = rides;
@@ -212,6 +317,7 @@ std::optional<std::vector<RelayTask>> plan_media(Call& call, Side side, const ji
             tasks.push_back({RelayTask::Kind::open, stream->id, side});
         }
     }
+    if (call.bridge) gather_payload_types(call, jingle);
     return tasks;
 }
 
@@ -237,11 +343,20 @@ std::vector<std::string> settle_media(Call& call, const jingle::Jingle& jingle) 
     return closed;
 }
 
-void rewrite_media(Call& call, Side side, const jingle::Jingle& jingle, xml::Element& element) {
+bool rewrite_media(Call& call, Side side, const jingle::Jingle& jingle, xml::Element& element) {
     if (call.mode == RelayMode::always) jingle::remove_candidates(element);
+    if (call.bridge) {
+        const bool of_others = std::ranges::any_of(jingle.contents, [&](const Content& content) {
+            const auto* stream = call.find(content.creator, content.name);
+            return !stream || !stream->bridged();
+        });
+        if (about_transport(jingle.action) && !of_others) return false;
+        rewrite_bridged(call, side, jingle, element);
+        rewrite_bundle(call, jingle, element);
+    }
     for (const auto& content : jingle.contents) {
         auto* stream = call.find(content.creator, content.name, jingle.action == Action::transport_replace);
-        if (!stream || !stream->open || stream->bundled) continue;
+        if (!stream || !stream->open || stream->bundled || stream->bridged()) continue;
         if (stream->ice != (content.transport.kind == TransportKind::ice_udp)) continue;
         auto* transport = jingle::find_transport(element, content.creator, content.name);
         if (!transport) continue;
@@ -252,6 +367,7 @@ void rewrite_media(Call& call, Side side, const jingle::Jingle& jingle, xml::Ele
                                            stream->ports.told[index(other(side))]);
         }
     }
+    return true;
 }
 
 StreamSetup setup_of(const Stream& stream) {

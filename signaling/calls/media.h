@@ -2,6 +2,8 @@
 /// Spec: XEP-0176, XEP-0177, XEP-0338, RFC 8843 §7 (one transport for a bundle), RFC 5761 (rtcp-mux).
 /// Not here: asking the relay and waiting for it (controller.h).
 #pragma once
+#include <cstdint>
+#include <expected>
 #include <string>
 #include <vector>
 
@@ -19,17 +21,22 @@ struct RelayTask {
     Side side = Side::caller;  ///< of an update
 };
 
-/// Takes what `side` signals into the call's streams and says what the relay must know or give first. nullopt: more
-/// streams than the limits allow.
-std::optional<std::vector<RelayTask>> plan_media(Call& call, Side side, const jingle::Jingle& jingle,
-                                                 const jingle::Limits& limits);
+enum class PlanFault : std::uint8_t {
+    too_many,  ///< more streams than the limits allow
+    security,  ///< bridged: the keys that are signalled cannot be used
+};
+
+/// Takes what `side` signals into the call's streams and says what the relay must know or give first.
+std::expected<std::vector<RelayTask>, PlanFault> plan_media(Call& call, Side side, const jingle::Jingle& jingle,
+                                                            const jingle::Limits& limits);
 
 /// What an answer settles (contents not taken, bundles, rtcp-mux, replaced or removed transports). Says which streams'
 /// ports are not needed any more; they are marked closed already.
 std::vector<std::string> settle_media(Call& call, const jingle::Jingle& jingle);
 
-/// Changes `element`, sent by `side`, for the eyes of the other side.
-void rewrite_media(Call& call, Side side, const jingle::Jingle& jingle, xml::Element& element);
+/// Changes `element`, sent by `side`, for the eyes of the other side. False: nothing is left that is the other side's
+/// business, for it was about bridged legs alone.
+bool rewrite_media(Call& call, Side side, const jingle::Jingle& jingle, xml::Element& element);
 
 StreamSetup setup_of(const Stream& stream);
 

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "signaling/calls/bridge_leg.h"
 #include "signaling/jingle/jingle.h"
 #include "signaling/jingle/rewrite.h"
 
@@ -31,6 +33,7 @@ struct LegSetup {
     /// use until the new one has found its way. Empty for plain RTP.
     std::vector<jingle::IceCredentials> ice;
     std::vector<RemoteAddress> remotes;  ///< plain RTP: as signalled by the endpoint
+    std::optional<BridgeLeg> bridge{};   ///< the leg ends at the relay; both of a stream have it or none
 
     /// The newest credentials; incomplete when there are none.
     jingle::IceCredentials current() const { return ice.empty() ? jingle::IceCredentials{} : ice.back(); }
@@ -42,12 +45,14 @@ struct StreamSetup {
     bool open = false;             ///< plain RTP whose addresses nobody signals (XEP-0278)
     bool rtcp = false;             ///< a second port on each side for RTCP
     std::array<LegSetup, 2> legs;  ///< by Side; empty where nothing is known yet
+    bool bridged() const { return legs[0].bridge.has_value(); }
 };
 
 /// The addresses to tell: those of A to the caller, those of B to the callee.
 struct StreamPorts {
     std::string worker;
     std::array<std::vector<jingle::RelayAddress>, 2> told;
+    std::string fingerprint{};  ///< of the worker's certificate (SHA-256); bridged streams only
 };
 
 /// Counters of what came in from each side.

@@ -3,6 +3,8 @@
 #include "config/base/log.h"
 #include "signaling/calls/settings.h"
 #include "signaling/jingle/invite.h"
+#include "signaling/jingle/namespaces.h"
+#include "signaling/session/client_features.h"
 #include "signaling/session/session.h"
 #include "signaling/storage/storage.h"
 
@@ -154,6 +156,26 @@ void CallsModule::watch(const xmpp::Jid& full, const std::string& key, std::func
         const auto home = there.shard_->modules.find(full.domain());
         const bool bound = home != there.shard_->modules.end() && home->second->watch_here(full, key, back);
         there.with_controller(back, [done, bound](CallsModule&) { done(bound); });
+    });
+}
+
+Abilities CallsModule::abilities_here(const xmpp::Jid& full) {
+    auto* account = context_.account(full.bare());
+    auto* session = account ? account->session(full.resource()) : nullptr;
+    if (!session) return {};
+    const auto& features = session->slots().get<session::ClientFeatures>();
+    return {.known = features.has(jingle::ns::kRtp),
+            .ice = features.has(jingle::ns::kIceUdp),
+            .raw = features.has(jingle::ns::kRawUdp),
+            .dtls = features.has(jingle::ns::kDtls)};
+}
+
+void CallsModule::abilities(const xmpp::Jid& full, std::function<void(Abilities)> done) {
+    const auto back = context_.shard();
+    with_controller(std::hash<xmpp::Jid>{}(full.bare()), [full, back, done](CallsModule& there) {
+        const auto home = there.shard_->modules.find(full.domain());
+        const auto found = home != there.shard_->modules.end() ? home->second->abilities_here(full) : Abilities{};
+        there.with_controller(back, [done, found](CallsModule&) { done(found); });
     });
 }
 

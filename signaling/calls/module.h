@@ -33,6 +33,7 @@ class CallsModule final : public runtime::Module, public Environment {
     void reply_error(const xmpp::Stanza& request, const xmpp::StanzaError& error) override;
     void save(storage::CallRecord record) override;
     void watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) override;
+    void abilities(const xmpp::Jid& full, std::function<void(Abilities)> done) override;
     void forget(const xmpp::Jid& full, const std::string& key) override;
     void wake() override;
 
@@ -55,6 +56,7 @@ class CallsModule final : public runtime::Module, public Environment {
     void came_presence(const xmpp::Stanza& presence);
     void deliver_here(const xmpp::Stanza& iq);
     bool room_for_call(const std::string& device, const std::string& key, std::size_t owner);
+    Abilities abilities_here(const xmpp::Jid& full);
     bool watch_here(const xmpp::Jid& full, const std::string& key, std::size_t owner);
     void with_controller(std::size_t hash, std::function<void(CallsModule& there)> work);
     runtime::awaitable<void> write_records();

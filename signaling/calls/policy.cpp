@@ -21,4 +21,23 @@ std::optional<RelayMode> relay_mode(std::string_view text) {
     return std::nullopt;
 }
 
+std::string_view to_string(BridgeMode mode) {
+    switch (mode) {
+        case BridgeMode::automatic:
+            return "auto";
+        case BridgeMode::always:
+            return "always";
+        case BridgeMode::never:
+            return "never";
+    }
+    return "never";
+}
+
+std::optional<BridgeMode> bridge_mode(std::string_view text) {
+    if (text == "auto") return BridgeMode::automatic;
+    if (text == "always") return BridgeMode::always;
+    if (text == "never") return BridgeMode::never;
+    return std::nullopt;
+}
+
 }  // namespace carillon::calls

@@ -19,12 +19,22 @@ enum class RelayMode : std::uint8_t {
     fallback,  ///< a relay candidate is added, below the ends' own
     never,     ///< transports pass untouched
 };
+/// When the relay terminates the media of both ends.
+enum class BridgeMode : std::uint8_t {
+    automatic,  ///< when the callee cannot answer what the caller speaks
+    always,     ///< also when they could speak to one another
+    never,
+};
+
 std::string_view to_string(RelayMode mode);
 std::optional<RelayMode> relay_mode(std::string_view text);
+std::string_view to_string(BridgeMode mode);
+std::optional<BridgeMode> bridge_mode(std::string_view text);
 
 /// Of one virtual host.
 struct CallSettings {
     RelayMode relay = RelayMode::fallback;
+    BridgeMode bridge = BridgeMode::automatic;
     std::chrono::milliseconds ring_timeout{30'000};   ///< from the call to its answer
     std::chrono::milliseconds max_duration{0};        ///< from the answer; 0: no bound
     std::chrono::milliseconds tick{10'000};           ///< permission, metering, statistics

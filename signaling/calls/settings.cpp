@@ -7,10 +7,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Where the text of a choice goes on its way to the enumeration.
+/// Where the text of choices goes on its way to the enumeration.
 struct CallFields {
     CallSettings settings;
     std::string relay{to_string(settings.relay)};
+    std::string bridge{to_string(settings.bridge)};
 };
 
 config::Schema schema(CallFields& fields) {
@@ -19,6 +20,10 @@ config::Schema schema(CallFields& fields) {
     out.choice("relay", fields.relay, {"always", "fallback", "never"},
                "Path of media. always: through the relay, so that the ends never learn one another's address; "
                "fallback: when no direct way is found; never: direct.")
+        .choice("bridge", fields.bridge, {"auto", "always", "never"},
+                "Whether the relay ends the media of both sides (raw RTP, SDES, DTLS in any pairing). auto: when the "
+                "callee's client cannot answer what the caller speaks; always: also when it can, then nothing stays "
+                "encrypted from end to end; never: such calls fail. Not with relay = never.")
         .duration("ring_timeout", s.ring_timeout, 1s, 10min, "From the call to its answer.")
         .duration("max_duration", s.max_duration, 0s, 168h, "Longest call; 0 s: no bound.")
         .duration("tick", s.tick, 1s, 1h, "How often permission and counters of a running call are looked at.")
@@ -43,6 +48,7 @@ CallSettings read_call_settings(const config::Value& table, config::Problems& pr
     CallFields fields;
     if (!table.is_null()) schema(fields).read(table, "module.calls", problems);
     fields.settings.relay = relay_mode(fields.relay).value_or(RelayMode::fallback);
+    fields.settings.bridge = bridge_mode(fields.bridge).value_or(BridgeMode::automatic);
     return fields.settings;
 }
 

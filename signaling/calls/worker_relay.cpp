@@ -25,14 +25,22 @@ api::LegSetup to_api(const LegSetup& leg) {
     api::LegSetup out;
     for (const auto& ice : leg.ice) out.ice.push_back({ice.ufrag, ice.pwd});
     for (const auto& remote : leg.remotes) out.remotes.push_back({remote.component, remote.ip, remote.port});
+    if (!leg.bridge) return out;
+    out.use_ice = leg.bridge->manner.ice;
+    if (out.use_ice) out.own_ice = {leg.bridge->own.ufrag, leg.bridge->own.pwd};
+    out.controlling = leg.bridge->controlling;
+    out.rtcp_mux = leg.bridge->mux;
+    out.security = leg.bridge->security;
+    out.payload_types = leg.bridge->payload_types;
     return out;
 }
 
 api::StreamSetup to_api(const StreamSetup& setup) {
     return {.stream = setup.stream,
-            .mode = setup.ice    ? api::Mode::ice
-                    : setup.open ? api::Mode::open
-                                 : api::Mode::plain,
+            .mode = setup.bridged() ? api::Mode::bridge
+                    : setup.ice     ? api::Mode::ice
+                    : setup.open    ? api::Mode::open
+                                    : api::Mode::plain,
             .rtcp = setup.rtcp,
             .a = to_api(setup.legs[index(Side::caller)]),
             .b = to_api(setup.legs[index(Side::callee)]),
@@ -182,7 +190,9 @@ void WorkerRelay::open_at(Worker& worker, const std::string& call, StreamSetup s
                      done = std::move(done), refused = std::move(refused),
                      &worker](const std::expected<api::Ports, api::Error>& ports) mutable {
         if (alive.expired()) return;
-        if (ports) return done(StreamPorts{name_of(worker.socket), {from_api(ports->a), from_api(ports->b)}});
+        if (ports)
+            return done(
+                StreamPorts{name_of(worker.socket), {from_api(ports->a), from_api(ports->b)}, ports->fingerprint});
         const auto why = ports.error();
         // Past its deadline it may have been opened all the same.
         if (why.failure == api::Failure::timed_out && worker.ready)

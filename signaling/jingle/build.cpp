@@ -48,4 +48,13 @@ xml::Element make_terminate(std::string_view sid, std::string_view initiator, co
     return jingle;
 }
 
+xml::Element make_transport(Action action, std::string_view sid, const Content& content, xml::Element transport) {
+    xml::Element jingle{"jingle", ns::kJingle};
+    jingle.set("action", to_string(action)).set("sid", sid);
+    auto& element = jingle.add("content", ns::kJingle);
+    element.set("creator", content.creator.empty() ? "initiator" : content.creator).set("name", content.name);
+    element.append(std::move(transport));
+    return jingle;
+}
+
 }  // namespace carillon::jingle

@@ -72,6 +72,7 @@ Parsed<Transport> parse_transport(const xml::Element& element, const Limits& lim
     const auto pwd = element.attribute("pwd");
     if (ufrag.size() > kMaxIceText || pwd.size() > kMaxIceText) return std::unexpected{Errc::too_large};
     transport.ice = {.ufrag = std::string{ufrag}, .pwd = std::string{pwd}};
+    transport.fingerprint = parse_fingerprint(element);
     std::size_t seen = 0;
     for (const auto* child : element.children()) {
         if (child->name() == "fingerprint") transport.has_fingerprint = true;
@@ -82,11 +83,23 @@ Parsed<Transport> parse_transport(const xml::Element& element, const Limits& lim
     return transport;
 }
 
+std::optional<unsigned> apt_of(const xml::Element& type) {
+    for (const auto* child : type.children())
+        if (child->name() == "parameter" && child->attribute("name") == "apt")
+            return to_number<unsigned>(child->attribute("value"));
+    return std::nullopt;
+}
+
 void parse_description(const xml::Element& element, Content& content) {
     content.has_description = true;
     content.is_rtp = element.ns() == ns::kRtp;
     if (!content.is_rtp) return;
     content.media = std::string{element.attribute("media")};
+    content.cryptos = parse_encryption(element);
+    if (const auto* encryption = element.child("encryption", ns::kRtp)) {
+        const auto required = encryption->attribute("required");
+        content.must_encrypt = required == "1" || required == "true";
+    }
     for (const auto* child : element.children()) {
         if (child->name() == "rtcp-mux") content.rtcp_mux = true;
         if (child->name() != "payload-type" || content.payload_types.size() >= kMaxPayloadTypes) continue;
@@ -95,7 +108,8 @@ void parse_description(const xml::Element& element, Content& content) {
         content.payload_types.push_back({.id = *id,
                                          .name = std::string{child->attribute("name")},
                                          .clockrate = to_number<unsigned>(child->attribute("clockrate")).value_or(0),
-                                         .channels = to_number<unsigned>(child->attribute("channels")).value_or(1)});
+                                         .channels = to_number<unsigned>(child->attribute("channels")).value_or(1),
+                                         .apt = apt_of(*child)});
     }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config/base/errc.h"
+#include "signaling/jingle/security.h"
 #include "signaling/xml/element.h"
 
 namespace carillon::jingle {
@@ -63,7 +64,8 @@ struct Transport {
     TransportKind kind = TransportKind::none;
     IceCredentials ice;
     std::vector<Candidate> candidates;
-    bool has_fingerprint = false;  ///< DTLS (XEP-0320)
+    bool has_fingerprint = false;            ///< DTLS (XEP-0320)
+    std::optional<Fingerprint> fingerprint;  ///< one that proves something
 
     bool has_component(unsigned component) const;
 };
@@ -73,6 +75,7 @@ struct PayloadType {
     std::string name;
     unsigned clockrate = 0;
     unsigned channels = 1;
+    std::optional<unsigned> apt{};  ///< of rtx (RFC 4588): the payload type it repeats
 };
 
 struct Content {
@@ -83,6 +86,8 @@ struct Content {
     bool is_rtp = false;  ///< XEP-0167; else a data channel (XEP-0343), a file ...
     std::string media;    ///< audio, video
     bool rtcp_mux = false;
+    bool must_encrypt = false;    ///< <encryption required='1'/>
+    std::vector<Crypto> cryptos;  ///< SDES keys that can be used
     std::vector<PayloadType> payload_types;
     Transport transport;
 };

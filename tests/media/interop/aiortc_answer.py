@@ -87,6 +87,10 @@ class Answerer(slixmpp.ClientXMPP):
         self.options, self.connection, self.recorder, self.sid = options, None, None, None
         self.finished = asyncio.get_event_loop().create_future()
         self.ca_certs = options.trust
+        self.register_plugin("xep_0030")
+        self.register_plugin("xep_0115")
+        for feature in (JINGLE, RTP, "urn:xmpp:jingle:apps:rtp:audio", ICE, DTLS):
+            self["xep_0030"].add_feature(feature)
         self.add_event_handler("session_start", self.on_start)
         self.add_event_handler("failed_all_auth", lambda _: self.finish("authentication failed"))
         self.register_handler(Callback("jingle", MatchXPath(f"{{jabber:client}}iq/{{{JINGLE}}}jingle"), self.on_iq))
@@ -96,6 +100,7 @@ class Answerer(slixmpp.ClientXMPP):
             self.finished.set_result(why)
 
     async def on_start(self, _):
+        await self["xep_0115"].update_caps()
         self.send_presence()
         print("online", flush=True)
 

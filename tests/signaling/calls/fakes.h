@@ -76,6 +76,7 @@ class FakeRelay final : public calls::MediaRelay {
         const auto port = static_cast<std::uint16_t>(30000 + 4 * streams.size());
         streams.push_back({call, setup, std::move(watch), true});
         calls::StreamPorts ports{.worker = "w1", .told = {}};
+        if (setup.bridged()) ports.fingerprint = "AB:CD";
         for (unsigned component = 1; component <= (setup.rtcp ? 2u : 1u); ++component) {
             const auto offset = static_cast<std::uint16_t>(component - 1);
             ports.told[0].push_back({component, "203.0.113.200", static_cast<std::uint16_t>(port + offset)});
@@ -102,6 +103,9 @@ class FakeHost final : public calls::Environment {
         watched.insert(full.str() + ' ' + key);
         answers.push_back([this, full, done] { done(bound.contains(full.str())); });
     }
+    void abilities(const xmpp::Jid& full, std::function<void(calls::Abilities)> done) override {
+        answers.push_back([this, full, done] { done(declared[full.str()]); });
+    }
     void forget(const xmpp::Jid& full, const std::string& key) override { watched.erase(full.str() + ' ' + key); }
     void wake() override {}
 
@@ -110,6 +114,7 @@ class FakeHost final : public calls::Environment {
     calls::CallPolicy* policy_ = &open_policy_;
     ManualClock clock_;
     std::set<std::string> bound{"romeo@montague.example/orchard", "juliet@capulet.example/balcony"};
+    std::map<std::string, calls::Abilities> declared;
     std::set<std::string> watched;
     std::vector<xmpp::Stanza> routed;
     std::vector<std::pair<std::string, std::string>> errors;  // id, condition
