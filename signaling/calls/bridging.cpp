@@ -140,6 +140,15 @@ void map_payload_types(BridgeLeg& offerer, BridgeLeg& answerer, const std::vecto
 
 BridgeLeg& leg_of(Stream& stream, Side side) { return *stream.leg(side).said.bridge; }
 
+/// Raw UDP names one address: of the family that the end itself has signalled, where the relay has one.
+std::vector<jingle::RelayAddress> of_family(std::vector<jingle::RelayAddress> addresses, const LegSetup& said) {
+    const auto v6 = [](const std::string& ip) { return ip.find(':') != std::string::npos; };
+    if (said.remotes.empty()) return addresses;
+    std::ranges::stable_partition(addresses, [&, wanted = v6(said.remotes.front().ip)](
+                                                 const jingle::RelayAddress& each) { return v6(each.ip) == wanted; });
+    return addresses;
+}
+
 std::vector<jingle::Crypto> told(const BridgeLeg& leg) {
     std::vector<jingle::Crypto> out;
     for (const auto& own : leg.cryptos) {
@@ -198,7 +207,7 @@ xml::Element leg_transport(const Stream& stream, Side to) {
     const auto last = leg.mux ? 1u : 2u;
     for (const auto& address : stream.ports.told[index(to)])
         if (address.component <= last) addresses.push_back(address);
-    if (!leg.manner.ice) return jingle::make_raw_transport(addresses);
+    if (!leg.manner.ice) return jingle::make_raw_transport(of_family(std::move(addresses), stream.leg(to).said));
     auto transport = jingle::make_ice_transport(leg.own, addresses, std::to_string(stream.leg(to).restarts));
     if (leg.manner.protection == Protection::dtls)
         jingle::add_fingerprint(transport, {.hash = "sha-256", .value = stream.ports.fingerprint, .setup = leg.setup});

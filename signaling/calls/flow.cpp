@@ -140,6 +140,9 @@ void Controller::plan_failed(const CallPtr& call, PlanFault fault) {
         reply_error(*call, arrival.stanza, xmpp::StanzaError::policy_violation().with_text("too many contents"));
         return next(call);
     }
+    if (fault == PlanFault::transport)
+        return end(call, {.condition = "failed-transport", .text = "the answer has another transport than the offer"},
+                   "failed-transport");
     const auto error = xmpp::StanzaError::not_acceptable().with_text("the keys of the media cannot be used");
     if (arrival.jingle.action == Action::session_initiate) return refuse(call, error, "security-error");
     if (arrival.jingle.action != Action::content_add)  // XEP-0167 §7: what was asked for is not there

@@ -226,9 +226,9 @@ std::expected<void, PlanFault> plan_bridged_offer(Call& call, Side side, const C
 /// What a side says of a content that is bridged already.
 std::expected<void, PlanFault> plan_bridged(Stream& stream, Side side, const jingle::Jingle& jingle,
                                             const Content& content, Tasks& tasks) {
-    if (content.transport.kind == TransportKind::none || about_replacement(jingle.action)) return {};
-    if (!fits(stream, side, content)) return {};
     const bool answer = answers(jingle.action);
+    if (answer && !fits(stream, side, content)) return std::unexpected{PlanFault::transport};
+    if (about_replacement(jingle.action) || !fits(stream, side, content)) return {};
     if (answer && !take_answer(stream, side, content)) return std::unexpected{PlanFault::security};
     const auto change = take_signalled(stream, side, content);
     if (change.restarted && !answer) restart_leg(stream, side);

@@ -22,8 +22,9 @@ struct RelayTask {
 };
 
 enum class PlanFault : std::uint8_t {
-    too_many,  ///< more streams than the limits allow
-    security,  ///< bridged: the keys that are signalled cannot be used
+    too_many,   ///< more streams than the limits allow
+    security,   ///< bridged: the keys that are signalled cannot be used
+    transport,  ///< bridged: the answer has another transport than the offer
 };
 
 /// Takes what `side` signals into the call's streams and says what the relay must know or give first.

@@ -245,6 +245,14 @@ TEST(Bridging, BundleOfBothSidesIsOneStream) {
     EXPECT_EQ(scene.last(kJuliet).contents[0].transport.fingerprint->value, "AB:CD");
 }
 
+TEST(Bridging, AnAnswerOfAnotherTransportEndsTheCall) {
+    BridgedScene scene{kRawOnly};
+    scene.send(kRomeo, kJuliet, test::browser_initiate("s"));
+    scene.send(kJuliet, kRomeo, test::browser_accept("s"));
+    EXPECT_EQ(scene.last(kRomeo).action, Action::session_terminate);
+    EXPECT_EQ(scene.record().reason, "failed-transport");
+}
+
 TEST(Bridging, NeedsTheRelay) {
     BridgedScene scene{kRawOnly};
     scene.relay.refuse = true;
