@@ -232,12 +232,13 @@ def table(load, results):
             yield (f"| {name} | {spread(runs, 'max_packets_per_second', 0)} | "
                    f"{median(runs, 'core_use'):.0%} | {', '.join(stops)} |")
         return
-    yield "| relay | CPU µs/packet | times the floor | lost of sent | latency p50 / p99 µs |"
-    yield "|---|---|---|---|---|"
+    yield "| relay | CPU µs/packet | times the floor | lost of sent | latency p50 / p99 µs | KiB a call |"
+    yield "|---|---|---|---|---|---|"
     for name, runs in sorted(results.items(), key=lambda r: median(r[1], "cpu_us_per_packet")):
         yield (f"| {name} | {spread(runs, 'cpu_us_per_packet', 2)} | {times_floor(runs, results.get('floor'))} | "
                f"{sum(r['lost'] for r in runs)} of {sum(r['sent'] for r in runs)} | "
-               f"{median(runs, 'latency_p50_us'):.0f} / {median(runs, 'latency_p99_us'):.0f} |")
+               f"{median(runs, 'latency_p50_us'):.0f} / {median(runs, 'latency_p99_us'):.0f} | "
+               f"{median(runs, 'memory_kib_per_call'):.0f} |")
 
 
 def times_floor(runs, floors):

@@ -7,7 +7,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fstream>
 #include <map>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -79,7 +81,15 @@ double percentile_us(std::vector<std::uint32_t>& samples, double part) {
     return *nth / 1000.0;
 }
 
-void print(Result& result) {
+/// What a process holds of memory now, in KiB; 0 when it cannot be seen.
+double resident_kib(int pid) {
+    std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("VmRSS:")) return std::stod(line.substr(6));
+    return 0;
+}
+
+void print(Result& result, double kib_per_call) {
     const auto forwarded = static_cast<double>(std::max<std::uint64_t>(result.forwarded, 1));
     std::printf("{\"cpu_us_per_packet\": %.4f, \"packets_per_second\": %.0f, \"core_use\": %.3f, ",
                 microseconds(result.cpu) / forwarded, forwarded / Seconds{result.elapsed}.count(),
@@ -87,6 +97,7 @@ void print(Result& result) {
     std::printf("\"forwarded\": %" PRIu64 ", \"sent\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"duplicated\": %" PRIu64
                 ", \"foreign\": %" PRIu64 ", \"generator_drops\": %" PRIu64 ", ",
                 result.forwarded, result.sent, result.lost, result.duplicated, result.foreign, result.own_drops);
+    std::printf("\"memory_kib_per_call\": %.1f, ", kib_per_call);
     std::printf("\"latency_p50_us\": %.1f, \"latency_p99_us\": %.1f, \"generator_worst_lag_us\": %.0f}\n",
                 percentile_us(result.latencies_ns, 0.5), percentile_us(result.latencies_ns, 0.99),
                 microseconds(result.worst_lag));
@@ -145,10 +156,13 @@ int run(const Options& options) {
     const auto kind = options.text("--load");
     const auto peer = make_peer(options.text("--peer"), options.text("--at"), legs_of(kind));
     Calls calls(static_cast<std::size_t>(options.number("--calls", 1)));
-    for (auto& call : calls) peer->open(call);
+    const int pid = static_cast<int>(options.number("--pid", 0));
+    peer->open(calls.front());  // what the first call alone needs (a certificate, pools) is nobody's share
+    const auto before = resident_kib(pid);
+    for (auto& call : std::span{calls}.subspan(1)) peer->open(call);
 
     std::vector<int> pids;
-    if (const int pid = static_cast<int>(options.number("--pid", 0))) pids.push_back(pid);
+    if (pid) pids.push_back(pid);
     if (const int core = static_cast<int>(options.number("--core", -1)); core >= 0)
         if (const int softirq = ksoftirqd_of(core)) pids.push_back(softirq);
     const CpuMeter meter{pids};
@@ -163,7 +177,8 @@ int run(const Options& options) {
     }
     if (kind != "g711" && kind != "video" && legs_of(kind) == Legs::plain) throw std::invalid_argument{kUsage};
     auto result = load.run(kind == "video" ? kVideo : kG711, warm_up, seconds, &meter);
-    print(result);
+    const auto others = static_cast<double>(std::max<std::size_t>(calls.size(), 2) - 1);
+    print(result, (resident_kib(pid) - before) / others);
     return 0;
 }
 
