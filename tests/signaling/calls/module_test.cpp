@@ -368,7 +368,7 @@ class WithOtherServers : public InHost {
     }
     static std::size_t relayed(const xml::Element& stanza) {
         const auto* element = jingle::find_jingle(stanza);
-        const auto parsed = element ? jingle::parse(*element) : std::unexpected{Errc::malformed};
+        const auto parsed = element ? jingle::parse(*element) : std::unexpected{Errc::bad_value};
         return parsed ? test::of_type(parsed->contents.at(0), jingle::CandidateType::relay).size() : 0;
     }
     static bool has_error(const xml::Element& stanza, std::string_view condition) {
