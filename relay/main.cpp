@@ -10,6 +10,7 @@
 #include "config/base/log.h"
 #include "relay/control/binding_tcp.h"
 #include "relay/control/server.h"
+#include "relay/control/turn_handover.h"
 
 using namespace carillon;
 
@@ -55,6 +56,7 @@ int main(int argc, char** argv) {
     std::string turn_secrets;
     std::string turn_users;
     std::string turn_ports;
+    std::string turn_handover;
     unsigned media_timeout = 60;
     unsigned report = 5;
     CLI::App app{
@@ -95,6 +97,8 @@ int main(int argc, char** argv) {
     app.add_option("--turn-certificates-file", turn.certificates_file,
                    "Certificates for TLS and DTLS: domain, certificate and key a line, separated by tabs; SIGHUP reads "
                    "them again");
+    app.add_option("--turn-handover", turn_handover,
+                   "Unix socket on which carillond hands over connections that it accepted");
     app.add_option("--turn-tcp", turn.tcp, "Serve clients over TCP and TLS, too [true]");
     app.add_option("--turn-tcp-relay", turn.server.tcp_relay, "Relay TCP connections (RFC 6062) [true]");
     app.add_option("--stun-alternate-address", turn.alternate_address,
@@ -124,6 +128,9 @@ int main(int argc, char** argv) {
         read_turn_files(turn, turn_secrets, turn_users);
         boost::asio::io_context io;
         relay::Worker worker{io, options};
+        std::unique_ptr<relay::TurnHandover> handover;
+        if (!turn_handover.empty() && worker.serves_streams())
+            handover = std::make_unique<relay::TurnHandover>(io, turn_handover, worker.turn());
         std::vector<std::unique_ptr<relay::BindingTcpServer>> binding;
         for (const auto& address : worker.serves_streams() ? std::vector<std::string>{} : options.stun_bind) {
             binding.push_back(std::make_unique<relay::BindingTcpServer>(io, address, options.stun_port));

@@ -49,6 +49,7 @@ class Worker {
     bool draining() const { return draining_; }
     /// Whether TURN answers STUN over TCP as well, so that nobody else needs to.
     bool serves_streams() const { return turn_shared_ && turn_shared_->options.tcp; }
+    std::shared_ptr<TurnShared> turn() const { return turn_shared_; }
     /// Reads TURN's certificates anew. On failure the old ones stay, and the text says why.
     std::expected<void, std::string> reload_certificates();
 

@@ -24,6 +24,9 @@ struct AddressFree {
 
 }  // namespace
 
+DtlsDoor::DtlsDoor(TurnShared& shared, ClientEvents& events)
+    : shared_{shared}, events_{events}, handshakes_left_{kHandshakes} {}
+
 DtlsDoor::~DtlsDoor() = default;
 
 ClientLink* DtlsDoor::find(const turn::FiveTuple& tuple) {

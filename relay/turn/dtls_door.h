@@ -20,7 +20,7 @@ inline bool looks_like_dtls(Bytes datagram) {
 /// Threading: its shard.
 class DtlsDoor {
   public:
-    DtlsDoor(TurnShared& shared, ClientEvents& events) : shared_{shared}, events_{events} {}
+    DtlsDoor(TurnShared& shared, ClientEvents& events);
     ~DtlsDoor();
 
     /// `tuple.transport` is dtls; `fd` is the listener's socket.
@@ -42,7 +42,7 @@ class DtlsDoor {
     DtlsSession spare_;  // answers strangers
     std::vector<std::unique_ptr<DtlsClient>> buried_;
     std::array<std::byte, DtlsClient::kMessageMost> buffer_;
-    int handshakes_left_ = 0;
+    int handshakes_left_;
 };
 
 }  // namespace carillon::relay
