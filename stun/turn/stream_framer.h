@@ -5,6 +5,7 @@
 
 #include "config/base/bytes.h"
 #include "config/base/errc.h"
+#include "stun/message.h"
 #include "stun/turn/channel_data.h"
 
 namespace carillon::stun::turn {
