@@ -46,6 +46,7 @@ runtime::ExternalServiceList external_services(const config::Settings& settings,
     add("turn", "udp", port);
     if (turn.tcp) add("turn", "tcp", port);
     if (turn.tcp) add("turns", "tcp", turn.tls_port);
+    if (relays::shares_https(settings)) add("turns", "tcp", settings.network.https_port);
     add("turns", "udp", turn.tls_port);
     list.turn_secret = std::move(turn_secret);
     return list;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "signaling/daemon/turn_share.h"
 #include "signaling/http/host_meta.h"
+#include "signaling/relays/command_lines.h"
 
 namespace carillon::daemon {
 
@@ -55,6 +57,13 @@ Web::Web(boost::asio::io_context& io, const host::Host& host, stream::StreamServ
                         {.protocol = "xmpp", .check = check, .take = [&streams](http::Upgraded upgraded) {
                              streams.adopt(std::move(upgraded));
                          }});
+    if (relays::shares_https(all)) {
+        const auto turn = std::make_shared<TurnShare>(io, relays::turn_handover(all));
+        turn->serve(all.network.https_port);
+        metrics_.add_source([turn](const metrics::Registry::Sink& sink) {
+            sink("carillon_turn_connections_at_https", static_cast<double>(turn->taken()));
+        });
+    }
     bosh_ = std::make_unique<bosh::Manager>(io, bosh_options(all), [&streams](const std::string& peer, bool secure) {
         return streams.open_pipe(peer, secure);
     });

@@ -10,6 +10,7 @@
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "signaling/http/divert.h"
 #include "signaling/http/websocket.h"
 #include "signaling/net/socket.h"
 
@@ -92,9 +93,13 @@ Request to_request(const HeaderParser& parser, const net::Socket& socket) {
 struct Server::Impl : std::enable_shared_from_this<Impl> {
     struct Connection {
         Connection(net::Accepted accepted, std::uint64_t serial)
-            : socket{std::move(accepted.socket)}, place{std::move(accepted.place)}, number{serial} {
+            : descriptor{accepted.socket.native_handle()},
+              socket{std::move(accepted.socket)},
+              place{std::move(accepted.place)},
+              number{serial} {
             if (!accepted.peer.empty()) socket.set_peer(std::move(accepted.peer));
         }
+        int descriptor;  ///< the socket's
         net::Socket socket;
         net::ConnectionLimiter::Place place;
         std::uint64_t number;
@@ -121,13 +126,33 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
         if (tls) {
             auto context = tls();
             if (!context) co_return;
+            const auto divert = divert_of_tls_port(port_of(connection.descriptor));
+            const auto first = co_await diverted(connection, divert);
+            if (first == Diverted::taken) co_return;
             const auto done = co_await connection.socket.accept_tls(std::move(context), limits.request);
             if (!done) co_return;
+            if (first == Diverted::undecided && co_await diverted(connection, divert) == Diverted::taken) co_return;
         }
         auto next = Next::request;
         for (std::size_t count = 1; next == Next::request && count <= limits.requests; ++count)
             next = co_await exchange(connection, count < limits.requests && !stopping);
         if (next != Next::gone) co_await take_leave(connection);
+    }
+
+    static std::uint16_t port_of(int descriptor) {
+        asio::ip::tcp::endpoint local;
+        socklen_t size = static_cast<socklen_t>(local.capacity());
+        if (::getsockname(descriptor, local.data(), &size) != 0) return 0;
+        local.resize(size);
+        return local.port();
+    }
+
+    /// Whether another protocol that shares the port has taken the connection.
+    static awaitable<Diverted> diverted(Connection& connection, const Divert& divert) {
+        if (!divert) co_return Diverted::no;
+        const auto verdict = co_await divert(connection.socket, connection.descriptor, connection.pending);
+        connection.taken = verdict == Diverted::taken;
+        co_return verdict;
     }
 
     /// One request and its answer.

@@ -56,6 +56,7 @@ void add_turn(const config::Settings& settings, const Option& option) {
     option("--turn-peer-ports", std::to_string(relay.port_min) + "-" + std::to_string(relay.port_max));
     option("--turn-certificates-file", turn_certificates_file(settings));
     if (turn.tls_port != 0) option("--turn-tls-port", std::to_string(turn.tls_port));
+    if (shares_https(settings)) option("--turn-handover", turn_handover(settings));
     if (!turn.tcp) option("--turn-tcp", "false");
     if (!turn.tcp_relay) option("--turn-tcp-relay", "false");
     if (!turn.alternate_address.empty()) {
@@ -105,6 +106,12 @@ bool serves_turn(const config::Settings& settings) {
     const auto& relay = settings.relay;
     return relay.enabled && relay.workers > 0 && settings.network.stun_port != 0 && settings.turn.enabled;
 }
+
+bool shares_https(const config::Settings& settings) {
+    return serves_turn(settings) && settings.turn.tcp && settings.turn.share_https && settings.network.https_port != 0;
+}
+
+std::string turn_handover(const config::Settings& settings) { return settings.data.dir + "/turn.handover"; }
 
 std::string turn_certificates_file(const config::Settings& settings) {
     return settings.data.dir + "/turn.certificates";

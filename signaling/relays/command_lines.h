@@ -14,6 +14,9 @@ std::vector<WorkerCommand> command_lines(const config::Settings& settings, const
 
 /// Whether there is a TURN server at all.
 bool serves_turn(const config::Settings& settings);
+/// Whether it is served at the port of HTTPS as well, and the socket by which connections get there.
+bool shares_https(const config::Settings& settings);
+std::string turn_handover(const config::Settings& settings);
 /// Where the TURN server finds its certificates, a file that lists them.
 std::string turn_certificates_file(const config::Settings& settings);
 /// Where the TURN server's secret is, for it and for who makes credentials; empty when there is no TURN server.
