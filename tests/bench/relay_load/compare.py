@@ -89,6 +89,19 @@ class Carillon(Relay):
         return "carillon", self.control
 
 
+class CarillonTurn(Carillon):
+    """Its TURN server; users may reach loopback, and one holds all allocations."""
+
+    def command(self):
+        self.port = free_port()
+        (self.folder / "users").write_text("bench:bench\n")
+        return [*super().command(), "--stun-bind", "127.0.0.1", "--stun-port", str(self.port), "--turn-users-file",
+                self.folder / "users", "--turn-allow", "127.0.0.0/8", "--turn-allocations", "5000"]
+
+    def target(self):
+        return "turn", self.port
+
+
 class Floor(Relay):
     program, mode = "relay_floor", []
 
@@ -156,7 +169,7 @@ class Coturn(Relay):
         return "turn", self.port
 
 
-RELAYS = {"carillon": Carillon, "rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso,
+RELAYS = {"carillon": Carillon, "carillon-turn": CarillonTurn, "rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso,
           "floor-coalesce": FloorCoalesce, "floor-uring": FloorUring}
 
 

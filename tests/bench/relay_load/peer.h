@@ -23,7 +23,7 @@ std::unique_ptr<Peer> make_carillon_peer(const std::string& socket, Legs legs);
 std::unique_ptr<Peer> make_ports_peer(const std::string& file);
 /// rtpengine's NG protocol at a UDP port: offer and answer with one audio or video stream.
 std::unique_ptr<Peer> make_rtpengine_peer(std::uint16_t ng_port, Legs legs);
-/// A TURN server without authentication: end A holds an allocation with a channel bound to end B.
+/// A TURN server, with user and password "bench" if it asks for them: end A holds an allocation with a channel bound to end B.
 std::unique_ptr<Peer> make_turn_peer(std::uint16_t port);
 
 }  // namespace carillon::bench
