@@ -1,5 +1,6 @@
 #include "signaling/modules/modules.h"
 
+#include "signaling/modules/administration/administration.h"
 #include "signaling/modules/archive/archive.h"
 #include "signaling/modules/blocking/blocking.h"
 #include "signaling/modules/bookmarks/bookmarks.h"
@@ -21,6 +22,7 @@
 #include "signaling/modules/push/push.h"
 #include "signaling/modules/registration/registration.h"
 #include "signaling/modules/roster/roster.h"
+#include "signaling/modules/search/search.h"
 #include "signaling/modules/time/time.h"
 #include "signaling/modules/vcard/vcard.h"
 #include "signaling/modules/version/version.h"
@@ -37,7 +39,7 @@ std::vector<runtime::ModuleDescriptor> builtin() {
         registration(), archive(),        push(),
         pep(),          pubsub_service(), muc(),
         http_upload(),  vcard(),          bookmarks(),
-        bytestreams(),
+        bytestreams(),  administration(), search(),
     };
 }
 

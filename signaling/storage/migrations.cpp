@@ -109,6 +109,20 @@ constexpr std::array<std::string_view, 4> kUploads{
     "thumbnail_width INTEGER NOT NULL, thumbnail_height INTEGER NOT NULL)",
 };
 
+constexpr std::array<std::string_view, 1> kHostData{
+    "CREATE TABLE host_data (host VARCHAR(1023) NOT NULL, name VARCHAR(255) NOT NULL, value TEXT NOT NULL, PRIMARY KEY "
+    "(host, name))",
+};
+
+// The keys are the same with case and accents made alike, for LIKE.
+constexpr std::array<std::string_view, 2> kDirectory{
+    "CREATE TABLE directory (jid VARCHAR(2047) NOT NULL PRIMARY KEY REFERENCES users (jid) ON DELETE CASCADE, domain "
+    "VARCHAR(1023) NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL, nick TEXT NOT NULL, name TEXT NOT NULL, email "
+    "TEXT NOT NULL, key_user TEXT NOT NULL, key_first TEXT NOT NULL, key_last TEXT NOT NULL, key_nick TEXT NOT NULL, "
+    "key_email TEXT NOT NULL, key_all TEXT NOT NULL)",
+    "CREATE INDEX directory_by_domain ON directory (domain, jid)",
+};
+
 constexpr auto kAll = std::to_array<Migration>({
     {1, "users, rosters, offline messages, calls", kFirst},
     {2, "find a callee's calls", kSecond},
@@ -120,6 +134,8 @@ constexpr auto kAll = std::to_array<Migration>({
     {8, "rooms", kRooms},
     {9, "publish-subscribe", kPubsub},
     {10, "uploaded files", kUploads},
+    {11, "settings of hosts", kHostData},
+    {12, "user directory", kDirectory},
 });
 
 }  // namespace

@@ -2,12 +2,13 @@
 
 #include <soci/sqlite3/soci-sqlite3.h>
 
+#include "signaling/storage/service_stores.h"
 #include "signaling/storage/stores.h"
 
 namespace carillon::storage {
 namespace {
 
-class SqlStorage final : public Storage, public HasPubsub, public HasUploads {
+class SqlStorage final : public Storage, public HasPubsub, public HasUploads, public HasHostData, public HasDirectory {
   public:
     SqlStorage(const std::string& backend, const std::string& parameters, std::size_t connections)
         : database_{backend, parameters, connections} {}
@@ -23,6 +24,8 @@ class SqlStorage final : public Storage, public HasPubsub, public HasUploads {
     TokenStore& tokens() override { return tokens_; }
     RoomStore& rooms() override { return rooms_; }
     UploadStore& uploads() override { return uploads_; }
+    HostDataStore& host_data() override { return host_data_; }
+    DirectoryStore& directory() override { return directory_; }
 
   private:
     Database database_;
@@ -38,6 +41,8 @@ class SqlStorage final : public Storage, public HasPubsub, public HasUploads {
     SqlRoomStore rooms_{database_};
     SqlPubsubStore pubsub_{database_};
     SqlUploadStore uploads_{database_};
+    SqlHostDataStore host_data_{database_};
+    SqlDirectoryStore directory_{database_};
 };
 
 }  // namespace

@@ -76,7 +76,7 @@ awaitable<bool> SqlUserStore::remove(xmpp::Jid bare) {
     return database_.write([jid = bare.str()](soci::session& sql) {
         if (!user_exists(sql, jid)) return false;
         for (const auto* table : {"scram_keys", "roster_items", "rosters", "blocked", "user_data", "offline_messages",
-                                  "push_registrations", "fast_tokens", "users"}) {
+                                  "push_registrations", "fast_tokens", "directory", "users"}) {
             sql << "DELETE FROM " << table << " WHERE jid = :jid", soci::use(jid);
         }
         erase_archive(sql, jid);

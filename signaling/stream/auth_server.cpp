@@ -4,6 +4,7 @@
 
 #include "config/base/log.h"
 #include "signaling/runtime/on_pool.h"
+#include "signaling/session/disabled_account.h"
 #include "signaling/storage/storage.h"
 #include "signaling/storage/token_store.h"
 #include "signaling/stream/stream_management.h"
@@ -23,6 +24,16 @@ void add_names(xml::Element& list, const std::vector<std::string>& mechanisms) {
 bool is_wrong_guess(const auth::Step& end) {
     const auto* failure = std::get_if<auth::Failure>(&end);
     return failure && (failure->condition == "not-authorized" || failure->condition == "credentials-expired");
+}
+
+/// RFC 6120 §6.5.1: told only to who has shown that the account is theirs. A disk that fails keeps nobody out.
+awaitable<bool> is_barred(storage::Storage& storage, xmpp::Jid user) {
+    try {
+        co_return co_await session::is_disabled(storage, std::move(user));
+    } catch (const std::exception& error) {
+        log::error("it cannot be read whether an account is disabled", {{"what", error.what()}});
+    }
+    co_return false;
 }
 
 }  // namespace
@@ -196,6 +207,11 @@ awaitable<std::expected<xmpp::Jid, AuthServer::Refusal>> AuthServer::negotiate(S
             const bool matches = co_await runtime::on_pool(blocking_, std::move(job));
             step = sasl.checked(matches);
         } else if (std::holds_alternative<auth::Success>(step) || std::holds_alternative<auth::Failure>(step)) {
+            if (auto* success = std::get_if<auth::Success>(&step)) {
+                auto user = success->user;
+                const bool barred = co_await is_barred(*environment_.storage, std::move(user));
+                if (barred) step = auth::Failure{"account-disabled", {}};
+            }
             note(attempt, sasl, step);
             co_return co_await finish(peer, attempt, std::move(step));
         } else {
