@@ -61,6 +61,7 @@ void BridgedLeg::secure(const api::LegSecurity& wanted) {
     if (!same_suite || before.remote != wanted.remote) inbound_.reset();
     if (!same_suite || before.local != wanted.local) outbound_.reset();
     dtls_.reset();
+    confirmed_ = false;
     handshakes_ = 0;
     if (sdes) use_sdes();
     if (wanted.protection == api::Protection::dtls && wanted.active && ice() && !in_use(0).empty()) start_dtls();
@@ -93,6 +94,7 @@ BridgedLeg::Opened BridgedLeg::open(std::size_t component, std::span<std::byte> 
     Opened opened{.size = size, .rtcp = component == 1 || rtp::is_rtcp(datagram)};
     opened.drop = unprotect(buffer, opened.size, opened.rtcp);
     if (opened.drop != Drop::none) return opened;
+    confirmed_ = true;
     // What is sealed has proved itself before its address is looked at.
     if (learner) opened.drop = learner->on_media(buffer.first(opened.size), from);
     if (opened.drop == Drop::none && maps_ && !opened.rtcp) map_payload_type(buffer.first(opened.size));
@@ -137,8 +139,8 @@ BridgedLeg::Opened BridgedLeg::on_stun(std::size_t component, std::span<std::byt
 }
 
 void BridgedLeg::start_dtls() {
-    // Without a fingerprint there is nobody to trust yet.
-    if (!identity_ || security_.fingerprint.empty() || handshakes_ >= kMaxHandshakes) return;
+    // Keys that are agreed stay until signalling says otherwise. Without a fingerprint there is nobody to trust yet.
+    if (inbound_ || !identity_ || security_.fingerprint.empty() || handshakes_ >= kMaxHandshakes) return;
     ++handshakes_;
     const auto role = security_.active ? dtls::Role::client : dtls::Role::server;
     try {
@@ -174,6 +176,9 @@ void BridgedLeg::tick() {
     if (!dtls_) return;
     dtls_->on_timer();
     take_keys();
+    // Who seals under the keys has all of the handshake: nothing of it will be said again, and OpenSSL's state, the
+    // greater part of what a leg holds, can go.
+    if (inbound_ && confirmed_) dtls_.reset();
 }
 
 }  // namespace carillon::relay

@@ -69,6 +69,7 @@ class BridgedLeg {
     std::array<std::uint8_t, 128> payload_types_{};
     bool maps_ = false;
     std::unique_ptr<dtls::DtlsSrtp> dtls_;
+    bool confirmed_ = false;  // something has come in that opens
     unsigned handshakes_ = 0;
     std::optional<srtp::Session> inbound_, outbound_;
     std::array<std::byte, IceLite::kRoom> room_{};

@@ -70,6 +70,12 @@ std::string Endpoint::ask(const std::string& request) const {
     throw std::runtime_error{"the relay does not answer"};
 }
 
+void Endpoint::drain() const {
+    std::array<std::byte, 2048> buffer;
+    while (::recv(fd_, buffer.data(), buffer.size(), 0) >= 0) {
+    }
+}
+
 std::uint64_t Endpoint::dropped() const {
     std::array<std::uint32_t, SK_MEMINFO_VARS> info{};
     socklen_t size = sizeof info;

@@ -38,6 +38,9 @@ class Endpoint {
     /// Sends a request and waits for one answer, with retries; throws std::runtime_error when none comes.
     std::string ask(const std::string& request) const;
 
+    /// Forgets what has come so far.
+    void drain() const;
+
     int fd() const { return fd_; }
     std::uint16_t port() const { return port_; }
     std::uint16_t channel() const { return channel_; }

@@ -161,6 +161,9 @@ int run(const Options& options) {
     const auto before = resident_kib(pid);
     for (auto& call : std::span{calls}.subspan(1)) peer->open(call);
 
+    for (const auto& call : calls)
+        for (const auto* end : {&call.a, &call.b}) end->drain();
+
     std::vector<int> pids;
     if (pid) pids.push_back(pid);
     if (const int core = static_cast<int>(options.number("--core", -1)); core >= 0)

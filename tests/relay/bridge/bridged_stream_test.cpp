@@ -266,6 +266,29 @@ TEST(Bridge, DtlsSrtpIsOpenedForPlainRtpAndBack) {
     }
 }
 
+TEST(Bridge, OnceSealedPacketsComeTheHandshakesStateIsDropped) {
+    DtlsCall call;
+    call.from_phone(check());
+    call.shake_hands();
+    ASSERT_EQ(call.phone.state(), dtls::DtlsSrtp::State::established) << call.phone.failure();
+    auto out = *srtp::Session::create(call.phone.keys()->profile, call.phone.keys()->local, srtp::Direction::outbound);
+    ASSERT_EQ(call.from_phone(sealed(out, rtp(1))).drop, Drop::none);
+    call.bridge.stream().tick();
+    while (!call.socket.receive(0ms).empty()) {
+    }
+    // A late flight or another handshake is not answered, and neither it nor a check changes what is agreed.
+    std::vector<Packet> hello;
+    dtls::DtlsSrtp again{call.identity, dtls::Role::client, call.bridge.fingerprint(),
+                         [&](Bytes b) { hello.emplace_back(b.begin(), b.end()); }};
+    again.start();
+    ASSERT_FALSE(hello.empty());
+    EXPECT_EQ(call.from_phone(hello.front()).drop, Drop::consumed);
+    EXPECT_TRUE(call.socket.receive(50ms).empty());
+    call.from_phone(check());
+    EXPECT_EQ(call.from_phone(sealed(out, rtp(2))).packet, rtp(2));
+    EXPECT_EQ(call.bridge.from(1, rtp(2), loopback(6000)).drop, Drop::none);
+}
+
 TEST(BridgeSafety, DtlsIsTakenFromTheProvenAddressOnly) {
     DtlsCall call;
     call.phone.start();
