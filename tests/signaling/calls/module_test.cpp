@@ -437,7 +437,9 @@ TEST_F(WithOtherServers, InvitationsFromElsewhereCountAsWell) {
                                   "</message>");
     }
     Elsewhere::ask(host_, "n1", test::kRomeo, test::trickled_initiate("other"));
-    EXPECT_TRUE(has_error(elsewhere_.hear(), "resource-constraint"));
+    auto answer = elsewhere_.hear();
+    while (answer.name() == "message") answer = elsewhere_.hear();  // nobody keeps invitations here: they bounce
+    EXPECT_TRUE(has_error(answer, "resource-constraint"));
     Elsewhere::ask(host_, "n2", test::kRomeo, test::trickled_initiate("i1"));  // the one that was announced
     EXPECT_EQ(romeo.hear_jingle().sid, "i1");
 }
