@@ -222,9 +222,9 @@ class DeadPeers(Attack):
 
         def flood():
             while not stop.is_set():
-                for _ in range(20):
-                    flooder.send_channel(0x4001, b"nobody")
-                    flooder.send_channel(0x4002, b"nowhere")
+                # Not so many that the kernel's buffer of the listener, which all share, overflows on a busy machine.
+                flooder.send_channel(0x4001, b"nobody")
+                flooder.send_channel(0x4002, b"nowhere")
                 time.sleep(0.002)
 
         thread = threading.Thread(target=flood)
