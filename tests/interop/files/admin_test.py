@@ -123,6 +123,9 @@ async def announcements(house, alice, bob):
     assert not any(body.startswith("The server") for _, body in carol.heard), "that was for those who were there"
     await alice.admin("set-motd", motd=["Be kind"])
     await until(lambda: ("headline", "Be kind") in bob.heard and ("headline", "Be kind") in carol.heard, "all are told")
+    # That they had it is written after it is sent. What is answered later has been written later: a roster's item is.
+    for person in (alice, bob):
+        await person.update_roster("somebody@localhost", name="Somebody")
     await carol.disconnect()
     house.kill()
     house.start()
