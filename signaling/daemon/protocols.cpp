@@ -53,6 +53,7 @@ constexpr auto kProtocols = std::to_array<Protocol>({
     {421, "1.0.1", "muc", "occupant ids"},
     {424, "0.4.1", "muc", "tombstones in a room's archive"},
     {425, "0.3.0", "muc", "moderation; the older namespace as well"},
+    {431, "0.2.0", "archive", "words and phrases in the archives of users and rooms"},
     {440, "1.0.0", "auth", "types of channel binding"},
     {441, "0.2.0", "archive", "preferences"},
     {445, "0.2.0", "registration", "registration with an invitation"},

@@ -14,6 +14,9 @@ using Fault = std::optional<StanzaError>;
 
 constexpr std::string_view kForm = "jabber:x:data";
 constexpr std::string_view kRsm = "http://jabber.org/protocol/rsm";
+constexpr std::string_view kFullTextField = "{urn:xmpp:fulltext:0}fulltext";
+constexpr std::size_t kMaxSearch = 1000;           // octets of what is looked for
+constexpr std::size_t kMaxSearchable = 16 * 1024;  // of one message
 
 /// An id of another's making names nothing here.
 Fault read_id(std::string_view text, std::vector<ArchiveId>& into) {
@@ -43,13 +46,18 @@ Fault read_field(const xml::Element& field, storage::ArchiveQuery& query, const 
     }
     if (value.empty())
         return var == "with" || var == "start" || var == "end" || var == "before-id" || var == "after-id" ||
-                       var == "include-groupchat"
+                       var == "include-groupchat" || var == "withtext" || var == kFullTextField
                    ? Fault{}
                    : StanzaError::feature_not_implemented();
     if (var == "with") {
         auto jid = xmpp::Jid::parse(value);
         if (!jid) return StanzaError::jid_malformed();
         query.with = std::move(*jid);
+        return std::nullopt;
+    }
+    if (var == kFullTextField || var == "withtext") {  // the latter as clients knew it before XEP-0431
+        if (value.size() > kMaxSearch) return StanzaError::not_acceptable().with_text("the search is too long");
+        query.words = value;
         return std::nullopt;
     }
     if (var == "start") return read_time(value, query.start);
@@ -124,7 +132,25 @@ xml::Element query_form() {
         .set("datatype", "xs:string")
         .add("open");
     form.add("field").set("type", "boolean").set("var", "include-groupchat");
+    for (const auto name : {kFullTextField, std::string_view{"withtext"}})
+        form.add("field").set("type", "text-single").set("var", name);
     return query;
+}
+
+std::string searchable_text(const xml::Element& message) {
+    std::string text;
+    for (const auto* child : message.children()) {
+        const bool stands_for_another = child->name() == "encrypted" || child->ns() == "urn:xmpp:eme:0" ||
+                                        child->ns() == "jabber:x:encrypted" || child->ns() == "urn:xmpp:openpgp:0";
+        if (stands_for_another) return {};
+        if (child->ns() != message.ns() || (child->name() != "body" && child->name() != "subject")) continue;
+        text += (text.empty() ? "" : "\n") + child->text();
+    }
+    if (text.size() <= kMaxSearchable) return text;
+    auto end = kMaxSearchable;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // no half of a character
+    text.resize(end);
+    return text;
 }
 
 std::optional<xml::Element> result_message(const ArchiveRequest& request, const storage::ArchivedMessage& message,

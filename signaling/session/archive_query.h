@@ -1,5 +1,5 @@
 /// Queries of the archive as XML, and the answers to them.
-/// Spec: XEP-0313 1.1.3 §4, §5; XEP-0059 1.0 (paging); XEP-0004.
+/// Spec: XEP-0313 1.1.3 §4, §5; XEP-0059 1.0 (paging); XEP-0004; XEP-0431 0.2.0 (full text).
 /// Not here: finding the messages (storage/archive_store.h).
 #pragma once
 #include <expected>
@@ -26,6 +26,9 @@ std::expected<ArchiveRequest, xmpp::StanzaError> read_query(const xml::Element& 
                                                             const PageLimits& limits);
 /// §4.1.5: the fields that a query may have.
 xml::Element query_form();
+/// What a search of the archive looks at: bodies and subject, unless they stand for something encrypted.
+std::string searchable_text(const xml::Element& message);
+inline constexpr std::string_view kFullText = "urn:xmpp:fulltext:0";
 /// One found message on its way to `to`; nothing when what was stored is no XML.
 std::optional<xml::Element> result_message(const ArchiveRequest& request, const storage::ArchivedMessage& message,
                                            const xmpp::Jid& to);

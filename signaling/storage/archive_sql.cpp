@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "signaling/storage/archive_queue.h"
+#include "signaling/storage/archive_words.h"
 
 namespace carillon::storage {
 
@@ -30,15 +31,17 @@ ArchiveMatching::ArchiveMatching(const ArchiveQuery& query)
     for (const auto& id : query.before) below_ = std::min<long long>(below_, id.time);
     for (const auto& id : query.ids) ids_ += (ids_.empty() ? " AND id IN (" : ", ") + std::to_string(id.time);
     if (!ids_.empty()) ids_ += ')';
+    words_ = words_expression(query.words, owner);
 }
 
 std::string ArchiveMatching::where() const {
-    // The plus keeps the range from being looked up where ids are given: they lead to the rows.
-    const std::string plus = ids_.empty() ? "" : "+";
+    // The plus keeps the range from being looked up where ids are given or found: they lead to the rows.
+    const std::string plus = ids_.empty() && words_.empty() ? "" : "+";
     std::string text =
         " WHERE owner = :owner AND owner_jid = :owner_jid AND " + plus + "id > :above AND " + plus + "id < :below";
     if (with_) text += " AND peer = :peer AND peer_jid = :peer_jid";
     if (with_resource_) text += " AND resource = :resource";
+    if (!words_.empty()) text += words_sql();
     return text + ids_;
 }
 
@@ -52,6 +55,7 @@ void ArchiveMatching::bind(soci::statement& statement) {
         statement.exchange(soci::use(peer_jid_));
     }
     if (with_resource_) statement.exchange(soci::use(resource_));
+    if (!words_.empty()) statement.exchange(soci::use(words_));
 }
 
 std::string page_sql(const ArchiveQuery& query) {

@@ -27,6 +27,7 @@ class ArchiveMatching {
     std::string peer_jid_;
     std::string resource_;
     std::string ids_;
+    std::string words_;
 };
 
 /// Columns id, random, stanza, one row more than the limit; bound by ArchiveMatching::bind().

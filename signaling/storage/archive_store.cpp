@@ -104,6 +104,13 @@ std::optional<long long> ranked(soci::session& sql, long long owner, const std::
     return time;
 }
 
+/// What belonged to entries that are gone. Owners are hashes here: the entries say whose a text is.
+void erase_stray_text(soci::session& sql, long long owner, long long below) {
+    sql << "DELETE FROM archive_text WHERE owner = :owner AND id < :below AND NOT EXISTS (SELECT 1 FROM archive WHERE "
+           "archive.owner = archive_text.owner AND archive.id = archive_text.id)",
+        soci::use(owner), soci::use(below);
+}
+
 std::string join(const std::set<xmpp::Jid>& jids) {
     std::string text;
     for (const auto& jid : jids) text += jid.str() + '\n';  // no JID holds one
@@ -188,6 +195,7 @@ awaitable<std::size_t> SqlArchiveStore::expire(xmpp::Jid owner, WallTime until, 
                                                 "owner_jid = :jid",
                                  soci::use(number), soci::use(below), soci::use(jid));
         erase.execute(true);
+        erase_stray_text(sql, number, below);
         return static_cast<std::size_t>(std::max<long long>(erase.get_affected_rows(), 0));
     });
 }
@@ -203,7 +211,9 @@ awaitable<bool> SqlArchiveStore::replace(xmpp::Jid owner, ArchiveId id, std::str
                             ":id AND owner_jid = :jid AND random = :random",
              soci::use(stanza), soci::use(number), soci::use(time), soci::use(jid), soci::use(random));
         update.execute(true);
-        return update.get_affected_rows() > 0;
+        if (update.get_affected_rows() <= 0) return false;
+        sql << "DELETE FROM archive_text WHERE owner = :owner AND id = :id", soci::use(number), soci::use(time);
+        return true;
     };
     co_return co_await database_.write(std::move(work));
 }
@@ -241,6 +251,7 @@ awaitable<void> SqlArchiveStore::set_preferences(xmpp::Jid owner, ArchivePrefere
 void erase_archive(soci::session& sql, const std::string& owner) {
     const long long number = jid_number(owner);
     sql << "DELETE FROM archive WHERE owner = :owner AND owner_jid = :jid", soci::use(number), soci::use(owner);
+    erase_stray_text(sql, number, std::numeric_limits<long long>::max());
     sql << "DELETE FROM archive_preferences WHERE jid = :jid", soci::use(owner);
 }
 

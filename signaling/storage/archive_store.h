@@ -28,6 +28,7 @@ struct ArchiveEntry {
     std::string stanza;    ///< as a document
     /// Held until the entry is on disk: what it stands for is not settled before.
     xmpp::CustodyPtr custody;
+    std::string text{};  ///< what a search looks at; empty: nothing
 };
 
 struct ArchivedMessage {
@@ -43,6 +44,7 @@ struct ArchiveQuery {
     std::vector<ArchiveId> after;  ///< all exclusive; each must be in the archive
     std::vector<ArchiveId> before;
     std::vector<ArchiveId> ids;  ///< when there are some: only these
+    std::string words;           ///< that the text has to have (archive_words.h); empty: any text or none
     bool newest_first = false;   ///< the page is taken from the end of what matches; 0 for `limit`: counts only
     std::size_t limit = 0;
 };

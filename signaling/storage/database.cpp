@@ -3,6 +3,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "config/base/log.h"
+#include "signaling/storage/archive_words.h"
 #include "signaling/storage/migrations.h"
 
 namespace carillon::storage {
@@ -33,6 +34,9 @@ Database::Database(const std::string& backend, const std::string& parameters, st
             if (backend == "sqlite3") prepare_sqlite(*sessions_.back());
         }
         migrate();
+        if (backend == "sqlite3") {
+            for (const auto statement : sqlite_words()) *sessions_.front() << std::string{statement};
+        }
         // The writer touches the same pages of the indices again and again: with room for them it reads none back.
         if (backend == "sqlite3") {
             write_later(

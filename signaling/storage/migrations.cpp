@@ -123,6 +123,13 @@ constexpr std::array<std::string_view, 2> kDirectory{
     "CREATE INDEX directory_by_domain ON directory (domain, jid)",
 };
 
+// What is searched in the archive (archive_words.h). Ids are those of archive, which no two owners share.
+constexpr std::array<std::string_view, 2> kArchiveText{
+    "CREATE TABLE archive_text (id BIGINT NOT NULL PRIMARY KEY, owner BIGINT NOT NULL, owner_word VARCHAR(31) NOT "
+    "NULL, body TEXT NOT NULL)",
+    "CREATE INDEX archive_text_by_owner ON archive_text (owner, id)",
+};
+
 constexpr auto kAll = std::to_array<Migration>({
     {1, "users, rosters, offline messages, calls", kFirst},
     {2, "find a callee's calls", kSecond},
@@ -136,6 +143,7 @@ constexpr auto kAll = std::to_array<Migration>({
     {10, "uploaded files", kUploads},
     {11, "settings of hosts", kHostData},
     {12, "user directory", kDirectory},
+    {13, "words in the archive", kArchiveText},
 });
 
 }  // namespace

@@ -71,8 +71,9 @@ class Archive final : public Module {
   public:
     explicit Archive(ModuleContext& context) : context_{context}, settings_{read_settings(context.settings())} {
         usual_.otherwise = archive_default(settings_.otherwise).value();
-        for (const std::string_view feature : {kArchiveNs, std::string_view{"urn:xmpp:mam:2#extended"},
-                                               std::string_view{"urn:xmpp:mam:2#groupchat-field"}, kStanzaIds})
+        for (const std::string_view feature :
+             {kArchiveNs, std::string_view{"urn:xmpp:mam:2#extended"}, session::kFullText,
+              std::string_view{"urn:xmpp:mam:2#groupchat-field"}, kStanzaIds})
             hooks_ += context.feature(feature, Target::account);
         hooks_ += context.feature(kStanzaIds);
         hooks_ += context.intercept(Stage::from_local, kPriority, [this](Stanza& stanza) { return sent(stanza); });
@@ -174,7 +175,8 @@ class Archive final : public Module {
                                                     .peer = peer.bare().str(),
                                                     .resource = std::string{peer.resource()},
                                                     .stanza = std::move(text),
-                                                    .custody = message.custody()});
+                                                    .custody = message.custody(),
+                                                    .text = session::searchable_text(message.element())});
     }
 
     /// Whether a message that found nobody is in the archive at least: then it has not failed.

@@ -24,7 +24,8 @@ void Room::keep(const Stanza& message, const ArchiveId& id) {
                                                                   .peer = jid_.str(),
                                                                   .resource = std::string{message.from().resource()},
                                                                   .stanza = xml::to_document(text),
-                                                                  .custody = message.custody()});
+                                                                  .custody = message.custody(),
+                                                                  .text = session::searchable_text(text)});
     if (!kept) host_.context().counter("archive_full").add();
 }
 

@@ -100,7 +100,8 @@ IqReply Room::info(const Stanza& iq) {
     feature(config_.password_protected ? "muc_passwordprotected" : "muc_unsecured");
     feature(config_.nonanonymous ? "muc_nonanonymous" : "muc_semianonymous");
     if (config_.logging) {
-        for (const auto var : {kArchiveNs, std::string_view{"urn:xmpp:mam:2#extended"}}) feature(var);
+        for (const auto var : {kArchiveNs, std::string_view{"urn:xmpp:mam:2#extended"}, session::kFullText})
+            feature(var);
     }
     query.append(info_form());
     return query;

@@ -1,9 +1,10 @@
-"""Administration by a foreign client (slixmpp, XEP-0050 and 0133), announcements, and the user directory
-(XEP-0055).  Usage: admin_test.py BINARIES"""
+"""Administration by a foreign client (slixmpp, XEP-0050 and 0133), announcements, the user directory (XEP-0055), and a search
+in the archive (XEP-0431).  Usage: admin_test.py BINARIES"""
 import asyncio
 import sys
 import xml.etree.ElementTree as ET
 
+import slixmpp
 from slixmpp.exceptions import IqError
 
 from house import Client, House, run, until
@@ -12,6 +13,7 @@ COMMANDS = "http://jabber.org/protocol/commands"
 ADMIN = "http://jabber.org/protocol/admin"
 SEARCH = "jabber:iq:search"
 FORM = "{jabber:x:data}"
+MAM = "urn:xmpp:mam:2"
 
 
 class Person(Client):
@@ -195,6 +197,40 @@ async def directory(alice, bob):
     assert await find(nick="robbie") == set()
 
 
+async def archive(alice, bob):
+    info = await alice["xep_0030"].get_info(jid="alice@localhost")
+    assert "urn:xmpp:fulltext:0" in info["disco_info"]["features"]
+    for body in ("The quick brown fox", "jumps over the lazy dog", "Käse und Brot", "quick! says the dog"):
+        alice.send_message("bob@localhost", body, mtype="chat")
+    secret = alice.make_message("bob@localhost", "quick: this is encrypted", mtype="chat")
+    secret.xml.append(ET.fromstring("<encryption xmlns='urn:xmpp:eme:0' namespace='x'/>"))
+    secret.send()
+    await until(lambda: len([1 for kind, _ in bob.heard if kind == "chat"]) == 5, "all have come")
+
+    async def find(client, words, var="{urn:xmpp:fulltext:0}fulltext"):
+        found = []
+        handler = slixmpp.xmlstream.handler.Callback(
+            "results", slixmpp.xmlstream.matcher.MatchXPath(f"{{jabber:client}}message/{{{MAM}}}result"),
+            lambda message: found.append(message.xml.findtext(f".//{{jabber:client}}body")))
+        client.register_handler(handler)
+        await client.ask("set", f"<query xmlns='{MAM}'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>{MAM}"
+                                f"</value></field><field var='{var}'><value>{words}</value></field></x></query>",
+                         client.boundjid.bare)
+        client.remove_handler("results")
+        return found
+
+    for client in (alice, bob):
+        assert await find(client, "quick") == ["The quick brown fox", "quick! says the dog"], "in order, without the encrypted"
+        assert await find(client, "DOG quick") == ["quick! says the dog"], "every word"
+        assert await find(client, "kase") == ["Käse und Brot"], "accents make no difference"
+        assert await find(client, "jum*", "withtext") == ["jumps over the lazy dog"]
+        assert await find(client, "&quot;lazy dog&quot;") == ["jumps over the lazy dog"]
+        assert await find(client, "&quot;dog lazy&quot;") == []
+        for odd in ("owner_word:x", "NEAR(", "-", "*", "body : x OR quick", "&quot;", "^quick)"):
+            await find(client, odd)  # whatever it finds, it is no error
+        assert await find(client, "nothing of the kind") == []
+
+
 async def scenario(house):
     alice, bob = Person("alice@localhost/desk"), Person("bob@localhost/phone")
     await asyncio.gather(alice.log_in(house.port), bob.log_in(house.port))
@@ -202,6 +238,7 @@ async def scenario(house):
     await announcements(house, alice, bob)
     alice, bob = await after_restart(house)
     await directory(alice, bob)
+    await archive(alice, bob)
     for client in (alice, bob):
         await client.disconnect()
 
@@ -212,7 +249,7 @@ def main():
 admins = ["alice@localhost"]
 """) as house:
         run(scenario(house), 150)
-    print("administration, announcements and the directory as they should be")
+    print("administration, announcements, directory and search as they should be")
 
 
 if __name__ == "__main__":

@@ -107,6 +107,7 @@ class MemoryArchive final : public storage::ArchiveStore {
     static bool matches(const storage::ArchiveEntry& entry, const storage::ArchiveQuery& query) {
         if (entry.owner != query.owner.str()) return false;
         if (query.with && entry.peer != query.with->bare().str()) return false;
+        if (!query.words.empty() && !entry.text.contains(query.words)) return false;
         if (query.with && query.with->is_full() && entry.resource != query.with->resource()) return false;
         if (query.start && entry.id.when() < *query.start) return false;
         if (query.end && entry.id.when() >= *query.end + std::chrono::milliseconds{1}) return false;
