@@ -11,9 +11,10 @@
 #include "signaling/auth/scram.h"
 #include "signaling/storage/storage.h"
 #include "tests/signaling/scenarios/memory_archive.h"
+#include "tests/signaling/scenarios/memory_pubsub.h"
 #include "tests/signaling/scenarios/memory_pushes.h"
-#include "tests/signaling/scenarios/memory_tokens.h"
 #include "tests/signaling/scenarios/memory_rooms.h"
+#include "tests/signaling/scenarios/memory_tokens.h"
 
 namespace carillon::scenarios {
 
@@ -206,7 +207,7 @@ class MemoryInvites final : public storage::InviteStore {
 };
 
 /// Threading: any thread.
-class MemoryStorage final : public storage::Storage, storage::UserStore, storage::CallStore {
+class MemoryStorage final : public storage::Storage, public storage::HasPubsub, storage::UserStore, storage::CallStore {
   public:
     void add_user(const std::string& jid, const std::string& password) {
         std::vector<storage::ScramKeys> keys;
@@ -237,6 +238,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     MemoryPushes& pushes() override { return pushes_; }
     MemoryTokens& tokens() override { return tokens_; }
     MemoryRooms& rooms() override { return rooms_; }
+    MemoryPubsub& pubsub() override { return pubsub_; }
 
   private:
     awaitable<bool> exists(xmpp::Jid bare) override {
@@ -309,6 +311,7 @@ class MemoryStorage final : public storage::Storage, storage::UserStore, storage
     MemoryPushes pushes_;
     MemoryTokens tokens_;
     MemoryRooms rooms_;
+    MemoryPubsub pubsub_;
     MemoryUserData user_data_;
     MemoryInvites invites_;
 };
