@@ -32,7 +32,7 @@ class Listener {
         info_ = "<query xmlns='" + std::string{kInfo} + "'><identity category='client' type='pc'/><feature var='" +
                 node + "+notify'/></query>";
         const auto query = xml::parse_document(info_);
-        ver_ = session::caps_verification(*query, "sha-1");
+        ver_ = session::caps_verification(*query, "sha-1").value_or("");
     }
     void come() {
         client->send("<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:test' ver='" + ver_ +
