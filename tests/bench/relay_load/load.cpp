@@ -234,6 +234,9 @@ void Load::take(const Endpoint& at, std::byte* packet, std::size_t size, msghdr&
         packet += kChannelHeader;
         size = std::min(size - kChannelHeader, std::size_t{ntohs(get<std::uint16_t>(packet - 2))});
     }
+    // RFC 7983 §7: the end of a handshake may still be on its way.
+    const auto first = size == 0 ? 0U : std::to_integer<unsigned>(*packet);
+    if (at.sealing() && first >= 20 && first <= 63) return;
     if (auto* sealing = at.sealing()) size = sealing->in.unprotect_rtp({packet, size}).value_or(0);
     const auto index = size < kSmallest ? UINT32_MAX : ntohl(get<std::uint32_t>(packet + 8)) - kSsrcBase;
     if (index >= streams_.size() || streams_[index].to != &at) {

@@ -164,6 +164,7 @@ TEST(Xep0398S4Presence, TheHashOfThePictureIsInIt) {
             <presence/>
         bob/phone receives
             <presence from='bob@localhost/phone'/>
+            <presence type='unavailable' from='alice@localhost'/>
         alice/desk connects
         alice/desk sends
             <iq type='set' id='v'><vCard xmlns='vcard-temp'><PHOTO><TYPE>image/png</TYPE><BINVAL>YWJj</BINVAL></PHOTO></vCard></iq>
