@@ -234,10 +234,13 @@ void Load::take(const Endpoint& at, std::byte* packet, std::size_t size, msghdr&
         packet += kChannelHeader;
         size = std::min(size - kChannelHeader, std::size_t{ntohs(get<std::uint16_t>(packet - 2))});
     }
-    // RFC 7983 §7: the end of a handshake may still be on its way.
+    // RFC 7983 §7: checks, and the end of a handshake, may still be on their way.
     const auto first = size == 0 ? 0U : std::to_integer<unsigned>(*packet);
-    if (at.sealing() && first >= 20 && first <= 63) return;
-    if (auto* sealing = at.sealing()) size = sealing->in.unprotect_rtp({packet, size}).value_or(0);
+    if (at.sealing() && (first <= 3 || (first >= 20 && first <= 63))) return;
+    if (auto* sealing = at.sealing()) {
+        size = sealing->in.unprotect_rtp({packet, size}).value_or(0);
+        if (size > 0 && size < kSmallest) return;  // the first word of the other end, see sealing.cpp
+    }
     const auto index = size < kSmallest ? UINT32_MAX : ntohl(get<std::uint32_t>(packet + 8)) - kSsrcBase;
     if (index >= streams_.size() || streams_[index].to != &at) {
         ++result_.foreign;
