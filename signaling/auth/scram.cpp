@@ -105,6 +105,17 @@ std::expected<storage::ScramKeys, std::string> make_scram_keys(std::string_view 
     return make_scram_keys(password, mechanism, iterations, salt);
 }
 
+std::expected<std::vector<storage::ScramKeys>, std::string> make_all_scram_keys(std::string_view password) {
+    constexpr std::uint32_t kIterations = 10'000;
+    std::vector<storage::ScramKeys> keys;
+    for (const auto* mechanism : {"SCRAM-SHA-1", "SCRAM-SHA-256"}) {
+        auto made = make_scram_keys(password, mechanism, kIterations);
+        if (!made) return std::unexpected{made.error()};
+        keys.push_back(std::move(*made));
+    }
+    return keys;
+}
+
 bool password_matches(std::string_view password, const storage::ScramKeys& keys) {
     const auto made = make_scram_keys(password, keys.mechanism, keys.iterations, keys.salt);
     return made && same(made->stored_key, keys.stored_key);

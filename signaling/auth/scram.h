@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "signaling/storage/scram_keys.h"
 
@@ -27,6 +28,8 @@ std::expected<storage::ScramKeys, std::string> make_scram_keys(std::string_view 
 /// Keys with a given salt (binary): for published vectors.
 std::expected<storage::ScramKeys, std::string> make_scram_keys(std::string_view password, std::string_view mechanism,
                                                                std::uint32_t iterations, std::string_view salt);
+/// What is kept of a new password: keys for each mechanism, 10,000 hashes each, so run it on a pool.
+std::expected<std::vector<storage::ScramKeys>, std::string> make_all_scram_keys(std::string_view password);
 /// Whether the password gives these keys. Costs `iterations` hashes: run it on the blocking pool.
 bool password_matches(std::string_view password, const storage::ScramKeys& keys);
 

@@ -16,8 +16,6 @@ using boost::asio::awaitable;
 
 namespace {
 
-constexpr std::uint32_t kIterations = 10'000;  ///< of SCRAM keys made here
-
 std::expected<xmpp::Jid, Error> user_argument(const CommandContext& context, const json::object& arguments) {
     const auto text = admin::text_argument(arguments, "jid");
     if (!text) return std::unexpected{text.error()};
@@ -36,13 +34,9 @@ std::expected<std::vector<storage::ScramKeys>, Error> keys_argument(const json::
     const auto password = admin::text_argument(arguments, "password");
     if (!password) return std::unexpected{password.error()};
     if (password->empty()) return std::unexpected{Error{"bad_arguments", "the password is empty."}};
-    std::vector<storage::ScramKeys> keys;
-    for (const auto* mechanism : {"SCRAM-SHA-1", "SCRAM-SHA-256"}) {
-        auto made = auth::make_scram_keys(*password, mechanism, kIterations);
-        if (!made) return std::unexpected{Error{"bad_arguments", made.error()}};
-        keys.push_back(std::move(*made));
-    }
-    return keys;
+    auto keys = auth::make_all_scram_keys(*password);
+    if (!keys) return std::unexpected{Error{"bad_arguments", keys.error()}};
+    return std::move(*keys);
 }
 
 json::value jid_result(const xmpp::Jid& jid) { return json::object{{"jid", jid.str()}}; }

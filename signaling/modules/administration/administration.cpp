@@ -32,7 +32,6 @@ using xmpp::StanzaError;
 
 constexpr ModuleInfo kInfo{
     .name = "administration", .xep = 133, .version = "1.3.1", .summary = "commands for administrators"};
-constexpr std::uint32_t kIterations = 10'000;  // of SCRAM keys made here
 constexpr std::size_t kMostListed = 1000;
 
 Outcome refusal(StanzaError error) { return std::unexpected{std::move(error)}; }
@@ -156,15 +155,7 @@ class Administration final : public Module {
     }
 
     awaitable<Keys> keys_of(std::string password) {
-        auto work = [password = std::move(password)]() -> Keys {
-            std::vector<storage::ScramKeys> keys;
-            for (const auto* mechanism : {"SCRAM-SHA-1", "SCRAM-SHA-256"}) {
-                auto made = auth::make_scram_keys(password, mechanism, kIterations);
-                if (!made) return std::unexpected{made.error()};
-                keys.push_back(std::move(*made));
-            }
-            return keys;
-        };
+        auto work = [password = std::move(password)]() -> Keys { return auth::make_all_scram_keys(password); };
         co_return co_await on_pool(worker(), std::move(work));
     }
     /// One for all shards: keys take a while, and must not take the machine.

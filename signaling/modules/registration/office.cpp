@@ -10,8 +10,6 @@
 namespace carillon::modules {
 namespace {
 
-constexpr std::uint32_t kIterations = 10'000;
-
 std::string group_of(const std::string& address) {
     boost::system::error_code bad;
     auto ip = boost::asio::ip::make_address(address, bad);
@@ -58,15 +56,7 @@ std::shared_ptr<Office> Office::of(runtime::ModuleContext& context) {
 runtime::awaitable<std::expected<std::vector<storage::ScramKeys>, std::string>> Office::make_keys(
     std::string password) {
     using Keys = std::expected<std::vector<storage::ScramKeys>, std::string>;
-    auto job = [password = std::move(password)]() -> Keys {
-        std::vector<storage::ScramKeys> keys;
-        for (const auto* mechanism : {"SCRAM-SHA-1", "SCRAM-SHA-256"}) {
-            auto made = auth::make_scram_keys(password, mechanism, kIterations);
-            if (!made) return std::unexpected{made.error()};
-            keys.push_back(std::move(*made));
-        }
-        return keys;
-    };
+    auto job = [password = std::move(password)]() -> Keys { return auth::make_all_scram_keys(password); };
     auto keys = co_await runtime::on_pool(worker_, std::move(job));
     co_return keys;
 }
