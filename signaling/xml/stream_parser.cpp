@@ -3,7 +3,11 @@
 #include <expat.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <numeric>
 #include <optional>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -18,6 +22,7 @@ constexpr std::size_t kMaxToken = 32 * 1024;  // one tag with its attributes; ea
 constexpr std::size_t kMaxRoot = 1024;        // an opening tag with more declarations keeps its parser
 constexpr std::size_t kRenewal = 256 * 1024;  // octets after which a parser forgets the names it has seen
 constexpr std::size_t kMaxSpare = 64;         // parsers that wait for work, of each thread
+constexpr std::size_t kMaxKept = 256;         // parsers that wait for the stream they come from, of each thread
 constexpr std::string_view kXmlNs = "http://www.w3.org/XML/1998/namespace";
 
 struct Name {
@@ -30,6 +35,12 @@ Name split(const XML_Char* raw) {
     const auto at = text.find(kSeparator);
     if (at == std::string_view::npos) return {{}, text};
     return {text.substr(0, at), text.substr(at + 1)};
+}
+
+/// Not the same for any two parsers, and not to be guessed from outside: names chosen to collide must not.
+unsigned long hash_salt() {
+    static thread_local std::mt19937_64 random{std::random_device{}()};
+    return static_cast<unsigned long>(random()) | 1;  // 0 would stand for none
 }
 
 std::string attribute_name(Name name) {
@@ -54,6 +65,7 @@ struct StreamParser::Impl {
         } else {
             XML_ParserReset(parser, "UTF-8");
         }
+        XML_SetHashSalt(parser, hash_salt());  // or it asks the kernel for one each time
         XML_SetUserData(parser, this);
         // Expat would hold a complete stanza back to save re-scanning; kMaxToken bounds that work instead.
         if (XML_SetReparseDeferralEnabled != nullptr) XML_SetReparseDeferralEnabled(parser, XML_FALSE);
@@ -201,6 +213,7 @@ struct StreamParser::Impl {
             if (position_after() - mark > limits.stanza_bytes)
                 return fail("policy-violation", "the stanza is too large");
             elements = 0;
+            bulky = bulky || position_after() - mark > kMaxToken;
             emit(std::move(stanza));
         }
     }
@@ -278,6 +291,7 @@ struct StreamParser::Impl {
     ParserLimits limits;
     std::size_t depth = 0;
     std::size_t elements = 0;
+    bool bulky = false;  // it has grown for a large stanza, and does not shrink
     std::string content_ns;
     std::vector<std::pair<std::string, std::string>> declared;  // prefix and name, by the opening tag
     std::string root;                                           // root_tag()
@@ -321,7 +335,7 @@ struct StreamParser::Spare {
     }
 
     static void give(std::unique_ptr<Impl> impl) {
-        if (no_more_spare || of_thread().list.size() >= kMaxSpare || impl->fed > kRenewal) return;
+        if (no_more_spare || of_thread().list.size() >= kMaxSpare || impl->bulky || impl->fed > kRenewal) return;
         if (impl->chunk.capacity() > 4096) std::string{}.swap(impl->chunk);
         impl->chunk.clear();
         impl->fault.reset();
@@ -330,26 +344,91 @@ struct StreamParser::Spare {
         of_thread().list.push_back(std::move(impl));
     }
 
+    /// Keeps a parser that rests as it is; what is told is the ticket for it, 0 for none. Another one may have to go.
+    static std::uint64_t keep(std::unique_ptr<Impl> impl) {
+        if (no_more_spare || impl->bulky || impl->fed > kRenewal) return give(std::move(impl)), 0;
+        auto& self = of_thread();
+        if (self.empty.empty()) {
+            self.empty.push_back(self.hand);
+            give(std::move(self.kept[self.hand].impl));
+            self.hand = (self.hand + 1) % kMaxKept;
+        }
+        const auto place = self.empty.back();
+        self.empty.pop_back();
+        // Never twice the same, on any thread: whoever comes back on another one finds nothing of theirs.
+        static std::atomic<std::uint64_t> block{0};
+        if (self.next_ticket % kBlock == 0) self.next_ticket = block.fetch_add(kBlock, std::memory_order_relaxed);
+        const auto ticket = (++self.next_ticket) * kMaxKept + place;
+        self.kept[place] = {ticket, std::move(impl)};
+        return ticket;
+    }
+
+    /// Nothing if somebody else needed it.
+    static std::unique_ptr<Impl> take_back(std::uint64_t ticket) {
+        if (ticket == 0 || no_more_spare) return nullptr;
+        auto& self = of_thread();
+        auto& kept = self.kept[ticket % kMaxKept];
+        if (kept.ticket != ticket) return nullptr;
+        kept.ticket = 0;
+        self.empty.push_back(ticket % kMaxKept);
+        return std::move(kept.impl);
+    }
+
+    static constexpr std::uint64_t kBlock = 1 << 20;
+    struct Kept {
+        std::uint64_t ticket = 0;
+        std::unique_ptr<Impl> impl;
+    };
+
     std::vector<std::unique_ptr<Impl>> list;
+    std::array<Kept, kMaxKept> kept;
+    std::vector<std::size_t> empty = [] {
+        std::vector<std::size_t> all(kMaxKept);
+        std::iota(all.begin(), all.end(), 0);
+        return all;
+    }();
+    std::size_t hand = 0;
+    std::uint64_t next_ticket = 0;
 };
 
 StreamParser::StreamParser(ParserLimits limits) : limits_{limits} {}
-StreamParser::~StreamParser() {
-    if (impl_) Spare::give(std::move(impl_));
+StreamParser::~StreamParser() { rest_no_more(); }
+StreamParser::StreamParser(StreamParser&& other) noexcept { *this = std::move(other); }
+StreamParser& StreamParser::operator=(StreamParser&& other) noexcept {
+    rest_no_more();
+    limits_ = other.limits_;
+    root_ = std::move(other.root_);
+    impl_ = std::move(other.impl_);
+    ticket_ = std::exchange(other.ticket_, 0);
+    return *this;
 }
-StreamParser::StreamParser(StreamParser&&) noexcept = default;
-StreamParser& StreamParser::operator=(StreamParser&&) noexcept = default;
+
+/// The parser goes back to where everybody takes theirs from.
+void StreamParser::rest_no_more() {
+    if (!impl_) impl_ = Spare::take_back(std::exchange(ticket_, 0));
+    if (impl_) Spare::give(std::move(impl_));
+    impl_.reset();
+}
+
+void StreamParser::wake_up() {
+    impl_ = Spare::take_back(std::exchange(ticket_, 0));
+    if (impl_) {
+        impl_->limits = limits_;
+        return;
+    }
+    impl_ = Spare::take(limits_);
+    if (root_.empty())
+        impl_->begin();
+    else
+        impl_->begin_inside(root_);
+}
 
 void StreamParser::feed(std::string_view bytes) {
     if (bytes.empty()) return;
     if (!impl_) {
         // White space between stanzas keeps connections alive and says nothing.
         if (!root_.empty() && bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) return;
-        impl_ = Spare::take(limits_);
-        if (root_.empty())
-            impl_->begin();
-        else
-            impl_->begin_inside(root_);
+        wake_up();
     }
     impl_->chunk.assign(bytes);
     impl_->fed += bytes.size();
@@ -379,8 +458,9 @@ StreamEvent StreamParser::next() {
         return *impl.fault;
     }
     if (impl.idle()) {
-        root_ = impl.root;
-        Spare::give(std::move(impl_));
+        if (root_ != impl.root) root_ = impl.root;
+        if (impl.chunk.capacity() > 4096) std::string{}.swap(impl.chunk);
+        ticket_ = Spare::keep(std::move(impl_));
         return NeedMore{};
     }
     // Nothing waits: give the memory of a rare large chunk back.
@@ -400,8 +480,7 @@ void StreamParser::restart() {
 
 void StreamParser::restart_discarding() {
     root_.clear();
-    if (impl_) Spare::give(std::move(impl_));
-    impl_.reset();
+    rest_no_more();
 }
 
 void StreamParser::set_limits(ParserLimits limits) {

@@ -3,6 +3,7 @@
 /// Not here: what the header and stanzas mean (stream/), WebSocket frames (parse_document() serves them).
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <string>
@@ -37,7 +38,8 @@ struct NeedMore {};
 using StreamEvent = std::variant<NeedMore, StreamOpen, Element, StreamClose, StreamFault>;
 
 /// A push parser that stops after each event, so that what follows a stream restart is never parsed too early.
-/// Between two stanzas it holds no expat parser (some 11 KiB), only the opening tag, from which it goes on.
+/// Between two stanzas it holds no expat parser (some 11 KiB), only the opening tag, from which it goes on. The parsers
+/// of those that had something last are kept for them as they are, a few hundred by each thread.
 /// Threading: one thread at a time.  Owns: the expat parser it works with.
 class StreamParser {
   public:
@@ -62,9 +64,13 @@ class StreamParser {
     struct Impl;
     struct Spare;
 
+    void wake_up();
+    void rest_no_more();
+
     ParserLimits limits_;
     std::string root_;            // while it rests inside a stream: the opening tag
     std::unique_ptr<Impl> impl_;  // nothing while it rests
+    std::uint64_t ticket_ = 0;    // while it rests: for the parser it has left, if that is still kept; 0: none
 };
 
 /// Parses one complete element. On failure the stream error condition that fits.
