@@ -334,9 +334,13 @@ std::string Socket::sni() const {
     return name ? name : "";
 }
 
-std::optional<std::string> Socket::tls_exporter() const {
+bool Socket::has_tls_exporter() const {
     // RFC 9266 §4.2: below TLS 1.3 the exporter is unique only with extended master secret; clients then use others.
-    if (!impl_->ssl || SSL_version(impl_->ssl.get()) < TLS1_3_VERSION) return std::nullopt;
+    return impl_->ssl && SSL_version(impl_->ssl.get()) >= TLS1_3_VERSION;
+}
+
+std::optional<std::string> Socket::tls_exporter() const {
+    if (!has_tls_exporter()) return std::nullopt;
     static constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
     std::string octets(32, '\0');
     if (SSL_export_keying_material(impl_->ssl.get(), reinterpret_cast<unsigned char*>(octets.data()), octets.size(),
@@ -345,6 +349,8 @@ std::optional<std::string> Socket::tls_exporter() const {
     }
     return octets;
 }
+
+bool Socket::has_tls_server_end_point() const { return impl_->ssl && SSL_get_certificate(impl_->ssl.get()) != nullptr; }
 
 std::optional<std::string> Socket::tls_server_end_point() const {
     const X509* certificate = impl_->ssl ? SSL_get_certificate(impl_->ssl.get()) : nullptr;

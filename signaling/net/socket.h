@@ -68,10 +68,12 @@ class Socket {
     void close();
     bool is_open() const;
 
-    bool is_tls() const;                              ///< for a pipe: whether the way to the peer is encrypted
-    std::string tls_version() const;                  ///< TLSv1.3, ...; empty without TLS
-    std::string sni() const;                          ///< name the client asked for; empty if none
-    std::optional<std::string> tls_exporter() const;  ///< TLS 1.3 only (RFC 9266 §4.2)
+    bool is_tls() const;              ///< for a pipe: whether the way to the peer is encrypted
+    std::string tls_version() const;  ///< TLSv1.3, ...; empty without TLS
+    std::string sni() const;          ///< name the client asked for; empty if none
+    bool has_tls_exporter() const;    ///< TLS 1.3 only (RFC 9266 §4.2)
+    std::optional<std::string> tls_exporter() const;
+    bool has_tls_server_end_point() const;
     std::optional<std::string> tls_server_end_point() const;
     /// RFC 5929 §3; below TLS 1.3 alone.
     std::optional<std::string> tls_unique() const;

@@ -74,7 +74,8 @@ class Connection final : public session::Outlet,
     awaitable<bool> start_tls();
     awaitable<bool> authenticate(xml::Element request);
     awaitable<bool> answer_stranger(xml::Element iq);  // connection_stranger.cpp
-    auth::Security security() const;
+    /// `values`: of the channel bindings; otherwise only which there are.
+    auth::Security security(bool values) const;
     std::vector<xml::Element> features() const;
     net::Socket::Deadline time_left() const;
     awaitable<bool> write(std::string octets);

@@ -76,9 +76,13 @@ net::Socket::Deadline Connection::time_left() const {
     return std::max(std::chrono::duration_cast<net::Socket::Deadline>(left), net::Socket::Deadline{1});
 }
 
-auth::Security Connection::security() const {
-    auth::Security found{.tls = encrypted_enough(),
-                         .bindings = {socket_.tls_exporter(), socket_.tls_server_end_point(), socket_.tls_unique()}};
+auth::Security Connection::security(bool values) const {
+    const auto known = [](bool there) { return there ? std::optional{std::string{}} : std::nullopt; };
+    auth::Security found{.tls = encrypted_enough(), .bindings = {}};
+    found.bindings.tls_exporter = values ? socket_.tls_exporter() : known(socket_.has_tls_exporter());
+    found.bindings.tls_server_end_point =
+        values ? socket_.tls_server_end_point() : known(socket_.has_tls_server_end_point());
+    found.bindings.tls_unique = socket_.tls_unique();
     for (const auto& address : socket_.client_addresses()) {
         const auto user = xmpp::Jid::parse(address);
         if (user && user->is_bare() && !user->is_domain() && user->domain() == domain_)
@@ -206,7 +210,7 @@ std::vector<xml::Element> Connection::features() const {
         const auto* host = stage_->stages.environment.host(stage_->shard.index(), domain_);
         auto at_once = host ? inline_features(*host) : std::vector<std::string>{};
         at_once.insert(at_once.end(), {std::string{kClientState}, std::string{kManagement}});
-        for (auto& feature : stage_->auth.features(security(), at_once)) list.push_back(std::move(feature));
+        for (auto& feature : stage_->auth.features(security(false), at_once)) list.push_back(std::move(feature));
         if (host) {
             const runtime::Stranger stranger{peer_address_, socket_.is_tls(), {}};
             for (auto& feature : host->features_before_login(stranger)) list.push_back(std::move(feature));
@@ -237,7 +241,9 @@ awaitable<bool> Connection::authenticate(xml::Element request) {
         co_return false;
     }
     if (profile == SaslProfile::sasl2) sasl2_ = read_authenticate(request);
-    LoginAttempt attempt{domain_, peer_address_, from_, security(), sasl2_.get()};
+    const auto mechanism = request.attribute("mechanism");
+    const bool bound = mechanism.ends_with("-PLUS") || mechanism.starts_with("HT-");
+    LoginAttempt attempt{domain_, peer_address_, from_, security(bound), sasl2_.get()};
     auto result = co_await stage_->auth.negotiate(*this, std::move(attempt), std::move(request));
     if (result) {
         user_ = std::move(*result);
