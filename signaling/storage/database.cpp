@@ -69,19 +69,29 @@ std::int64_t Database::number(const std::string& query) {
     return value;
 }
 
+std::vector<std::string> Database::texts(const std::string& query) {
+    try {
+        soci::rowset<std::string> rows = (sessions_.front()->prepare << query);
+        return {rows.begin(), rows.end()};
+    } catch (const std::exception& error) {
+        throw StorageError{"cannot read the database: " + reason_of(error)};
+    }
+}
+
 void Database::write_later(std::chrono::milliseconds delay, std::function<void(soci::session&)> work,
                            std::function<void(bool committed)> done) {
-    auto run = [this, work = std::move(work), done = std::move(done)] { done(in_transaction(work).empty()); };
+    auto run = [this, work = std::move(work), done = std::move(done)] { done(attempt(true, work).empty()); };
     if (delay.count() <= 0) return boost::asio::post(writer_, std::move(run));
     auto timer = std::make_shared<boost::asio::steady_timer>(writer_, delay);
     timer->async_wait([timer, run = std::move(run)](auto) { run(); });
 }
 
-std::string Database::in_transaction(const std::function<void(soci::session&)>& work) {
+std::string Database::attempt(bool in_transaction, const std::function<void(soci::session&)>& work) {
     constexpr int kTries = 5;
-    for (int attempt = 1;; ++attempt) {
+    for (int count = 1;; ++count) {
         try {
             auto& session = session_of_this_thread();
+            if (!in_transaction) return work(session), std::string{};
             soci::transaction transaction{session};
             work(session);
             transaction.commit();
@@ -89,7 +99,7 @@ std::string Database::in_transaction(const std::function<void(soci::session&)>& 
         } catch (const std::exception& error) {
             // Another process (a backup, say) held the lock past the busy time-out: nothing was done, so do it again.
             const std::string reason = reason_of(error);
-            if (attempt < kTries && reason.contains("locked")) continue;
+            if (count < kTries && reason.contains("locked")) continue;
             log::error("database failed", {{"reason", reason}});
             return reason.empty() ? "unknown database failure" : reason;
         }

@@ -43,15 +43,23 @@ class Database {
         return run(Access::read, std::move(work));
     }
 
+    /// As read(), for a single SELECT, which sees one state of the database without a transaction around it.
+    template <class Work>
+    awaitable<std::invoke_result_t<Work&, soci::session&>> look(Work work) {
+        return run(Access::look, std::move(work));
+    }
+
     /// Of one row and column, read while nothing else runs: at start-up. Throws StorageError.
     std::int64_t number(const std::string& query);
+    /// Of one column, likewise.
+    std::vector<std::string> texts(const std::string& query);
     /// Runs `work` on the writer in a transaction, `delay` from now, in turn with write(); then `done`, there too, with
     /// whether it is committed. Closing waits for it.
     void write_later(std::chrono::milliseconds delay, std::function<void(soci::session&)> work,
                      std::function<void(bool committed)> done);
 
   private:
-    enum class Access { read, write };
+    enum class Access { look, read, write };
 
     template <class Work>
     awaitable<std::invoke_result_t<Work&, soci::session&>> run(Access access, Work work) {
@@ -69,8 +77,8 @@ class Database {
         // A variable, not a temporary: g++ 12 destroys closures that are temporaries of a co_await expression twice.
         auto initiate = [this, access, state, work = std::move(work)](auto handler) mutable {
             boost::asio::post(access == Access::write ? writer_ : readers_,
-                              [this, state, work = std::move(work), handler = std::move(handler)]() mutable {
-                                  state->failure = in_transaction([&](soci::session& session) {
+                              [this, access, state, work = std::move(work), handler = std::move(handler)]() mutable {
+                                  state->failure = attempt(access != Access::look, [&](soci::session& session) {
                                       if constexpr (std::is_void_v<Result>) {
                                           work(session);
                                           state->value.emplace();
@@ -90,7 +98,7 @@ class Database {
     }
 
     /// Empty on success, else why it failed; a lock held too long is tried again.
-    std::string in_transaction(const std::function<void(soci::session&)>& work);
+    std::string attempt(bool in_transaction, const std::function<void(soci::session&)>& work);
     soci::session& session_of_this_thread();
     void migrate();
 

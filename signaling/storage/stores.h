@@ -1,5 +1,8 @@
 /// The stores over one Database. Internal to signaling/storage.
 #pragma once
+#include <mutex>
+#include <unordered_set>
+
 #include "signaling/storage/archive_store.h"
 #include "signaling/storage/database.h"
 #include "signaling/storage/pubsub_store.h"
@@ -51,7 +54,7 @@ class SqlOfflineStore final : public OfflineStore {
 
 class SqlUserDataStore final : public UserDataStore {
   public:
-    explicit SqlUserDataStore(Database& database) : database_{database} {}
+    explicit SqlUserDataStore(Database& database);
     awaitable<std::optional<std::string>> get(xmpp::Jid user, std::string space, std::string name) override;
     awaitable<bool> put(xmpp::Jid user, std::string space, std::string name, std::string value, Bounds bounds) override;
     awaitable<void> erase(xmpp::Jid user, std::string space, std::string name) override;
@@ -59,7 +62,14 @@ class SqlUserDataStore final : public UserDataStore {
                                  std::vector<std::pair<xmpp::Jid, std::string>> values) override;
 
   private:
+    bool is_nobodys(const std::string& jid, std::string_view space, std::string_view name);
+    void note(const std::string& jid, std::string_view space, std::string_view name);
+
     Database& database_;
+    // Whether an account is disabled is asked at every log-in, and hardly ever so: who may be is kept at hand. This
+    // process alone writes the database.
+    std::mutex mutex_;
+    std::unordered_set<std::string> disabled_;
 };
 
 class SqlInviteStore final : public InviteStore {

@@ -10,10 +10,34 @@ void write(soci::session& sql, const std::string& jid, const std::string& space,
         soci::use(jid), soci::use(space), soci::use(name), soci::use(value);
 }
 
+constexpr std::string_view kAccount = "account";
+constexpr std::string_view kDisabled = "disabled";
+
+awaitable<std::optional<std::string>> nothing() { co_return std::nullopt; }
+
 }  // namespace
 
+SqlUserDataStore::SqlUserDataStore(Database& database) : database_{database} {
+    for (auto& jid : database.texts("SELECT jid FROM user_data WHERE space = 'account' AND name = 'disabled'"))
+        disabled_.insert(std::move(jid));
+}
+
+bool SqlUserDataStore::is_nobodys(const std::string& jid, std::string_view space, std::string_view name) {
+    if (space != kAccount || name != kDisabled) return false;
+    const std::lock_guard lock{mutex_};
+    return !disabled_.contains(jid);
+}
+
+/// Before it is written: from then on the database is asked.
+void SqlUserDataStore::note(const std::string& jid, std::string_view space, std::string_view name) {
+    if (space != kAccount || name != kDisabled) return;
+    const std::lock_guard lock{mutex_};
+    disabled_.insert(jid);
+}
+
 awaitable<std::optional<std::string>> SqlUserDataStore::get(xmpp::Jid user, std::string space, std::string name) {
-    return database_.read([jid = user.str(), space = std::move(space),
+    if (is_nobodys(user.str(), space, name)) return nothing();
+    return database_.look([jid = user.str(), space = std::move(space),
                            name = std::move(name)](soci::session& sql) -> std::optional<std::string> {
         std::string value;
         sql << "SELECT value FROM user_data WHERE jid = :jid AND space = :space AND name = :name", soci::use(jid),
@@ -25,6 +49,7 @@ awaitable<std::optional<std::string>> SqlUserDataStore::get(xmpp::Jid user, std:
 
 awaitable<bool> SqlUserDataStore::put(xmpp::Jid user, std::string space, std::string name, std::string value,
                                       Bounds bounds) {
+    note(user.str(), space, name);
     return database_.write([jid = user.str(), space = std::move(space), name = std::move(name),
                             value = std::move(value), bounds](soci::session& sql) {
         long long entries = 0;
@@ -49,6 +74,7 @@ awaitable<void> SqlUserDataStore::erase(xmpp::Jid user, std::string space, std::
 
 awaitable<void> SqlUserDataStore::put_for_many(std::string space, std::string name,
                                                std::vector<std::pair<xmpp::Jid, std::string>> values) {
+    for (const auto& [user, value] : values) note(user.str(), space, name);
     return database_.write(
         [space = std::move(space), name = std::move(name), values = std::move(values)](soci::session& sql) {
             for (const auto& [user, value] : values) {

@@ -29,7 +29,7 @@ void write_keys(soci::session& sql, const std::string& jid, const std::vector<Sc
 }  // namespace
 
 awaitable<bool> SqlUserStore::exists(xmpp::Jid bare) {
-    return database_.read([jid = bare.str()](soci::session& sql) { return user_exists(sql, jid); });
+    return database_.look([jid = bare.str()](soci::session& sql) { return user_exists(sql, jid); });
 }
 
 awaitable<bool> SqlUserStore::create(xmpp::Jid bare, std::vector<ScramKeys> keys) {
@@ -55,7 +55,7 @@ awaitable<bool> SqlUserStore::set_keys(xmpp::Jid bare, std::vector<ScramKeys> ke
 }
 
 awaitable<std::optional<ScramKeys>> SqlUserStore::keys(xmpp::Jid bare, std::string mechanism) {
-    return database_.read(
+    return database_.look(
         [jid = bare.str(), mechanism = std::move(mechanism)](soci::session& sql) -> std::optional<ScramKeys> {
             std::string salt, stored, server;
             int iterations = 0;
