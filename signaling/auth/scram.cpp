@@ -3,7 +3,7 @@
 #include <gsasl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include <charconv>
@@ -16,15 +16,45 @@
 namespace carillon::auth {
 namespace {
 
+// What EVP_sha1() and the like give is looked up anew at each use; these are not.
+const EVP_MD* sha256() {
+    static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA2-256", nullptr);
+    return fetched;
+}
+const EVP_MD* sha1() {
+    static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+    return fetched;
+}
 const EVP_MD* digest_of(std::string_view mechanism) {
-    return mechanism.starts_with("SCRAM-SHA-256") ? EVP_sha256() : EVP_sha1();
+    return mechanism.starts_with("SCRAM-SHA-256") ? sha256() : sha1();
+}
+
+struct MacFree {
+    void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+};
+using Mac = std::unique_ptr<EVP_MAC_CTX, MacFree>;
+
+Mac hmac_with(const EVP_MD* digest) {
+    static EVP_MAC* const fetched = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    Mac context{EVP_MAC_CTX_new(fetched)};
+    std::string name{EVP_MD_get0_name(digest)};
+    const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string("digest", name.data(), 0),
+                                     OSSL_PARAM_construct_end()};
+    if (!context || EVP_MAC_CTX_set_params(context.get(), parameters) != 1) throw std::bad_alloc{};
+    return context;
 }
 
 std::string hmac(const EVP_MD* digest, std::string_view key, std::string_view text) {
+    thread_local const Mac of_sha256 = hmac_with(sha256());
+    thread_local const Mac of_sha1 = hmac_with(sha1());
+    auto* context = digest == sha256() ? of_sha256.get() : of_sha1.get();
     std::string out(EVP_MAX_MD_SIZE, '\0');
-    unsigned length = 0;
-    HMAC(digest, key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
-         text.size(), reinterpret_cast<unsigned char*>(out.data()), &length);
+    std::size_t length = 0;
+    if (EVP_MAC_init(context, reinterpret_cast<const unsigned char*>(key.data()), key.size(), nullptr) != 1 ||
+        EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(text.data()), text.size()) != 1 ||
+        EVP_MAC_final(context, reinterpret_cast<unsigned char*>(out.data()), &length, out.size()) != 1) {
+        throw std::bad_alloc{};
+    }
     out.resize(length);
     return out;
 }
@@ -124,7 +154,7 @@ bool password_matches(std::string_view password, const storage::ScramKeys& keys)
 storage::ScramKeys decoy_keys(std::string_view server_secret, std::string_view user, std::string_view mechanism,
                               std::uint32_t iterations) {
     const auto* digest = digest_of(mechanism);
-    const auto seed = hmac(EVP_sha256(), server_secret, std::string{mechanism} + '\0' + std::string{user});
+    const auto seed = hmac(sha256(), server_secret, std::string{mechanism} + '\0' + std::string{user});
     return {.mechanism = std::string{mechanism},
             .salt = seed.substr(0, 16),
             .iterations = iterations,
