@@ -1,6 +1,9 @@
 #include "signaling/runtime/shard.h"
 
+#include <pthread.h>
+
 #include <exception>
+#include <string>
 
 #include "config/base/log.h"
 
@@ -8,6 +11,7 @@ namespace carillon::runtime {
 
 void Shard::start() {
     thread_ = std::thread{[this] {
+        ::pthread_setname_np(::pthread_self(), ("shard " + std::to_string(index_)).c_str());
         for (;;) {
             try {
                 io_.run();
