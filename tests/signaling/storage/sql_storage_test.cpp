@@ -220,6 +220,22 @@ TEST_F(SqlStorageTest, UserDataIsBoundedByEntriesAndOctets) {
     EXPECT_EQ(run(storage_->user_data().get(jid("nobody@example.org"), "t", "a")), std::nullopt);
 }
 
+TEST_F(SqlStorageTest, ADisabledAccountStaysDisabledAfterARestart) {
+    const auto user = jid("a@example.org");
+    create(user);
+    create(jid("b@example.org"));
+    EXPECT_EQ(run(storage_->user_data().get(user, "account", "disabled")), std::nullopt);
+    run(storage_->user_data().put(user, "account", "disabled", "yes", {.entries = 10, .octets = 100}));
+    EXPECT_EQ(run(storage_->user_data().get(user, "account", "disabled")), "yes");
+    reopen();
+    EXPECT_EQ(run(storage_->user_data().get(user, "account", "disabled")), "yes");
+    EXPECT_EQ(run(storage_->user_data().get(jid("b@example.org"), "account", "disabled")), std::nullopt);
+    run(storage_->user_data().erase(user, "account", "disabled"));
+    EXPECT_EQ(run(storage_->user_data().get(user, "account", "disabled")), std::nullopt);
+    run(storage_->user_data().put_for_many("account", "disabled", {{user, "yes"}}));
+    EXPECT_EQ(run(storage_->user_data().get(user, "account", "disabled")), "yes");
+}
+
 TEST_F(SqlStorageTest, InvitesAreCountedUsedAndForgotten) {
     using namespace std::chrono_literals;
     const auto user = jid("a@example.org");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "signaling/xml/writer.h"
 
 namespace carillon::xml {
@@ -136,6 +138,49 @@ TEST(Rfc6120S4StreamParser, NeverRestingIsTheSame) {
     }
     parser.feed("/></stream:stream>");
     EXPECT_EQ(drain(parser).size(), 2u);
+}
+
+TEST(Rfc6120S4StreamParser, GoesOnWhetherItsParserWasKeptOrNot) {
+    // More streams than parsers are kept for: some find theirs, some don't, and nobody finds another's.
+    constexpr int kStreams = 700;
+    std::vector<StreamParser> parsers(kStreams);
+    const auto ns = [](int i) { return "urn:s" + std::to_string(i); };
+    for (int i = 0; i < kStreams; ++i) {
+        parsers[i].feed("<stream xmlns='" + ns(i) + "'>");
+        ASSERT_EQ(drain(parsers[i]).size(), 1u);
+    }
+    for (int round = 0; round < 3; ++round) {
+        for (int i = 0; i < kStreams; i += 1 + round * 2) {
+            const auto number = std::to_string(i);
+            parsers[i].feed("<a n='" + number + "'/><b");
+            ASSERT_EQ(drain(parsers[i]).size(), 1u) << i;
+            parsers[i].feed("/>");
+            const auto events = drain(parsers[i]);
+            ASSERT_EQ(events.size(), 1u) << i;
+            ASSERT_TRUE(std::get<Element>(events[0]).is("b", ns(i))) << i;
+        }
+    }
+    parsers.front() = std::move(parsers.back());
+    parsers.front().feed("<c/>");
+    const auto events = drain(parsers.front());
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_TRUE(std::get<Element>(events[0]).is("c", ns(kStreams - 1)));
+}
+
+TEST(Rfc6120S4StreamParser, GoesOnOnAnotherThread) {
+    StreamParser parser;
+    parser.feed(kHeader);
+    ASSERT_EQ(drain(parser).size(), 1u);
+    std::size_t there = 0;
+    std::thread{[&] {
+        for (const auto* text : {"<a/>", "<b/>"}) {
+            parser.feed(text);
+            there += drain(parser).size();
+        }
+    }}.join();
+    EXPECT_EQ(there, 2u);
+    parser.feed("<c/>");
+    EXPECT_EQ(drain(parser).size(), 1u);
 }
 
 TEST(Rfc6120S4StreamParser, RestartsFromARest) {
