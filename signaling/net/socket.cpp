@@ -36,6 +36,74 @@ struct X509Free {
 /// What a failed OpenSSL call wants done.
 enum class Want { read, write, nothing };
 
+using SteadyPoint = std::chrono::steady_clock::time_point;
+
+/// The deadlines of one connection's waits: of a reader and a writer. One timer serves many waits; it is set anew only
+/// when it has rung too early, since most waits end long before their deadline.
+struct Watch : std::enable_shared_from_this<Watch> {
+    explicit Watch(tcp::socket& of) : socket{&of}, timer{of.get_executor()} {}
+
+    void until(Want want, SteadyPoint deadline) {
+        auto& mine = side(want);
+        mine = {deadline, false};
+        if (armed && rings <= deadline + kSlack) return;
+        ring_at(deadline);
+    }
+    /// The wait is over; whether its deadline was what ended it.
+    bool ended(Want want) {
+        auto& mine = side(want);
+        mine.deadline.reset();
+        return std::exchange(mine.expired, false);
+    }
+    void stop() {
+        socket = nullptr;
+        timer.cancel();
+    }
+
+  private:
+    static constexpr std::chrono::milliseconds kSlack{5};  // so much later is soon enough
+    struct Side {
+        std::optional<SteadyPoint> deadline;  // nothing: nobody waits
+        bool expired = false;
+    };
+    Side& side(Want want) { return want == Want::read ? reader : writer; }
+
+    void ring_at(SteadyPoint when) {
+        armed = true;
+        rings = when;
+        timer.expires_at(when);  // which cancels the wait before
+        timer.async_wait([self = shared_from_this(), when](error_code ec) {
+            if (!ec && self->rings == when) self->rang();
+        });
+    }
+    void rang() {
+        armed = false;
+        if (!socket) return;
+        const auto now = std::chrono::steady_clock::now();
+        std::optional<SteadyPoint> next;
+        bool over = false;
+        for (auto* each : {&reader, &writer}) {
+            if (!each->deadline) continue;
+            if (now >= *each->deadline) {
+                each->expired = over = true;
+            } else if (!next || *each->deadline < *next) {
+                next = each->deadline;
+            }
+        }
+        error_code ignored;
+        // It cancels every wait of this socket: whoever misses a deadline gives the connection up.
+        if (over) socket->cancel(ignored);
+        if (next) ring_at(*next);
+    }
+
+    tcp::socket* socket;  // nothing: it is gone, or elsewhere
+    asio::steady_timer timer;
+    Side reader;
+    Side writer;
+    SteadyPoint rings{};
+    bool armed = false;
+};
+
 }  // namespace
 
 struct Socket::Impl {
@@ -65,6 +133,12 @@ struct Socket::Impl {
 
     ~Impl() {
         if (pipe) pipe->close();
+        stop_watch();
+    }
+
+    void stop_watch() {
+        if (watch) watch->stop();
+        watch.reset();
     }
 
     /// As wait(), for a pipe.
@@ -106,17 +180,11 @@ struct Socket::Impl {
             auto [ec] = co_await socket.async_wait(type, kTuple);
             co_return ec;
         }
-        // The timer cancels every wait of this socket: whoever misses a deadline gives the connection up.
-        asio::steady_timer timer{socket.get_executor(), deadline};
-        auto expired = std::make_shared<bool>(false);
-        timer.async_wait([this, expired](error_code ec) {
-            if (ec) return;
-            *expired = true;
-            socket.cancel(ec);
-        });
+        if (!watch) watch = std::make_shared<Watch>(socket);
+        const auto watching = watch;
+        watching->until(want, std::chrono::steady_clock::now() + deadline);
         auto [ec] = co_await socket.async_wait(type, kTuple);
-        timer.cancel();
-        co_return *expired ? asio::error::timed_out : ec;
+        co_return watching->ended(want) ? asio::error::timed_out : ec;
     }
 
     Result<Want> want_after(int result) {
@@ -175,7 +243,8 @@ struct Socket::Impl {
     }
 
     tcp::socket socket;
-    std::optional<PipeEnd> pipe;  // in place of the socket, which then lends its executor alone
+    std::shared_ptr<Watch> watch;  // once something was waited for with a deadline
+    std::optional<PipeEnd> pipe;   // in place of the socket, which then lends its executor alone
     bool pipe_is_open = true;
     std::shared_ptr<const TlsContext::Loaded> context;  // outlives ssl
     std::unique_ptr<SSL, SslFree> ssl;
@@ -188,6 +257,13 @@ Socket::Socket(asio::io_context& io, PipeEnd pipe) : impl_{std::make_unique<Impl
 Socket::~Socket() = default;
 Socket::Socket(Socket&&) noexcept = default;
 Socket& Socket::operator=(Socket&&) noexcept = default;
+
+awaitable<Socket::Result<std::size_t>> Socket::read_next(std::span<char> into, Deadline deadline) {
+    if (is_quiet()) {
+        if (const auto ec = co_await impl_->wait(Want::read, deadline)) co_return std::unexpected{ec};
+    }
+    co_return co_await read_some(into, deadline);
+}
 
 awaitable<Socket::Result<std::size_t>> Socket::read_some(std::span<char> into, Deadline deadline) {
     for (;;) {
@@ -202,6 +278,7 @@ awaitable<Socket::Result<std::size_t>> Socket::read_some(std::span<char> into, D
 bool Socket::is_quiet() const { return !impl_->pipe && (!impl_->ssl || SSL_has_pending(impl_->ssl.get()) == 0); }
 
 awaitable<std::tuple<error_code>> Socket::readable() {
+    impl_->stop_watch();
     return impl_->socket.async_wait(tcp::socket::wait_read, kTuple);
 }
 
@@ -374,6 +451,7 @@ std::string Socket::peer_address() const { return impl_->peer; }
 void Socket::set_peer(std::string address) { impl_->peer = std::move(address); }
 
 void Socket::rebind(asio::io_context& io) {
+    impl_->stop_watch();
     if (impl_->pipe) {
         impl_->socket = tcp::socket{io};
         return;

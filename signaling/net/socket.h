@@ -42,6 +42,8 @@ class Socket {
 
     /// At least one octet, or an error: eof when the peer closed, timed_out past the deadline.
     awaitable<Result<std::size_t>> read_some(std::span<char> into, Deadline deadline = kNever);
+    /// As read_some(), when hardly anything will have come yet.
+    awaitable<Result<std::size_t>> read_next(std::span<char> into, Deadline deadline);
     /// Whether nothing is known to wait for read_some(), so that readable() may be awaited before it.
     bool is_quiet() const;
     /// Until there may be something to read, or the socket is closed. It costs a silent connection less memory than

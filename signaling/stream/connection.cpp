@@ -42,7 +42,8 @@ awaitable<Connection::Event> Connection::next_event(net::Socket::Deadline deadli
             continue;
         }
         const auto buffer = read_buffer();
-        const auto read = co_await socket_.read_some(buffer, deadline);
+        const auto read = deadline == net::Socket::kNever ? co_await socket_.read_some(buffer, deadline)
+                                                          : co_await socket_.read_next(buffer, deadline);
         if (!read) {
             if (read.error() == asio::error::timed_out && !authenticated_) {
                 stage_->timeouts.add();
