@@ -26,6 +26,36 @@ void write_keys(soci::session& sql, const std::string& jid, const std::vector<Sc
     }
 }
 
+/// What each log-in asks, compiled once.
+class SelectKeys {
+  public:
+    explicit SelectKeys(soci::session& sql)
+        : select_{(sql.prepare << "SELECT salt, iterations, stored_key, server_key FROM scram_keys WHERE jid = :jid "
+                                  "AND mechanism = :mechanism",
+                   soci::use(jid_), soci::use(mechanism_), soci::into(salt_), soci::into(iterations_),
+                   soci::into(stored_), soci::into(server_))} {}
+
+    std::optional<ScramKeys> run(const std::string& jid, const std::string& mechanism) {
+        jid_ = jid;
+        mechanism_ = mechanism;
+        if (!select_.execute(true)) return std::nullopt;
+        ScramKeys keys{.mechanism = mechanism,
+                       .salt = auth::base64_decode(salt_).value_or(""),
+                       .iterations = static_cast<std::uint32_t>(iterations_),
+                       .stored_key = auth::base64_decode(stored_).value_or(""),
+                       .server_key = auth::base64_decode(server_).value_or("")};
+        // Until it is stepped to its end or begun anew, a statement holds the database in the state that it saw.
+        while (select_.fetch()) {
+        }
+        return keys;
+    }
+
+  private:
+    std::string jid_, mechanism_, salt_, stored_, server_;
+    int iterations_ = 0;
+    soci::statement select_;
+};
+
 }  // namespace
 
 awaitable<bool> SqlUserStore::exists(xmpp::Jid bare) {
@@ -55,21 +85,17 @@ awaitable<bool> SqlUserStore::set_keys(xmpp::Jid bare, std::vector<ScramKeys> ke
 }
 
 awaitable<std::optional<ScramKeys>> SqlUserStore::keys(xmpp::Jid bare, std::string mechanism) {
-    return database_.look(
-        [jid = bare.str(), mechanism = std::move(mechanism)](soci::session& sql) -> std::optional<ScramKeys> {
-            std::string salt, stored, server;
-            int iterations = 0;
-            sql << "SELECT salt, iterations, stored_key, server_key FROM scram_keys WHERE jid = :jid AND mechanism = "
-                   ":mechanism",
-                soci::use(jid), soci::use(mechanism), soci::into(salt), soci::into(iterations), soci::into(stored),
-                soci::into(server);
-            if (!sql.got_data()) return std::nullopt;
-            return ScramKeys{.mechanism = mechanism,
-                             .salt = auth::base64_decode(salt).value_or(""),
-                             .iterations = static_cast<std::uint32_t>(iterations),
-                             .stored_key = auth::base64_decode(stored).value_or(""),
-                             .server_key = auth::base64_decode(server).value_or("")};
-        });
+    return database_.look([jid = bare.str(), mechanism = std::move(mechanism)](soci::session& sql) {
+        // One for each thread of the pool, which keeps its session for life.
+        thread_local std::unique_ptr<SelectKeys> select;
+        if (!select) select = std::make_unique<SelectKeys>(sql);
+        try {
+            return select->run(jid, mechanism);
+        } catch (...) {
+            select.reset();
+            throw;
+        }
+    });
 }
 
 awaitable<bool> SqlUserStore::remove(xmpp::Jid bare) {
