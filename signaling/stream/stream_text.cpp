@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include <array>
 #include <algorithm>
 #include <charconv>
 
@@ -80,9 +81,17 @@ std::string error_text(std::string_view condition, std::string_view text, bool a
 }
 
 std::string make_stream_id() {
-    unsigned char random[15];
-    RAND_bytes(random, sizeof random);
-    return base64_encode({reinterpret_cast<const char*>(random), sizeof random});
+    constexpr std::size_t kOctets = 15;
+    // OpenSSL's generator takes as long for one as for many.
+    thread_local std::array<char, 32 * kOctets> random;
+    thread_local std::size_t used = random.size();
+    if (used == random.size()) {
+        RAND_bytes(reinterpret_cast<unsigned char*>(random.data()), static_cast<int>(random.size()));
+        used = 0;
+    }
+    const std::string_view octets{random.data() + used, kOctets};
+    used += kOctets;
+    return base64_encode(octets);
 }
 
 std::expected<std::string, std::string_view> check_open(const xml::StreamOpen& open,
