@@ -39,7 +39,7 @@ quality::CodecImpairment impairment_of(codecs::AudioCodec codec) {
 
 /// Packets that come ready-made keep their SSRC; else all is random, and the sequence number from the first half
 /// (RFC 3711 §3.3.1).
-RtpSender first_sender(const MediaOptions& options) {
+rtp::RtpSender first_sender(const MediaOptions& options) {
     std::uint32_t ssrc = random32();
     if (options.packets && !options.packets->packets.empty()) {
         const auto header = rtp::Header::parse(options.packets->packets.front().packet);
@@ -150,7 +150,7 @@ void MediaSession::on_media(Bytes packet, bool rtcp) {
 }
 
 void MediaSession::on_rtp(Bytes packet) {
-    const auto parsed = parse_rtp(packet);
+    const auto parsed = rtp::parse_rtp(packet);
     if (parsed && options_.heard) options_.heard->add(steady_clock::now().time_since_epoch(), {}, packet);
     if (!parsed || parsed->header.payload_type != options_.payload_type) {  // comfort noise and events are not played
         rejected_ += !parsed;
@@ -170,12 +170,12 @@ void MediaSession::on_rtcp(Bytes packet) {
         ++rejected_;
         return;
     }
-    const auto ntp = ntp_now();
+    const auto ntp = rtp::ntp_now();
     last_packet_ = steady_clock::now();
     if (news->sender_report_mid_ntp) receiver_.on_sender_report(*news->sender_report_mid_ntp, last_packet_);
     if (!news->first_report || news->first_report->ssrc != sender_.ssrc()) return;
     remote_loss_ = news->first_report->fraction_lost / 256.0;
-    if (const auto trip = round_trip(*news->first_report, ntp)) {
+    if (const auto trip = rtp::round_trip(*news->first_report, ntp)) {
         round_trip_ms_ = static_cast<double>(trip->count()) / 1000;
     }
 }
@@ -306,7 +306,7 @@ void MediaSession::send_rtcp(bool bye) {
     if (!options_.rtcp) return;
     std::optional<rtp::ReportBlock> about;
     if (receiver_.started()) about = receiver_.report(steady_clock::now());
-    transmit(options_.rtcp_mux ? kRtpComponent : kRtcpComponent, compose_rtcp(sender_, about, options_.cname, bye),
+    transmit(options_.rtcp_mux ? kRtpComponent : kRtcpComponent, rtp::compose_rtcp(sender_, about, options_.cname, bye),
              true);
 }
 

@@ -15,10 +15,12 @@
 #include "media/dtls/dtls_srtp.h"
 #include "media/jitter/jitter_buffer.h"
 #include "media/phone/packet_source.h"
-#include "media/phone/rtp_stream.h"
+#include "media/rtp/rtp_stream.h"
 #include "media/wav/wav.h"
 
 namespace carillon::phone {
+
+using std::chrono::steady_clock;
 
 struct MediaOptions {
     codecs::AudioCodec codec = codecs::AudioCodec::opus;
@@ -105,8 +107,8 @@ class MediaSession {
     std::optional<srtp::Session> outbound_, inbound_;
     std::string protection_ = "none";
     std::vector<std::vector<std::byte>> early_;  // media that overtook the keys
-    RtpSender sender_;
-    RtpReceiver receiver_;
+    rtp::RtpSender sender_;
+    rtp::RtpReceiver receiver_;
     jitter::JitterBuffer buffer_;
     std::vector<std::int16_t> decoded_;  // played by the next frames
     std::optional<wav::Writer> recorder_;

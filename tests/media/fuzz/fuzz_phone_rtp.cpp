@@ -4,18 +4,18 @@
 #include <span>
 
 #include "media/jitter/jitter_buffer.h"
-#include "media/phone/rtp_stream.h"
+#include "media/rtp/rtp_stream.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace carillon;
     const auto input = std::as_bytes(std::span{data, size});
-    phone::RtpReceiver receiver{8000};
+    rtp::RtpReceiver receiver{8000};
     jitter::JitterBuffer buffer{8000, {.packets = 20}};
     const std::chrono::steady_clock::time_point start{};
     // The input as a row of packets of 32 octets: sequence numbers and timestamps jump as the fuzzer likes.
     for (std::size_t at = 0; at < size; at += 32) {
         const auto piece = input.subspan(at, std::min<std::size_t>(32, size - at));
-        const auto rtp = phone::parse_rtp(piece);
+        const auto rtp = rtp::parse_rtp(piece);
         if (!rtp) continue;
         if (!rtp->payload.empty() && (rtp->payload.data() < piece.data() ||
                                       rtp->payload.data() + rtp->payload.size() > piece.data() + piece.size())) {

@@ -1,10 +1,12 @@
 /// The two halves of one RTP stream: numbering what is sent, and reporting by RTCP on what arrives.
 /// Spec: RFC 3550 §5.1, §6.4, §6.5.
-/// Not here: reading headers and reports, loss and jitter (media/rtp); payloads, encryption, pacing; feedback.
+/// Not here: reading headers and reports (packet.h, rtcp.h), loss and jitter (reception.h); payloads, encryption,
+/// pacing; feedback.
 #pragma once
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,18 +16,29 @@
 #include "media/rtp/reception.h"
 #include "media/rtp/rtcp.h"
 
-namespace carillon::phone {
+namespace carillon::rtp {
 
 using std::chrono::steady_clock;
 
 struct RtpPacket {
-    rtp::Header header;
+    Header header;
     Bytes payload;  ///< without padding
 };
 Parsed<RtpPacket> parse_rtp(Bytes packet);
 
 /// 64-bit NTP time of now (RFC 3550 §4).
 std::uint64_t ntp_now();
+
+/// What goes into one packet beside its number.
+struct Outgoing {
+    std::uint8_t payload_type = 0;
+    bool marker = false;
+    std::uint32_t timestamp = 0;
+    Bytes payload;
+    /// RFC 6464 §3: goes along as a one-byte header extension of that id (1..14); 0: none.
+    std::uint8_t audio_level_id = 0;
+    std::uint8_t audio_level = 0;  ///< V and level
+};
 
 /// Threading: one thread at a time.
 class RtpSender {
@@ -35,6 +48,10 @@ class RtpSender {
 
     /// A packet with this payload; afterwards the clock is `ticks` further.
     std::vector<std::byte> packet(std::uint8_t payload_type, bool marker, Bytes payload, std::uint32_t ticks);
+    /// The next packet, at any timestamp; answers its size, 0 when `out` has no room for it. The clock stays.
+    std::size_t write(std::span<std::byte> out, const Outgoing& packet);
+    /// The clock goes on.
+    void pass(std::uint32_t ticks) { timestamp_ += ticks; }
     /// A packet that was made elsewhere was sent.
     void count(std::uint32_t timestamp, std::size_t payload) {
         timestamp_ = timestamp;
@@ -62,17 +79,17 @@ class RtpReceiver {
     void on_packet(const RtpPacket& packet, steady_clock::time_point arrival);
     void on_sender_report(std::uint32_t middle_ntp, steady_clock::time_point arrival);
     /// The block for our next report; counts the interval since the last one.
-    rtp::ReportBlock report(steady_clock::time_point now);
+    ReportBlock report(steady_clock::time_point now);
 
     bool started() const { return reception_.received() > 0; }
     std::uint64_t octets() const { return octets_; }  ///< of payload
-    const rtp::Reception& reception() const { return reception_; }
+    const Reception& reception() const { return reception_; }
     double jitter_ms() const { return std::chrono::duration<double, std::milli>(reception_.jitter()).count(); }
 
   private:
     unsigned clock_rate_;
     std::uint32_t ssrc_ = 0;
-    rtp::Reception reception_;
+    Reception reception_;
     std::uint64_t octets_ = 0;
     std::uint64_t expected_before_ = 0;  // at the last report
     std::uint64_t received_before_ = 0;
@@ -81,10 +98,10 @@ class RtpReceiver {
 };
 
 /// A compound packet: SR (or RR when nothing was sent), SDES with the CNAME, and BYE when `bye`.
-std::vector<std::byte> compose_rtcp(const RtpSender& sender, const std::optional<rtp::ReportBlock>& about,
+std::vector<std::byte> compose_rtcp(const RtpSender& sender, const std::optional<ReportBlock>& about,
                                     const std::string& cname, bool bye);
 
 /// Round trip from a block about us: A - LSR - DLSR (RFC 3550 §6.4.1); nullopt when the peer has seen no SR yet.
-std::optional<std::chrono::microseconds> round_trip(const rtp::ReportBlock& block, std::uint64_t ntp_arrival);
+std::optional<std::chrono::microseconds> round_trip(const ReportBlock& block, std::uint64_t ntp_arrival);
 
-}  // namespace carillon::phone
+}  // namespace carillon::rtp

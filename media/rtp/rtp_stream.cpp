@@ -1,15 +1,15 @@
-#include "media/phone/rtp_stream.h"
+#include "media/rtp/rtp_stream.h"
 
 #include <algorithm>
 
-namespace carillon::phone {
+namespace carillon::rtp {
 namespace {
 
 constexpr std::uint64_t kNtpEpoch = 2208988800;  // seconds from 1900 to 1970
 
 std::uint32_t middle(std::uint64_t ntp) { return static_cast<std::uint32_t>(ntp >> 16); }
 
-void write_block(ByteWriter& out, const rtp::ReportBlock& block) {
+void write_block(ByteWriter& out, const ReportBlock& block) {
     out.u32(block.ssrc);
     out.u8(block.fraction_lost);
     out.u24(static_cast<std::uint32_t>(std::clamp(block.cumulative_lost, -0x800000, 0x7FFFFF)) & 0xFFFFFF);
@@ -22,7 +22,7 @@ void write_block(ByteWriter& out, const rtp::ReportBlock& block) {
 }  // namespace
 
 Parsed<RtpPacket> parse_rtp(Bytes packet) {
-    const auto header = rtp::Header::parse(packet);
+    const auto header = Header::parse(packet);
     if (!header) return std::unexpected{header.error()};
     auto payload = packet.subspan(header->size);
     if ((packet[0] & std::byte{0x20}) != std::byte{0}) {  // §5.1 padding: its last octet counts it
@@ -43,17 +43,29 @@ std::uint64_t ntp_now() {
 }
 
 std::vector<std::byte> RtpSender::packet(std::uint8_t payload_type, bool marker, Bytes payload, std::uint32_t ticks) {
-    ByteWriter out;
-    out.u8(0x80);
-    out.u8(static_cast<std::uint8_t>((marker ? 0x80 : 0) | payload_type));
-    out.u16(sequence_++);
-    out.u32(timestamp_);
-    out.u32(ssrc_);
-    out.bytes(payload);
+    std::vector<std::byte> out(kFixedHeaderSize + payload.size());
+    write(out, {.payload_type = payload_type, .marker = marker, .timestamp = timestamp_, .payload = payload});
     timestamp_ += ticks;
+    return out;
+}
+
+std::size_t RtpSender::write(std::span<std::byte> out, const Outgoing& packet) {
+    const bool extended = packet.audio_level_id != 0;
+    const std::size_t header = kFixedHeaderSize + (extended ? 8 : 0);
+    if (out.size() < header + packet.payload.size()) return 0;
+    out[0] = extended ? std::byte{0x90} : std::byte{0x80};
+    out[1] = static_cast<std::byte>((packet.marker ? 0x80 : 0) | packet.payload_type);
+    store_u16(&out[2], sequence_++);
+    store_u32(&out[4], packet.timestamp);
+    store_u32(&out[8], ssrc_);
+    if (extended) {
+        store_u32(&out[12], 0xBEDE0001);  // RFC 8285 §4.2: one-byte headers, one word of them
+        store_u32(&out[16], std::uint32_t{packet.audio_level_id} << 28 | std::uint32_t{packet.audio_level} << 16);
+    }
+    std::ranges::copy(packet.payload, out.begin() + static_cast<std::ptrdiff_t>(header));
     ++packets_;
-    octets_ += payload.size();
-    return out.release();
+    octets_ += packet.payload.size();
+    return header + packet.payload.size();
 }
 
 void RtpReceiver::on_packet(const RtpPacket& packet, steady_clock::time_point arrival) {
@@ -71,8 +83,8 @@ void RtpReceiver::on_sender_report(std::uint32_t middle_ntp, steady_clock::time_
     last_sr_at_ = arrival;
 }
 
-rtp::ReportBlock RtpReceiver::report(steady_clock::time_point now) {
-    rtp::ReportBlock out{.ssrc = ssrc_};
+ReportBlock RtpReceiver::report(steady_clock::time_point now) {
+    ReportBlock out{.ssrc = ssrc_};
     const auto expected = reception_.expected() - expected_before_;
     const auto received = reception_.received() - received_before_;
     expected_before_ += expected;
@@ -92,10 +104,10 @@ rtp::ReportBlock RtpReceiver::report(steady_clock::time_point now) {
     return out;
 }
 
-std::vector<std::byte> compose_rtcp(const RtpSender& sender, const std::optional<rtp::ReportBlock>& about,
+std::vector<std::byte> compose_rtcp(const RtpSender& sender, const std::optional<ReportBlock>& about,
                                     const std::string& cname, bool bye) {
     ByteWriter out;
-    const auto header = [&](unsigned count, rtp::RtcpType type, std::size_t octets) {
+    const auto header = [&](unsigned count, RtcpType type, std::size_t octets) {
         out.u8(static_cast<std::uint8_t>(0x80 | count));
         out.u8(static_cast<std::uint8_t>(type));
         out.u16(static_cast<std::uint16_t>(octets / 4 - 1));
@@ -103,32 +115,32 @@ std::vector<std::byte> compose_rtcp(const RtpSender& sender, const std::optional
     };
     const std::size_t blocks = about ? 24 : 0;
     if (sender.packets() > 0) {
-        header(about ? 1 : 0, rtp::RtcpType::sender_report, 28 + blocks);
+        header(about ? 1 : 0, RtcpType::sender_report, 28 + blocks);
         out.u64(ntp_now());
         out.u32(sender.timestamp());
         out.u32(static_cast<std::uint32_t>(sender.packets()));
         out.u32(static_cast<std::uint32_t>(sender.octets()));
     } else {
-        header(about ? 1 : 0, rtp::RtcpType::receiver_report, 8 + blocks);
+        header(about ? 1 : 0, RtcpType::receiver_report, 8 + blocks);
     }
     if (about) write_block(out, *about);
     // SDES: item CNAME, then at least one zero up to a word boundary (§6.5).
     const auto text = std::string_view{cname}.substr(0, 255);
     const std::size_t item = 2 + text.size();
     const std::size_t padding = 4 - item % 4;
-    header(1, rtp::RtcpType::source_description, 8 + item + padding);
+    header(1, RtcpType::source_description, 8 + item + padding);
     out.u8(1);
     out.u8(static_cast<std::uint8_t>(text.size()));
     out.bytes(as_bytes(text));
     out.zeros(padding);
-    if (bye) header(1, rtp::RtcpType::bye, 8);
+    if (bye) header(1, RtcpType::bye, 8);
     return out.release();
 }
 
-std::optional<std::chrono::microseconds> round_trip(const rtp::ReportBlock& block, std::uint64_t ntp_arrival) {
+std::optional<std::chrono::microseconds> round_trip(const ReportBlock& block, std::uint64_t ntp_arrival) {
     if (block.last_sr == 0) return std::nullopt;
     const auto ticks = static_cast<std::int32_t>(middle(ntp_arrival) - block.last_sr - block.delay_since_sr);
     return std::chrono::microseconds{std::max<std::int64_t>(0, std::int64_t{ticks} * 1000000 / 65536)};
 }
 
-}  // namespace carillon::phone
+}  // namespace carillon::rtp

@@ -1,8 +1,10 @@
-#include "media/phone/rtp_stream.h"
+#include "media/rtp/rtp_stream.h"
 
 #include <gtest/gtest.h>
 
-namespace carillon::phone {
+#include <array>
+
+namespace carillon::rtp {
 namespace {
 
 using std::chrono::milliseconds;
@@ -22,7 +24,29 @@ TEST(Rfc3550S5p1, HeaderRoundTrip) {
     EXPECT_EQ(parsed->header.timestamp, 1060U);
     EXPECT_EQ(parsed->header.ssrc, 0xCAFEBABE);
     EXPECT_EQ(parsed->payload.size(), 3U);
-    EXPECT_FALSE(rtp::is_rtcp(bytes));
+    EXPECT_FALSE(is_rtcp(bytes));
+}
+
+TEST(Rfc6464S3, AudioLevelGoesAlong) {
+    RtpSender sender{7, 1, 100};
+    std::array<std::byte, 64> room{};
+    const std::vector<std::byte> payload(3, std::byte{9});
+    const auto size = sender.write(room, {.payload_type = 0,
+                                          .marker = false,
+                                          .timestamp = 500,
+                                          .payload = payload,
+                                          .audio_level_id = 3,
+                                          .audio_level = 0x80 | 30});
+    ASSERT_EQ(size, 12U + 8 + 3);
+    EXPECT_EQ(load_u32(&room[12]), 0xBEDE0001U);
+    EXPECT_EQ(load_u32(&room[16]), 0x309E0000U);  // id 3, one octet, V and 30
+    const auto parsed = parse_rtp(Bytes{room}.first(size));
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->payload.size(), 3U);
+    EXPECT_EQ(parsed->header.timestamp, 500U);
+    EXPECT_EQ(sender.timestamp(), 100U);
+    EXPECT_EQ(sender.write(std::span{room}.first(20), {.payload = payload}), 15U);
+    EXPECT_EQ(sender.write(std::span{room}.first(14), {.payload = payload}), 0U);
 }
 
 TEST(Rfc3550S5p1, SkipsCsrcsExtensionAndPadding) {
@@ -73,11 +97,11 @@ TEST(Rfc3550A8, JitterConvergesToTheDeviation) {
 TEST(Rfc3550S6p4, SenderReportRoundTrip) {
     RtpSender sender{1, 0, 0};
     sender.packet(0, true, std::vector<std::byte>(160), 160);
-    rtp::ReportBlock about{2, 64, -3, 70000, 5, 6, 7};
+    ReportBlock about{2, 64, -3, 70000, 5, 6, 7};
     const auto bytes = compose_rtcp(sender, about, "cname", true);
     EXPECT_EQ(bytes.size() % 4, 0U);
-    EXPECT_TRUE(rtp::is_rtcp(bytes));
-    const auto news = rtp::RtcpSummary::parse(bytes);
+    EXPECT_TRUE(is_rtcp(bytes));
+    const auto news = RtcpSummary::parse(bytes);
     ASSERT_TRUE(news);
     EXPECT_TRUE(news->sender_report_mid_ntp);
     EXPECT_TRUE(news->has_bye);
@@ -86,14 +110,14 @@ TEST(Rfc3550S6p4, SenderReportRoundTrip) {
     EXPECT_EQ(news->first_report->fraction_lost, 64);
     EXPECT_EQ(news->first_report->highest_sequence, 70000U);
     for (std::size_t size = 1; size < bytes.size(); ++size) {
-        if (!rtp::RtcpSummary::parse(Bytes{bytes}.first(size))) continue;
+        if (!RtcpSummary::parse(Bytes{bytes}.first(size))) continue;
         EXPECT_EQ(size % 4, 0U) << "a cut between packets of the compound is not seen, any other is";
     }
 }
 
 TEST(Rfc3550S6p4, ReceiverReportBeforeAnythingWasSent) {
     const RtpSender sender{1, 0, 0};
-    const auto news = rtp::RtcpSummary::parse(compose_rtcp(sender, std::nullopt, "", false));
+    const auto news = RtcpSummary::parse(compose_rtcp(sender, std::nullopt, "", false));
     ASSERT_TRUE(news);
     EXPECT_FALSE(news->sender_report_mid_ntp);
     EXPECT_EQ(news->sender_ssrc, 1U);
@@ -101,14 +125,14 @@ TEST(Rfc3550S6p4, ReceiverReportBeforeAnythingWasSent) {
 
 TEST(Rfc3550S6p4p1, RoundTripOfTheSpecificationsFigure) {
     // Figure 2: A = 0xb710:8000, LSR = 0xb705:2000, DLSR = 0x0005:4000; the round trip is 0x0006:2000 = 6.125 s.
-    rtp::ReportBlock block;
+    ReportBlock block;
     block.last_sr = 0xB7052000;
     block.delay_since_sr = 0x00054000;
     const auto trip = round_trip(block, std::uint64_t{0xB7108000} << 16);
     ASSERT_TRUE(trip);
     EXPECT_EQ(trip->count(), 6125000);
-    EXPECT_FALSE(round_trip(rtp::ReportBlock{}, 0));
+    EXPECT_FALSE(round_trip(ReportBlock{}, 0));
 }
 
 }  // namespace
-}  // namespace carillon::phone
+}  // namespace carillon::rtp
