@@ -75,6 +75,10 @@ int main(int argc, char** argv) {
     app.add_option("--receive-buffer", options.ports.receive_buffer,
                    "Octets of kernel buffer per port [the kernel's default]");
     app.add_option("--shards", options.shards, "Data threads [1]")->check(CLI::Range(1, 256));
+    app.add_option("--media-threads", options.media.threads, "Threads that decode and encode [1]")
+        ->check(CLI::Range(1, 256));
+    app.add_option("--media-jobs", options.media.jobs_per_thread, "Streams that one of them may work for [500]")
+        ->check(CLI::Range(0, 100'000));
     app.add_flag("--pin", options.pin, "Pin data thread n to processor n");
     app.add_option("--media-timeout", media_timeout, "Seconds without media after which signaling is told [60]")
         ->check(CLI::Range(1, 86400));

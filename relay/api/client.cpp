@@ -97,14 +97,16 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
         if (message.has_event()) {
             if (events) {
                 const auto& event = message.event();
-                const auto kind = event.kind() == proto::Event::KIND_SILENT    ? Event::Kind::silent
+                const auto kind = event.kind() == proto::Event::KIND_PROGRAM   ? Event::Kind::program
+                                  : event.kind() == proto::Event::KIND_SILENT  ? Event::Kind::silent
                                   : event.kind() == proto::Event::KIND_EXPIRED ? Event::Kind::expired
                                                                                : Event::Kind::report;
                 events({.kind = kind,
                         .session = event.session(),
                         .stream = event.stream(),
                         .leg = static_cast<Leg>(event.leg()),
-                        .counters = from_proto(event.counters())});
+                        .counters = from_proto(event.counters()),
+                        .program = from_proto(event.program())});
             }
             return true;
         }
@@ -210,6 +212,16 @@ void Client::update_leg(const std::string& session, const std::string& stream, L
     impl_->ask(std::move(request), answering(std::move(done), [](const proto::Reply&) { return true; }));
 }
 
+void Client::set_program(const std::string& session, const std::string& stream, const Program& program,
+                         Callback<bool> done) {
+    proto::Request request;
+    auto* set = request.mutable_set_program();
+    set->set_session(session);
+    set->set_stream(stream);
+    to_proto(program, *set->mutable_program());
+    impl_->ask(std::move(request), answering(std::move(done), [](const proto::Reply&) { return true; }));
+}
+
 namespace {
 std::vector<StreamCounters> read_counters(const proto::Reply& reply) {
     std::vector<StreamCounters> counters;
@@ -263,6 +275,9 @@ void Client::status(Callback<WorkerStatus> done) {
                                     .uptime_s = status.uptime_s(),
                                     .binding_requests = status.binding_requests(),
                                     .cpu_s = status.cpu_s(),
+                                    .media_busy = status.media_busy(),
+                                    .media_jobs = status.media_jobs(),
+                                    .media_late = status.media_late(),
                                     .draining = status.draining()};
                    for (const auto& [reason, count] : status.drops()) out.drops[reason] = count;
                    return out;

@@ -13,6 +13,8 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "relay/api/program.h"
+
 namespace carillon::relay::api {
 
 enum class Mode : std::uint8_t { ice = 1, plain = 2, open = 3, bridge = 4 };
@@ -61,6 +63,7 @@ struct StreamSetup {
     LegSetup a;
     LegSetup b;
     std::chrono::seconds expire{0};  ///< 0: none
+    Program program{};               ///< bridged streams only
 };
 struct Ports {
     std::vector<Address> a;  ///< advertised addresses of leg A, best first
@@ -87,7 +90,8 @@ struct SessionId {
 struct WorkerStatus {
     std::string program;
     std::uint64_t sessions = 0, streams = 0, ports_free = 0, packets = 0, uptime_s = 0, binding_requests = 0;
-    double cpu_s = 0;
+    double cpu_s = 0, media_busy = 0;
+    std::uint64_t media_jobs = 0, media_late = 0;
     bool draining = false;
     std::map<std::string, std::uint64_t> drops;
 };
@@ -111,10 +115,11 @@ template <class T>
 using Callback = std::function<void(std::expected<T, Error>)>;
 
 struct Event {
-    enum class Kind : std::uint8_t { silent, expired, report } kind = Kind::report;
+    enum class Kind : std::uint8_t { silent, expired, report, program } kind = Kind::report;
     std::string session, stream;
     Leg leg = Leg::a;
     StreamCounters counters;  ///< with report and expired
+    ProgramEvent program{};
 };
 
 /// Threading: the io_context's thread; callbacks come there, never from within the call that asked.
@@ -135,6 +140,9 @@ class Client {
     void open_stream(const std::string& session, const StreamSetup& setup, Callback<Ports> done);
     void update_leg(const std::string& session, const std::string& stream, Leg leg, const LegSetup& setup,
                     Callback<bool> done);
+    /// Replaces what the stream's program does; its kind stays.
+    void set_program(const std::string& session, const std::string& stream, const Program& program,
+                     Callback<bool> done);
     /// An empty stream closes all of the session's. Answers the last counters.
     void close_stream(const std::string& session, const std::string& stream,
                       Callback<std::vector<StreamCounters>> done);

@@ -117,7 +117,8 @@ StreamSetup from_proto(const proto::StreamSetup& setup) {
             .rtcp = setup.rtcp(),
             .a = from_proto(setup.a()),
             .b = from_proto(setup.b()),
-            .expire = std::chrono::seconds{setup.expire_s()}};
+            .expire = std::chrono::seconds{setup.expire_s()},
+            .program = from_proto(setup.program())};
 }
 
 void to_proto(const StreamSetup& setup, proto::StreamSetup& out) {
@@ -127,6 +128,7 @@ void to_proto(const StreamSetup& setup, proto::StreamSetup& out) {
     to_proto(setup.a, *out.mutable_a());
     to_proto(setup.b, *out.mutable_b());
     out.set_expire_s(static_cast<std::uint32_t>(setup.expire.count()));
+    if (setup.program.kind != Program::Kind::none) to_proto(setup.program, *out.mutable_program());
 }
 
 Ports from_proto(const proto::Ports& ports) {

@@ -12,6 +12,10 @@ void to_proto(const StreamSetup& setup, proto::StreamSetup& out);
 void to_proto(const LegSetup& setup, proto::LegSetup& out);
 Ports from_proto(const proto::Ports& ports);
 void to_proto(const Ports& ports, proto::Ports& out);
+Program from_proto(const proto::Program& program);
+void to_proto(const Program& program, proto::Program& out);
+ProgramEvent from_proto(const proto::ProgramEvent& event);
+void to_proto(const ProgramEvent& event, proto::ProgramEvent& out);
 StreamCounters from_proto(const proto::StreamCounters& counters);
 void to_proto(const StreamCounters& counters, proto::StreamCounters& out);
 

@@ -1,6 +1,8 @@
 /// A stream whose legs end here: opened on one side, sealed for the other.
 #include "relay/engine/stream.h"
 
+#include <algorithm>
+
 namespace carillon::relay {
 
 void Stream::make_bridged(std::size_t leg, const api::LegSetup& setup,
@@ -19,7 +21,6 @@ void Stream::make_bridged(std::size_t leg, const api::LegSetup& setup,
 Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::size_t size, const Address& from,
                             SteadyTime now) noexcept {
     auto& near = *bridged_[port.leg];
-    auto& far = *bridged_[1 - port.leg];
     auto& leg = legs_[port.leg];
     auto& beyond = legs_[1 - port.leg];
     auto* learner = near.ice() ? nullptr : std::get_if<PlainLearner>(&leg.components[port.component].learner);
@@ -29,17 +30,47 @@ Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::
         ++leg.statistics.stun;
         return {.fd = port.fd, .to = from, .size = opened.size};
     }
-    const Bytes media = buffer.first(opened.size);
+    const auto media = buffer.first(opened.size);
     leg.statistics.on_media(media, now);
-    if (opened.rtcp) leg.statistics.on_rtcp(media, now, beyond.statistics);
-    const auto component = far.component_for(opened.rtcp);
+    if (opened.rtcp) leg.statistics.on_rtcp(media, now, media_ ? media_->made(port.leg) : beyond.statistics);
+    if (!media_) return leave(1 - port.leg, buffer, opened.size, opened.rtcp, now);
+    switch (media_->take(port.leg, media, opened.rtcp, now)) {
+        case MediaLink::Way::job:
+            return {.drop = Drop::consumed, .to = {}};
+        case MediaLink::Way::drop:
+            return {.drop = Drop::not_media, .to = {}};
+        case MediaLink::Way::back:
+            return leave(port.leg, buffer, opened.size, opened.rtcp, now);
+        case MediaLink::Way::pass:
+        case MediaLink::Way::both:
+            break;
+    }
+    return leave(1 - port.leg, buffer, opened.size, opened.rtcp, now);
+}
+
+Decision Stream::leave(std::size_t leg, std::span<std::byte> buffer, std::size_t size, bool rtcp, SteadyTime now) {
+    auto& far = *bridged_[leg];
+    auto& beyond = legs_[leg];
+    const auto component = far.component_for(rtcp);
     const Path to =
         far.ice() ? far.in_use(component) : std::get<PlainLearner>(beyond.components[component].learner).target();
     // RFC 7675: an endpoint that has stopped its checks has taken its consent back.
     if (to.empty() || (far.ice() && !far.consented(component, now))) return {.drop = Drop::no_far_side, .to = {}};
-    const auto sealed = far.seal(buffer, opened.size, opened.rtcp);
+    const auto sealed = far.seal(buffer, size, rtcp);
     if (!sealed) return {.drop = sealed.error(), .to = {}};
     return {.fd = beyond.components[component].sockets[to.socket].fd(), .to = to.address, .size = *sealed};
+}
+
+/// What is not needed at the moment (no way yet, no keys) is nobody's loss.
+Decision Stream::leave_made(std::size_t leg, std::span<std::byte> buffer, Bytes packet, bool rtcp, SteadyTime now) {
+    std::ranges::copy(packet, buffer.begin());
+    const auto decision = leave(leg, buffer, packet.size(), rtcp, now);
+    if (decision.drop != Drop::none) return decision;
+    auto& made = media_->made(leg);
+    made.on_media(packet, now);
+    if (rtcp) made.on_rtcp(packet, now, made);  // remembers when a report left
+    media_->channel().flows[leg].store(true, std::memory_order_relaxed);
+    return decision;
 }
 
 void Stream::tick() {

@@ -79,7 +79,10 @@ std::string fault_in(const proto::OpenStream& request) {
     if (setup.mode() < proto::MODE_ICE || setup.mode() > proto::MODE_BRIDGE)
         return "the mode is not one of this version";
     if (auto fault = fault_in(setup.a()); !fault.empty()) return fault;
-    return fault_in(setup.b());
+    if (auto fault = fault_in(setup.b()); !fault.empty()) return fault;
+    if (setup.has_program() && setup.program().kind() != proto::Program::NONE && setup.mode() != proto::MODE_BRIDGE)
+        return "a program needs a bridged stream";
+    return program_fault(api::from_proto(setup.program()));
 }
 
 }  // namespace
@@ -108,10 +111,17 @@ Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
         }));
     }
     shard_load_.resize(shards_.size());
+    for (const auto& shard : shards_) {
+        auto outlet = std::make_unique<MediaOutlet>();
+        outlets_.push_back(outlet.get());
+        shard->serve(std::move(outlet));
+    }
+    programs_ = std::make_unique<MediaPrograms>(options_.media);
     open_binding_server();
 }
 
 Worker::~Worker() {
+    programs_.reset();                                // media threads wake shards
     for (const auto& shard : shards_) shard->stop();  // all of them, before the first is gone: they post to one another
     shards_.clear();
 }
@@ -192,6 +202,8 @@ void Worker::handle(const proto::Request& request, Respond respond) {
             return close_stream(request.close_stream(), std::move(answer));
         case proto::Request::kCount:
             return count(request.count(), std::move(answer));
+        case proto::Request::kSetProgram:
+            return set_program(request.set_program(), std::move(answer));
         case proto::Request::kListSessions:
             return list(std::move(answer));
         case proto::Request::kDrain:
@@ -265,17 +277,31 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
             return respond(refuse(proto::REFUSAL_LIMIT, "the worker has as many sessions as it may have"));
         }
     }
-    Stream::Ports bound{ports_.allocate(setup.rtcp), ports_.allocate(setup.rtcp)};
-    if (bound[0].empty() || bound[1].empty()) {
+    const auto shard = known == sessions_.end() ? lightest_shard() : known->second.shard;
+    std::optional<MediaPrograms::Started> program;
+    if (setup.program.kind != api::Program::Kind::none) {
+        auto started = start_program(name, setup, shard);
+        if (!started) return respond(std::move(started.error()));
+        program = std::move(*started);
+    }
+    const bool one_leg = setup.program.kind == api::Program::Kind::endpoint;
+    Stream::Ports bound{ports_.allocate(setup.rtcp), {}};
+    if (!one_leg) bound[1] = ports_.allocate(setup.rtcp);
+    if (bound[0].empty() || (bound[1].empty() && !one_leg)) {
         for (const auto& leg : bound) {
             for (const auto& port : leg) ports_.release(port.port);
         }
         return respond(
             refuse(proto::REFUSAL_NO_PORTS, "no free relay port is left: widen the port range or add a worker"));
     }
-    if (known == sessions_.end())
-        known = sessions_.emplace(name, Session{.shard = lightest_shard(), .streams = {}}).first;
-    OpenedStream opened{.mode = setup.mode, .rtcp = setup.rtcp, .told = {told(bound[0]), told(bound[1])}, .ports = {}};
+    if (known == sessions_.end()) known = sessions_.emplace(name, Session{.shard = shard, .streams = {}}).first;
+    OpenedStream opened{.mode = setup.mode,
+                        .rtcp = setup.rtcp,
+                        .told = {told(bound[0]), told(bound[1]), {}},
+                        .ports = {},
+                        .program = {},
+                        .program_kind = setup.program.kind};
+    if (program) opened.program = program->ticket;
     for (const auto& leg : bound) {
         for (const auto& port : leg) opened.ports.push_back(port.port);
     }
@@ -288,9 +314,46 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     api::to_proto(opened.told, *reply.mutable_ports());
     known->second.streams.emplace(setup.stream, std::move(opened));
     ++shard_load_[known->second.shard];
-    shards_[known->second.shard]->add(std::make_unique<Stream>(
-        name, setup, std::move(bound), std::chrono::steady_clock::now(), std::move(certificate)));
+    auto stream = std::make_unique<Stream>(name, setup, std::move(bound), std::chrono::steady_clock::now(),
+                                           std::move(certificate));
+    if (program) stream->carry(std::move(program->link));
+    shards_[known->second.shard]->add(std::move(stream));
     respond(std::move(reply));
+}
+
+std::expected<MediaPrograms::Started, proto::Reply> Worker::start_program(const std::string& session,
+                                                                          const api::StreamSetup& setup,
+                                                                          std::size_t shard) {
+    auto tell = [this, alive = std::weak_ptr{alive_}, session, stream = setup.stream](api::ProgramEvent event) {
+        boost::asio::post(io_, [this, alive, session, stream, event = std::move(event)] {
+            if (!alive.lock()) return;
+            take_event({.kind = api::Event::Kind::program,
+                        .session = session,
+                        .stream = stream,
+                        .leg = {},
+                        .counters = {},
+                        .program = event});
+        });
+    };
+    auto started = programs_->start(setup.program, *outlets_[shard], std::move(tell));
+    if (started) return std::move(*started);
+    return std::unexpected{
+        refuse(started.error().busy ? proto::REFUSAL_LIMIT : proto::REFUSAL_BAD_REQUEST, started.error().reason)};
+}
+
+void Worker::set_program(const proto::SetProgram& request, Respond respond) {
+    const auto program = api::from_proto(request.program());
+    if (auto fault = program_fault(program); !fault.empty())
+        return respond(refuse(proto::REFUSAL_BAD_REQUEST, std::move(fault)));
+    const auto session = sessions_.find(request.session());
+    if (session == sessions_.end() || !session->second.streams.contains(request.stream()))
+        return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));
+    const auto& opened = session->second.streams.at(request.stream());
+    if (!opened.program || opened.program_kind != program.kind)
+        return respond(refuse(proto::REFUSAL_CONFLICT, "the stream has no program of that kind"));
+    const auto changed = programs_->change(*opened.program, program);
+    if (!changed) return respond(refuse(proto::REFUSAL_BAD_REQUEST, changed.error().reason));
+    respond({});
 }
 
 void Worker::update_leg(const proto::UpdateLeg& request, Respond respond) {
@@ -419,6 +482,11 @@ void Worker::status(Respond respond) {
         allocations += counters->allocations;
         unauthorized += counters->unauthorized;
     }
+    for (const auto* outlet : outlets_) packets += outlet->sent();
+    const auto media = programs_->load();
+    status.set_media_jobs(media.jobs);
+    status.set_media_busy(media.busiest);
+    status.set_media_late(media.late);
     status.set_turn_allocations(allocations);
     status.set_turn_unauthorized(unauthorized);
     status.set_packets(packets);
@@ -436,13 +504,18 @@ void Worker::status(Respond respond) {
 
 void Worker::take_event(api::Event event) {
     proto::Event out;
-    out.set_kind(event.kind == api::Event::Kind::silent    ? proto::Event::KIND_SILENT
+    out.set_kind(event.kind == api::Event::Kind::program   ? proto::Event::KIND_PROGRAM
+                 : event.kind == api::Event::Kind::silent  ? proto::Event::KIND_SILENT
                  : event.kind == api::Event::Kind::expired ? proto::Event::KIND_EXPIRED
                                                            : proto::Event::KIND_REPORT);
     out.set_session(event.session);
     out.set_stream(event.stream);
     out.set_leg(static_cast<proto::Leg>(event.leg));
-    if (event.kind != api::Event::Kind::silent) api::to_proto(event.counters, *out.mutable_counters());
+    if (event.kind == api::Event::Kind::program) {
+        api::to_proto(event.program, *out.mutable_program());
+    } else if (event.kind != api::Event::Kind::silent) {
+        api::to_proto(event.counters, *out.mutable_counters());
+    }
     if (event.kind == api::Event::Kind::expired) forget(event.session, event.stream);
     if (event_) event_(out);
 }

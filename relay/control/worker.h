@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 
 #include "relay/api/convert.h"
 #include "relay/engine/shard.h"
+#include "relay/media/programs.h"
 #include "relay/ports/port_allocator.h"
 #include "relay/turn/turn_doors.h"
 #include "relay/turn/turn_service.h"
@@ -30,6 +32,7 @@ struct WorkerOptions {
     std::chrono::milliseconds report_interval{5'000};
     std::vector<std::string> stun_bind;  ///< addresses of the binding server; empty: none
     std::uint16_t stun_port = 3478;
+    MediaPoolOptions media;
     TurnOptions turn;  ///< on the binding server's addresses; off without secrets and users
 };
 
@@ -59,6 +62,8 @@ class Worker {
         bool rtcp;
         api::Ports told;
         std::vector<std::uint16_t> ports;
+        std::optional<MediaTicket> program;
+        api::Program::Kind program_kind = api::Program::Kind::none;
     };
     struct Session {
         std::size_t shard = 0;
@@ -67,11 +72,15 @@ class Worker {
 
     void open_stream(const api::proto::OpenStream& request, Respond respond);
     void update_leg(const api::proto::UpdateLeg& request, Respond respond);
+    void set_program(const api::proto::SetProgram& request, Respond respond);
     void close_stream(const api::proto::CloseStream& request, Respond respond);
     void count(const api::proto::Count& request, Respond respond);
     void list(Respond respond);
     void status(Respond respond);
     void take_event(api::Event event);
+    std::expected<MediaPrograms::Started, api::proto::Reply> start_program(const std::string& session,
+                                                                           const api::StreamSetup& setup,
+                                                                           std::size_t shard);
     void forget(const std::string& session, const std::string& stream);
     std::vector<api::Address> told(const std::vector<BoundPort>& ports) const;
     std::size_t lightest_shard() const;
@@ -90,6 +99,8 @@ class Worker {
     std::vector<std::shared_ptr<TurnCounters>> turn_;  // by shard; empty without TURN
     std::shared_ptr<TurnShared> turn_shared_;
     std::vector<std::unique_ptr<TurnService>> turn_services_;  // until all are made
+    std::vector<MediaOutlet*> outlets_;                        // by shard, which owns them
+    std::unique_ptr<MediaPrograms> programs_;
     bool draining_ = false;
     std::shared_ptr<const dtls::Identity> identity_;  // of bridged legs; made when first needed
     std::chrono::steady_clock::time_point identity_made_{};

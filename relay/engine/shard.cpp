@@ -104,6 +104,13 @@ void Shard::add(std::unique_ptr<Stream> stream) {
         auto& kept = streams_[key((*shared)->session(), (*shared)->id())];
         kept = std::move(*shared);
         for (auto& port : kept->ports()) watch(port);
+        if (auto* program = kept->program()) program->attach(*kept);
+    });
+}
+
+void Shard::with(std::string key, std::function<void(Stream&)> work) {
+    post([this, key = std::move(key), work = std::move(work)] {
+        if (const auto found = streams_.find(key); found != streams_.end()) work(*found->second);
     });
 }
 

@@ -40,6 +40,8 @@ class Shard {
     /// `done`, on the shard's thread, once it holds for the packets to come.
     void update(std::string key, std::size_t leg, api::LegSetup setup, std::function<void()> done);
     void remove(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done);
+    /// `work`, on the shard's thread, with that stream if it is there.
+    void with(std::string key, std::function<void(Stream& stream)> work);
     void count(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done);
     /// Answers binding requests on these sockets as well.
     void serve_binding(std::vector<UdpSocket> sockets);

@@ -163,13 +163,16 @@ const Port* Stream::port_of(std::size_t leg, std::size_t component, std::size_t 
 }
 
 std::chrono::nanoseconds Stream::silence(std::size_t leg, SteadyTime now) const {
-    return since(std::max({legs_[leg].statistics.last_media, legs_[leg].signalled, opened_}), now);
+    // Where no end is, the other one's silence is all there is.
+    const auto& end = legs_[one_legged() ? 0 : leg];
+    return since(std::max({end.statistics.last_media, end.signalled, opened_}), now);
 }
 
 api::StreamCounters Stream::counters(SteadyTime now) const {
     const auto count = [&](std::size_t index) {
         const auto& leg = legs_[index];
-        const auto& held = leg.statistics;
+        const bool absent = one_legged() && index == 1;
+        const auto& held = absent ? media_->made(0) : leg.statistics;
         api::LegCounters out{.packets = held.packets,
                              .bytes = held.bytes,
                              .expected = held.expected(),
@@ -179,12 +182,13 @@ api::StreamCounters Stream::counters(SteadyTime now) const {
                              .stun = held.stun,
                              .jitter_ms = held.jitter_ms(),
                              .round_trip_ms = held.round_trip_ms};
-        const auto quiet = since(std::max(held.last_media, opened_), now);
+        const auto quiet = since(std::max(legs_[absent ? 0 : index].statistics.last_media, opened_), now);
         out.silent_ms =
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(quiet).count());
         for (std::size_t reason = 1; reason < held.drops.size(); ++reason) {
             if (held.drops[reason] > 0) out.drops.emplace(to_string(static_cast<Drop>(reason)), held.drops[reason]);
         }
+        if (absent) return out;
         const auto& learner = leg.components.front().learner;
         const auto* ice = std::get_if<IceLearner>(&learner);
         const auto* bridged = bridged_[index].get();

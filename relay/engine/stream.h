@@ -14,6 +14,7 @@
 #include "relay/engine/leg_statistics.h"
 #include "relay/learning/ice_learner.h"
 #include "relay/learning/plain_learner.h"
+#include "relay/media/media_link.h"
 #include "relay/ports/port_allocator.h"
 
 namespace carillon::relay {
@@ -53,6 +54,21 @@ class Stream {
     /// The same for a bridged stream: `buffer` begins with the datagram and is written to.
     Decision on_bridged(const Port& port, std::span<std::byte> buffer, std::size_t size, const Address& from,
                         SteadyTime now) noexcept;
+    /// A media program takes part in a bridged stream from now on. Before the stream is its shard's, or there.
+    void carry(std::unique_ptr<MediaLink> program) { media_ = std::move(program); }
+    MediaLink* program() { return media_.get(); }
+    /// What the program has made: `send(decision)` for each that may go, sealed in `buffer`.
+    template <class Send>
+    void pass_made(std::span<std::byte> buffer, SteadyTime now, Send send) {
+        for (std::size_t leg = 0; leg < 2; ++leg) {
+            const auto one = [&](Bytes packet, bool rtcp, SteadyTime) {
+                const auto decision = leave_made(leg, buffer, packet, rtcp, now);
+                if (decision.drop == Drop::none) send(decision);
+            };
+            while (media_->channel().out[leg].pop(one)) {
+            }
+        }
+    }
     void tick();  ///< a few times a second
     /// Whether something has changed since, so that checks which came too early may pass now.
     bool has_due() const { return due_; }
@@ -89,6 +105,10 @@ class Stream {
     SteadyTime reported{};
 
   private:
+    /// Seals for that leg's end and says where to.
+    Decision leave(std::size_t leg, std::span<std::byte> buffer, std::size_t size, bool rtcp, SteadyTime now);
+    Decision leave_made(std::size_t leg, std::span<std::byte> buffer, Bytes packet, bool rtcp, SteadyTime now);
+    bool one_legged() const { return media_ && media_->one_legged(); }
     void make_bridged(std::size_t leg, const api::LegSetup& setup,
                       const std::shared_ptr<const dtls::Identity>& identity);
 
@@ -117,6 +137,7 @@ class Stream {
     std::array<Leg, 2> legs_;
     std::vector<Port> ports_;
     std::array<std::unique_ptr<BridgedLeg>, 2> bridged_;  // bridge only
+    std::unique_ptr<MediaLink> media_;                    // a bridged stream with a program
     std::unique_ptr<HeldChecks> held_;                    // ice only
     bool due_ = false;
     SteadyTime opened_;

@@ -1,0 +1,92 @@
+/// Media programs to protobuf and back.
+#include "relay/api/convert.h"
+
+namespace carillon::relay::api {
+namespace {
+
+AudioFormat from_proto(const proto::AudioFormat& format) {
+    AudioFormat out{.codec = format.codec(),
+                    .payload_type = static_cast<std::uint8_t>(format.payload_type()),
+                    .clock_rate = format.clock_rate(),
+                    .telephone_event_rate = format.telephone_event_rate(),
+                    .audio_level = static_cast<std::uint8_t>(format.audio_level()),
+                    .bitrate = format.bitrate(),
+                    .dtx = format.dtx()};
+    if (format.has_telephone_event()) out.telephone_event = static_cast<std::uint8_t>(format.telephone_event());
+    if (format.has_comfort_noise()) out.comfort_noise = static_cast<std::uint8_t>(format.comfort_noise());
+    return out;
+}
+
+void to_proto(const AudioFormat& format, proto::AudioFormat& out) {
+    out.set_codec(format.codec);
+    out.set_payload_type(format.payload_type);
+    out.set_clock_rate(format.clock_rate);
+    if (format.telephone_event) out.set_telephone_event(*format.telephone_event);
+    out.set_telephone_event_rate(format.telephone_event_rate);
+    if (format.comfort_noise) out.set_comfort_noise(*format.comfort_noise);
+    out.set_audio_level(format.audio_level);
+    out.set_bitrate(format.bitrate);
+    out.set_dtx(format.dtx);
+}
+
+}  // namespace
+
+Program from_proto(const proto::Program& program) {
+    Program out{.kind = static_cast<Program::Kind>(program.kind()),
+                .a = from_proto(program.a()),
+                .b = from_proto(program.b()),
+                .source = {},
+                .sink = {},
+                .returned = {}};
+    const auto& source = program.source();
+    out.source.kind = static_cast<Source::Kind>(source.kind());
+    out.source.loop = source.loop();
+    for (const auto& clip : source.clips())
+        out.source.clips.push_back({clip.file(), clip.tone_hz(), std::chrono::milliseconds{clip.duration_ms()}});
+    const auto& sink = program.sink();
+    out.sink = {.kind = static_cast<Sink::Kind>(sink.kind()),
+                .file = sink.file(),
+                .longest = std::chrono::seconds{sink.longest_s()},
+                .silence = std::chrono::seconds{sink.silence_s()}};
+    for (const auto type : program.returned()) out.returned.push_back(static_cast<std::uint8_t>(type));
+    return out;
+}
+
+void to_proto(const Program& program, proto::Program& out) {
+    out.set_kind(static_cast<proto::Program::Kind>(program.kind));
+    to_proto(program.a, *out.mutable_a());
+    to_proto(program.b, *out.mutable_b());
+    auto& source = *out.mutable_source();
+    source.set_kind(static_cast<proto::Source::Kind>(program.source.kind));
+    source.set_loop(program.source.loop);
+    for (const auto& clip : program.source.clips) {
+        auto* added = source.add_clips();
+        added->set_file(clip.file);
+        added->set_tone_hz(clip.tone_hz);
+        added->set_duration_ms(static_cast<std::uint32_t>(clip.duration.count()));
+    }
+    auto& sink = *out.mutable_sink();
+    sink.set_kind(static_cast<proto::Sink::Kind>(program.sink.kind));
+    sink.set_file(program.sink.file);
+    sink.set_longest_s(static_cast<std::uint32_t>(program.sink.longest.count()));
+    sink.set_silence_s(static_cast<std::uint32_t>(program.sink.silence.count()));
+    for (const auto type : program.returned) out.add_returned(type);
+}
+
+ProgramEvent from_proto(const proto::ProgramEvent& event) {
+    return {.kind = static_cast<ProgramEvent::Kind>(event.kind()),
+            .digit = event.digit(),
+            .reason = event.reason(),
+            .file = event.file(),
+            .duration = std::chrono::milliseconds{event.duration_ms()}};
+}
+
+void to_proto(const ProgramEvent& event, proto::ProgramEvent& out) {
+    out.set_kind(static_cast<proto::ProgramEvent::Kind>(event.kind));
+    out.set_digit(event.digit);
+    out.set_reason(event.reason);
+    out.set_file(event.file);
+    out.set_duration_ms(static_cast<std::uint64_t>(event.duration.count()));
+}
+
+}  // namespace carillon::relay::api

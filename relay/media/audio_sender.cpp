@@ -1,0 +1,96 @@
+#include "relay/media/audio_sender.h"
+
+#include <array>
+#include <random>
+#include <stdexcept>
+
+#include "codecs/comfort_noise/comfort_noise.h"
+#include "codecs/opus/opus_codec.h"
+#include "relay/media/audio_receiver.h"
+
+namespace carillon::relay {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// The first ones soon: a round trip is known, and a far end that waits for a report begins.
+constexpr std::array<milliseconds, 3> kFirstReports{milliseconds{500}, milliseconds{1000}, milliseconds{1500}};
+constexpr milliseconds kReports{5000};  // §6.2: the minimum
+constexpr std::uint8_t kVoice = 0x80;
+constexpr unsigned kVoiceLevel = 50;  // -dBov: what is louder counts as voice
+
+std::uint32_t random32() {
+    static thread_local std::random_device device;
+    return device();
+}
+
+/// RFC 7022 §4.2: 96 random bits.
+std::string random_cname() {
+    constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    std::string name;
+    for (int i = 0; i < 16; ++i) name += kLetters[random32() & 63];
+    return name;
+}
+
+std::unique_ptr<codecs::Encoder> encoder_for(const api::AudioFormat& format) {
+    const auto codec = codec_of(format);
+    if (!codec) throw std::runtime_error{"no codec " + format.codec};
+    return codecs::make_encoder(*codec);
+}
+
+}  // namespace
+
+AudioSender::AudioSender(const api::AudioFormat& format, std::size_t leg)
+    : format_{format},
+      leg_{leg},
+      rate_{sample_rate_of(format)},
+      ticks_{clock_rate_of(format) / 50},
+      encoder_{encoder_for(format)},
+      // RFC 3711 §3.3.1: the first number from the lower half.
+      sender_{random32(), static_cast<std::uint16_t>(random32() & 0x7FFF), random32()},
+      cname_{random_cname()} {}
+
+void AudioSender::sound(codecs::Samples frame, MediaPort& port, SteadyTime now) {
+    const auto size = encoder_->encode(frame, std::span{payload_}.first(kRoom - 64));
+    if (size > 0) {
+        const auto level = format_.audio_level != 0 ? codecs::level_of(frame) : 0;
+        const auto voice = level < kVoiceLevel ? kVoice : std::uint8_t{0};
+        const auto written = sender_.write(packet_, {.payload_type = format_.payload_type,
+                                                     .marker = paused_,
+                                                     .timestamp = sender_.timestamp(),
+                                                     .payload = Bytes{payload_}.first(size),
+                                                     .audio_level_id = format_.audio_level,
+                                                     .audio_level = static_cast<std::uint8_t>(voice | level)});
+        port.emit(leg_, Bytes{packet_}.first(written), false, now);
+        paused_ = false;
+    }
+    sender_.pass(ticks_);
+}
+
+void AudioSender::nothing(std::size_t ticks) {
+    sender_.pass(static_cast<std::uint32_t>(ticks) * ticks_);
+    paused_ = true;
+}
+
+void AudioSender::event(rtp::TelephoneEvent event, bool begins, unsigned clock_rate, MediaPort& port, SteadyTime now) {
+    if (!format_.telephone_event || clock_rate == 0) return;
+    if (begins) event_at_ = sender_.timestamp();
+    const auto duration = std::uint64_t{event.duration} * format_.telephone_event_rate / clock_rate;
+    event.duration = static_cast<std::uint16_t>(std::min<std::uint64_t>(duration, 0xFFFF));
+    const auto payload = event.serialize();
+    const auto written = sender_.write(
+        packet_,
+        {.payload_type = *format_.telephone_event, .marker = begins, .timestamp = event_at_, .payload = payload});
+    port.emit(leg_, Bytes{packet_}.first(written), false, now);
+}
+
+void AudioSender::send_report(SteadyTime now, MediaPort& port, const std::optional<rtp::ReportBlock>& about) {
+    const bool first = next_report_ == SteadyTime{};
+    next_report_ = now + (reports_ < kFirstReports.size() ? kFirstReports[reports_] : kReports);
+    ++reports_;
+    if (first || (sender_.packets() == 0 && !about)) return;
+    const auto packet = rtp::compose_rtcp(sender_, about, cname_, false);
+    port.emit(leg_, packet, true, now);
+}
+
+}  // namespace carillon::relay
