@@ -14,6 +14,9 @@ void add(SideCounters& sum, const SideCounters& more) {
     sum.packets = packets;
     sum.bytes += more.bytes;
     sum.jitter_ms = std::max(sum.jitter_ms, more.jitter_ms);
+    sum.expected += more.expected;
+    sum.lost += more.lost;
+    sum.round_trip_ms = std::max(sum.round_trip_ms, more.round_trip_ms);
 }
 
 }  // namespace
@@ -77,13 +80,15 @@ void add_past(Call& call, const StreamCounters& counters) {
     for (const auto side : {Side::caller, Side::callee}) add(call.past.from[index(side)], counters.from[index(side)]);
 }
 
+SideCounters sum_of(const Call& call, Side side) {
+    auto sum = call.past.from[index(side)];
+    for (const auto& stream : call.streams) add(sum, stream.last.from[index(side)]);
+    return sum;
+}
+
 void fold_counters(Call& call) {
-    auto from_caller = call.past.from[index(Side::caller)];
-    auto from_callee = call.past.from[index(Side::callee)];
-    for (const auto& stream : call.streams) {
-        add(from_caller, stream.last.from[index(Side::caller)]);
-        add(from_callee, stream.last.from[index(Side::callee)]);
-    }
+    const auto from_caller = sum_of(call, Side::caller);
+    const auto from_callee = sum_of(call, Side::callee);
     auto& record = call.record;
     record.packets_to_callee = from_caller.packets;
     record.packets_to_caller = from_callee.packets;
@@ -94,7 +99,7 @@ void fold_counters(Call& call) {
     record.jitter_to_callee_ms = from_caller.jitter_ms;
     record.jitter_to_caller_ms = from_callee.jitter_ms;
     // The record says what was used, not what was offered.
-    const std::string_view relayed = call.bridge ? "bridge" : "forward";
+    const std::string_view relayed = !call.endpoint_name.empty() ? "endpoint" : call.bridge ? "bridge" : "forward";
     if (from_caller.packets + from_callee.packets > 0) {
         record.path = relayed;
     } else if (call.answered) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config/base/clock.h"
+#include "signaling/calls/endpoints/endpoint.h"
 #include "signaling/calls/media_relay.h"
 #include "signaling/calls/policy.h"
 #include "signaling/jingle/jingle.h"
@@ -54,6 +55,7 @@ struct Stream {
     std::array<Leg, 2> legs;
     StreamCounters last;                             ///< the latest counters
     std::vector<jingle::PayloadType> offered_types;  ///< bridged: as the offer has them
+    relay::api::Program program;                     ///< bridged: what the relay does with the sound
 
     Leg& leg(Side side) { return legs[index(side)]; }
     const Leg& leg(Side side) const { return legs[index(side)]; }
@@ -82,8 +84,11 @@ struct Call {
     Phase phase = Phase::initiated;
     RelayMode mode = RelayMode::fallback;
     std::optional<std::array<Manner, 2>> bridge;  ///< the relay stands between the ends: how each is spoken to
-    bool bundle_offered = false;                  ///< bridged: by who began the session
-    std::string invite_ns;                        ///< XEP-0353 namespace when it began by a message
+    std::unique_ptr<EndpointCall> endpoint;       ///< the server itself is the callee
+    std::string endpoint_name;
+    std::size_t closing = 0;      ///< streams whose last figures are awaited
+    bool bundle_offered = false;  ///< bridged: by who began the session
+    std::string invite_ns;        ///< XEP-0353 namespace when it began by a message
     bool ringing = false;
     bool delivered = false;  ///< session-initiate has been routed
     std::vector<Stream> streams;
@@ -118,6 +123,9 @@ std::size_t pair_hash(const xmpp::Jid& a, const xmpp::Jid& b);
 
 /// Keeps what a closed stream has counted.
 void add_past(Call& call, const StreamCounters& counters);
+
+/// All that has come from that side.
+SideCounters sum_of(const Call& call, Side side);
 
 /// Brings the record's figures and path up to the streams' counters.
 void fold_counters(Call& call);

@@ -18,8 +18,10 @@ std::string stream_state(const Call& call, const Stream& stream) {
     return stream.packets() > 0 || stream.needs_relay(call.mode) ? "relayed" : "direct";
 }
 
-std::string transport_of(const Stream& stream) {
+std::string transport_of(const Call& call, const Stream& stream) {
     if (!stream.bridged()) return stream.ice ? "ice-udp" : "raw-udp";
+    if (!call.endpoint_name.empty())
+        return to_string(stream.leg(Side::caller).said.bridge->manner) + " | " + call.endpoint_name;
     return to_string(stream.leg(Side::caller).said.bridge->manner) + " | " +
            to_string(stream.leg(Side::callee).said.bridge->manner);
 }
@@ -154,6 +156,7 @@ void Controller::observe(const std::string& host, const xmpp::Stanza& message) {
         const auto call = make(host, env, message.from(), message.to().bare(), invite->id, Phase::proposed);
         call->invite_ns = invite->ns;
         save(*call);
+        if (const auto* endpoint = env.endpoint(message.to())) answer_proposal(call, message.to().bare(), *endpoint);
         return;
     }
     auto side = Side::caller;
@@ -206,7 +209,7 @@ std::vector<CallInfo> Controller::list() const {
         }
         for (const auto& stream : call->streams) {
             info.streams.push_back({.content = stream.name,
-                                    .transport = transport_of(stream),
+                                    .transport = transport_of(*call, stream),
                                     .state = stream_state(*call, stream),
                                     .ports = stream.ports,
                                     .counters = stream.last});

@@ -22,6 +22,8 @@
 
 namespace carillon::calls {
 
+struct Answer;  // endpoints/answer.h
+
 /// Threading: one shard; it sees the pairs of users whose pair_hash() that shard owns.
 /// Owns: the calls. Environments come and go (modules are reloaded); calls of an absent host rest until it is back.
 class Controller {
@@ -75,6 +77,7 @@ class Controller {
     void absorb(const Call& call, Arrival& arrival);
     void tell_restarts(Call& call);
     void after_route(const CallPtr& call, const Arrival& arrival);
+    void mark_answered(const CallPtr& call, const jingle::Jingle& answer);
     void relay_failed(const CallPtr& call);
     bool cancel_early(const CallPtr& call, const Arrival& arrival);
     /// Runs `start`, then `then(result)`, at the latest when settings().relay_wait is over with false.
@@ -83,6 +86,20 @@ class Controller {
     void perform(const CallPtr& call, std::vector<RelayTask> tasks, std::size_t at, std::function<void(bool)> done);
     void open_stream(const CallPtr& call, const std::string& stream, const std::function<void(bool)>& done);
     void relay_event(const CallPtr& call, const std::string& stream, RelayEvent event);
+
+    // Calls that the server answers itself (answering.cpp).
+    class Line;
+    void answer_proposal(const CallPtr& call, const xmpp::Jid& bare, const Endpoint& endpoint);
+    void answer(const CallPtr& call, Endpoint& endpoint);
+    void open_endpoint(const CallPtr& call, const Manner& offered, Answer answer);
+    static void set_programs(Call& call, const Answer& answer);
+    void accept_for_endpoint(const CallPtr& call, const Answer& answer, const jingle::Jingle& answered);
+    bool at_endpoint(const CallPtr& call);
+    static xml::Element reject_content(const Call& call, const jingle::Content& content);
+    void change_program(const CallPtr& call, relay::api::Source source, relay::api::Sink sink,
+                        std::function<void(bool)> done);
+    void program_event(const CallPtr& call, const ProgramEvent& event);
+    static void endpoint_ended(const CallPtr& call);
 
     // Ends (ending.cpp).
     /// The server ends the call: each side that has a session is told `reason`; the record says `why`.
@@ -94,6 +111,7 @@ class Controller {
     void tell(const Call& call, Side to, xml::Element jingle);
     void tell_terminate(const Call& call, Side to, const jingle::Reason& reason);
     void tell_invite(const Call& call, const jingle::Reason& reason, std::optional<Side> absent);
+    void tell_finished(const Call& call);
     void close_streams(const CallPtr& call, const std::vector<std::string>& streams);
     void refuse(const CallPtr& call, const xmpp::StanzaError& error, std::string_view why);
 

@@ -35,7 +35,7 @@ void Controller::refuse(const CallPtr& call, const xmpp::StanzaError& error, std
 
 void Controller::tell(const Call& call, Side to, xml::Element jingle) {
     auto* env = environment(call);
-    if (!env) return;
+    if (!env || (to == Side::callee && call.endpoint)) return;  // which is the server itself
     auto iq = xmpp::Stanza::iq("set", own_iq_id(), call.jid(other(to)), call.jid(to));
     iq.element().append(std::move(jingle));
     env->route(std::move(iq));
@@ -106,17 +106,33 @@ void Controller::finish(const CallPtr& call, std::string_view why) {
         break;
     }
     for (auto& waiting : std::exchange(call->waiting, {})) pass_stray(call->host, std::move(waiting.stanza));
+    if (call->endpoint && !call->invite_ns.empty() && call->answered) tell_finished(*call);
+    if (open.empty()) endpoint_ended(call);
     calls_.erase(call->key);
     log::info("call ended", {{"call", call->record.id}, {"reason", call->record.reason}, {"path", call->record.path}});
 }
 
+/// XEP-0353 §3.6: both parties say that it is over, so that archives know.
+void Controller::tell_finished(const Call& call) {
+    auto* env = environment(call);
+    if (!env) return;
+    auto message = xmpp::Stanza::message(call.callee, call.caller, "chat");
+    message.element().append(jingle::make_invite(jingle::InviteAction::finish, call.invite_ns, call.sid,
+                                                 {.condition = "success", .text = {}}));
+    message.element().add("store", "urn:xmpp:hints");
+    env->route(std::move(message));
+}
+
 void Controller::close_streams(const CallPtr& call, const std::vector<std::string>& streams) {
     if (!relay_) return;
+    const bool ended = call->phase == Phase::ended;
+    if (ended) call->closing += streams.size();
     for (const auto& id : streams) {
         relay_->close(call->record.id, id,
-                      [self = std::weak_ptr{self_}, call](const std::vector<StreamCounters>& counters) {
+                      [self = std::weak_ptr{self_}, call, ended](const std::vector<StreamCounters>& counters) {
                           const auto alive = self.lock();
-                          if (!alive || counters.empty()) return;
+                          if (!alive) return;
+                          const bool last_one = ended && --call->closing == 0;
                           for (const auto& last : counters) {
                               if (auto* stream = call->find_id(last.stream)) {
                                   stream->last = last;
@@ -125,7 +141,8 @@ void Controller::close_streams(const CallPtr& call, const std::vector<std::strin
                               }
                           }
                           fold_counters(*call);
-                          if (call->phase == Phase::ended) (*alive)->save(*call);
+                          if (call->phase == Phase::ended && !counters.empty()) (*alive)->save(*call);
+                          if (last_one) endpoint_ended(call);
                       });
     }
 }

@@ -7,6 +7,7 @@
 
 #include "config/base/clock.h"
 #include "signaling/calls/abilities.h"
+#include "signaling/calls/endpoints/endpoint.h"
 #include "signaling/calls/policy.h"
 #include "signaling/storage/storage.h"
 #include "signaling/xmpp/stanza.h"
@@ -29,6 +30,8 @@ class Environment {
     virtual void watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) = 0;
     /// What the client at that full JID has declared. Calls back as watch() does.
     virtual void abilities(const xmpp::Jid& full, std::function<void(Abilities abilities)> done) = 0;
+    /// What answers calls at that address in place of a client; nullptr: nothing does.
+    virtual Endpoint* endpoint(const xmpp::Jid& /*address*/) { return nullptr; }
     virtual void forget(const xmpp::Jid& full, const std::string& key) = 0;
     /// Asks for Controller::poll() within half a second.
     virtual void wake() = 0;

@@ -44,6 +44,7 @@ bool Controller::cancel_early(const CallPtr& call, const Arrival& arrival) {
 }
 
 void Controller::work(const CallPtr& call) {
+    if (call->endpoint && call->delivered && at_endpoint(call)) return;
     switch (call->current->jingle.action) {
         case Action::session_initiate:
             return initiate(call);
@@ -87,6 +88,7 @@ void Controller::initiate(const CallPtr& call) {
     auto* env = environment(*call);
     if (!env) return;
     if (auto refusal = env->policy().admit(facts(*call))) return refuse(call, *refusal, refusal->condition);
+    if (auto* endpoint = env->endpoint(call->callee)) return answer(call, *endpoint);
     await(
         call, [&](std::function<void(bool)> done) { env->watch(call->callee, call->key, std::move(done)); },
         [this, call](bool bound) {
@@ -189,8 +191,12 @@ void Controller::perform(const CallPtr& call, std::vector<RelayTask> tasks, std:
 
 void Controller::open_stream(const CallPtr& call, const std::string& id, const std::function<void(bool)>& done) {
     const auto step = call->step;
+    auto setup = setup_of(*call->find_id(id));
+    setup.on_event = [self = std::weak_ptr{self_}, call](const ProgramEvent& event) {
+        if (const auto alive = self.lock()) (*alive)->program_event(call, event);
+    };
     relay_->open(
-        call->record.id, setup_of(*call->find_id(id)),
+        call->record.id, std::move(setup),
         [self = std::weak_ptr{self_}, call](const std::string& stream, RelayEvent event) {
             if (const auto alive = self.lock()) (*alive)->relay_event(call, stream, event);
         },
@@ -235,7 +241,7 @@ void Controller::route_current(const CallPtr& call) {
     const bool answers = arrival.jingle.action != Action::session_accept ||
                          (arrival.side == Side::callee && call->phase == Phase::initiated);
     if (answers) close_streams(call, settle_media(*call, arrival.jingle));
-    const bool passes = rewrite_media(*call, arrival.side, arrival.jingle, *element);
+    const bool passes = rewrite_media(*call, arrival.side, arrival.jingle, *element) && !call->endpoint;
     if (!passes) {
         absorb(*call, arrival);
         tell_restarts(*call);
@@ -279,19 +285,23 @@ void Controller::tell_restarts(Call& call) {
 }
 
 void Controller::after_route(const CallPtr& call, const Arrival& arrival) {
-    auto* env = environment(*call);
-    const auto now = env->clock().now();
     if (arrival.jingle.ringing && arrival.side == Side::callee) call->ringing = true;
     if (arrival.jingle.action != Action::session_accept || arrival.side != Side::callee ||
         call->phase != Phase::initiated)
         return;
+    mark_answered(call, arrival.jingle);
+}
+
+void Controller::mark_answered(const CallPtr& call, const jingle::Jingle& answer) {
+    auto* env = environment(*call);
+    const auto now = env->clock().now();
     call->phase = Phase::active;
     call->answered = now;
     call->ring_deadline.reset();
     call->next_tick = now + env->settings().tick;
     call->record.callee = call->callee;
     call->record.answered = env->clock().wall();
-    call->record.codecs = jingle::describe_codecs(arrival.jingle.contents);
+    call->record.codecs = jingle::describe_codecs(answer.contents);
     save(*call);
 }
 

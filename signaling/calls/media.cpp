@@ -374,7 +374,8 @@ StreamSetup setup_of(const Stream& stream) {
     return {.stream = stream.id,
             .ice = stream.ice,
             .rtcp = stream.rtp,
-            .legs = {stream.leg(Side::caller).said, stream.leg(Side::callee).said}};
+            .legs = {stream.leg(Side::caller).said, stream.leg(Side::callee).said},
+            .program = stream.program};
 }
 
 }  // namespace carillon::calls

@@ -40,11 +40,13 @@ struct LegSetup {
 };
 
 struct StreamSetup {
-    std::string stream;            ///< unique within the call
-    bool ice = false;              ///< ICE legs; else plain RTP
-    bool open = false;             ///< plain RTP whose addresses nobody signals (XEP-0278)
-    bool rtcp = false;             ///< a second port on each side for RTCP
-    std::array<LegSetup, 2> legs;  ///< by Side; empty where nothing is known yet
+    std::string stream;             ///< unique within the call
+    bool ice = false;               ///< ICE legs; else plain RTP
+    bool open = false;              ///< plain RTP whose addresses nobody signals (XEP-0278)
+    bool rtcp = false;              ///< a second port on each side for RTCP
+    std::array<LegSetup, 2> legs;   ///< by Side; empty where nothing is known yet
+    relay::api::Program program{};  ///< bridged: what the relay itself does
+    std::function<void(const relay::api::ProgramEvent&)> on_event{};  ///< of the program
     bool bridged() const { return legs[0].bridge.has_value(); }
 };
 
@@ -61,6 +63,8 @@ struct SideCounters {
     std::uint64_t bytes = 0;
     double loss = 0;  ///< 0..1
     double jitter_ms = 0;
+    std::uint64_t expected = 0, lost = 0;  ///< packets
+    double round_trip_ms = 0;              ///< relay to the side and back; 0: not known
 };
 struct StreamCounters {
     std::string stream;
@@ -86,6 +90,11 @@ class MediaRelay {
     virtual void open(const std::string& call, StreamSetup setup, Watcher watch, Opened done) = 0;
     /// Tells what one side has signalled since. Repeating is harmless.
     virtual void update(const std::string& call, const std::string& stream, Side side, LegSetup leg, Updated done) = 0;
+    /// Other sources and sinks for the program of a stream.
+    virtual void set_program(const std::string& /*call*/, const std::string& /*stream*/,
+                             relay::api::Program /*program*/, Updated done) {
+        done(false);
+    }
     /// The counters of every open stream of the call.
     virtual void count(const std::string& call, Counted done) = 0;
     /// Frees the ports; answers with the last counters (none when the stream is not known).

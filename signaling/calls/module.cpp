@@ -61,7 +61,8 @@ void CallsModule::with_controller(std::size_t hash, std::function<void(CallsModu
 }
 
 runtime::Verdict CallsModule::sent(xmpp::Stanza& stanza) {
-    if (stanza.to().empty() || (!serves(stanza.to()) && !is_foreign(stanza.to()))) return runtime::Verdict::pass;
+    if (stanza.to().empty()) return runtime::Verdict::pass;
+    if (!serves(stanza.to()) && !is_foreign(stanza.to()) && !endpoint(stanza.to())) return runtime::Verdict::pass;
     if (stanza.is_iq()) return sent_iq(stanza);
     if (stanza.is_message()) sent_message(stanza);
     return runtime::Verdict::pass;
@@ -76,7 +77,7 @@ runtime::Verdict CallsModule::sent_iq(xmpp::Stanza& iq) {
         return runtime::Verdict::pass;
     }
     const auto* jingle = jingle::find_jingle(iq.element());
-    if (!jingle || iq.type() != "set" || iq.to().is_bare()) return runtime::Verdict::pass;
+    if (!jingle || iq.type() != "set" || (iq.to().is_bare() && !endpoint(iq.to()))) return runtime::Verdict::pass;
     if (jingle->attribute("action") == "session-initiate" &&
         !room_for_call(iq.from().str(), call_key(iq.from(), jingle->attribute("sid")), hash)) {
         context_.reply_error(iq, xmpp::StanzaError::resource_constraint().with_text("too many calls"));
@@ -191,6 +192,12 @@ void CallsModule::forget(const xmpp::Jid& full, const std::string& key) {
             if (at->second.empty()) sessions.erase(at);
         }
     });
+}
+
+Endpoint* CallsModule::endpoint(const xmpp::Jid& address) {
+    if (shard_->endpoints.empty()) return nullptr;
+    const auto at = shard_->endpoints.find(address.bare().str());
+    return at == shard_->endpoints.end() ? nullptr : at->second;
 }
 
 void CallsModule::route(xmpp::Stanza stanza) {

@@ -34,6 +34,7 @@ class CallsModule final : public runtime::Module, public Environment {
     void save(storage::CallRecord record) override;
     void watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) override;
     void abilities(const xmpp::Jid& full, std::function<void(Abilities)> done) override;
+    Endpoint* endpoint(const xmpp::Jid& address) override;
     void forget(const xmpp::Jid& full, const std::string& key) override;
     void wake() override;
 

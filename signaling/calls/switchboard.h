@@ -18,6 +18,7 @@ class ModuleContext;
 namespace carillon::calls {
 
 class CallsModule;
+class Endpoint;
 class JingleNodes;
 
 /// Threading: of one shard.  Owns: the shard's calls and its access to relays.
@@ -29,6 +30,7 @@ struct ShardCalls {
     Controller controller;
     std::map<std::string, CallsModule*, std::less<>> modules;  // by virtual host
     std::map<std::string, JingleNodes*, std::less<>> nodes;    // by virtual host
+    std::map<std::string, Endpoint*, std::less<>> endpoints;   // by bare JID
 };
 
 /// A service of the process (runtime::ModuleContext::service). Threading: each slot belongs to its shard.

@@ -44,7 +44,8 @@ api::StreamSetup to_api(const StreamSetup& setup) {
             .rtcp = setup.rtcp,
             .a = to_api(setup.legs[index(Side::caller)]),
             .b = to_api(setup.legs[index(Side::callee)]),
-            .expire = {}};
+            .expire = {},
+            .program = setup.program};
 }
 
 std::vector<jingle::RelayAddress> from_api(const std::vector<api::Address>& addresses) {
@@ -57,7 +58,10 @@ SideCounters from_api(const api::LegCounters& leg) {
     return {.packets = leg.packets,
             .bytes = leg.bytes,
             .loss = leg.expected > 0 ? static_cast<double>(leg.lost) / static_cast<double>(leg.expected) : 0,
-            .jitter_ms = leg.jitter_ms};
+            .jitter_ms = leg.jitter_ms,
+            .expected = leg.expected,
+            .lost = leg.lost,
+            .round_trip_ms = leg.round_trip_ms};
 }
 
 std::vector<StreamCounters> from_api(const std::vector<api::StreamCounters>& counters) {
@@ -180,11 +184,12 @@ void WorkerRelay::open_at(Worker& worker, const std::string& call, StreamSetup s
                           std::vector<const Worker*> refused) {
     auto known = sessions_.find(call);
     if (known == sessions_.end()) {
-        known = sessions_.emplace(call, Session{&worker, {}}).first;
+        known = sessions_.emplace(call, Session{&worker, {}, {}}).first;
         ++worker.sessions;
     }
     const auto stream = setup.stream;
     known->second.streams[stream] = watch;
+    if (setup.on_event) known->second.programs[stream] = setup.on_event;
     const auto asked = to_api(setup);
     auto answered = [this, alive = std::weak_ptr{self_}, call, setup = std::move(setup), watch = std::move(watch),
                      done = std::move(done), refused = std::move(refused),
@@ -214,6 +219,7 @@ void WorkerRelay::forget(const std::string& call, const std::string& stream) {
     const auto at = sessions_.find(call);
     if (at == sessions_.end()) return;
     at->second.streams.erase(stream);
+    at->second.programs.erase(stream);
     if (!at->second.streams.empty()) return;
     if (at->second.worker->sessions > 0) --at->second.worker->sessions;
     sessions_.erase(at);
@@ -226,6 +232,15 @@ void WorkerRelay::update(const std::string& call, const std::string& stream, Sid
                                           [alive = std::weak_ptr{self_}, done](const auto& answer) {
                                               if (!alive.expired()) done(answer.has_value());
                                           });
+}
+
+void WorkerRelay::set_program(const std::string& call, const std::string& stream, api::Program program, Updated done) {
+    const auto at = sessions_.find(call);
+    if (at == sessions_.end() || !at->second.worker->ready) return later([done] { done(false); });
+    at->second.worker->client->set_program(session_name(call), stream, program,
+                                           [alive = std::weak_ptr{self_}, done](const auto& answer) {
+                                               if (!alive.expired()) done(answer.has_value());
+                                           });
 }
 
 void WorkerRelay::count(const std::string& call, Counted done) {
@@ -251,9 +266,15 @@ void WorkerRelay::event(const relay::api::Event& happened) {
     if (!happened.session.starts_with(prefix_)) return;  // another shard's
     const auto call = happened.session.substr(prefix_.size());
     if (happened.kind == api::Event::Kind::silent) return check_silence(call, happened.stream, happened.leg);
-    if (happened.kind != api::Event::Kind::expired) return;
     const auto at = sessions_.find(call);
     if (at == sessions_.end()) return;
+    if (happened.kind == api::Event::Kind::program) {
+        const auto program = at->second.programs.find(happened.stream);
+        if (program == at->second.programs.end()) return;
+        const auto tell = program->second;
+        return tell(happened.program);
+    }
+    if (happened.kind != api::Event::Kind::expired) return;
     const auto watch = at->second.streams.find(happened.stream);
     if (watch == at->second.streams.end()) return;
     const auto tell = watch->second;

@@ -29,6 +29,8 @@ class WorkerRelay final : public MediaRelay {
 
     void open(const std::string& call, StreamSetup setup, Watcher watch, Opened done) override;
     void update(const std::string& call, const std::string& stream, Side side, LegSetup leg, Updated done) override;
+    void set_program(const std::string& call, const std::string& stream, relay::api::Program program,
+                     Updated done) override;
     void count(const std::string& call, Counted done) override;
     void close(const std::string& call, const std::string& stream, Counted done) override;
 
@@ -46,6 +48,7 @@ class WorkerRelay final : public MediaRelay {
     struct Session {
         Worker* worker = nullptr;
         std::map<std::string, Watcher> streams;
+        std::map<std::string, std::function<void(const relay::api::ProgramEvent&)>> programs;
     };
 
     void connect(Worker& worker);

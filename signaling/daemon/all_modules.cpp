@@ -1,5 +1,6 @@
 #include "signaling/daemon/all_modules.h"
 
+#include "signaling/calls/endpoints/module.h"
 #include "signaling/calls/jingle_nodes.h"
 #include "signaling/calls/module.h"
 #include "signaling/modules/modules.h"
@@ -10,6 +11,7 @@ std::vector<runtime::ModuleDescriptor> all_modules() {
     auto all = modules::builtin();
     all.push_back(calls::calls_module());
     all.push_back(calls::jingle_nodes_module());
+    all.push_back(calls::endpoints_module());
     return all;
 }
 

@@ -1,0 +1,31 @@
+/// Which sound the relay itself understands, as a content's payload types tell it.
+/// Spec: XEP-0167 §4.4, RFC 3551 §6 (static types), RFC 3389, RFC 4733, RFC 7587, RFC 6464 (XEP-0294).
+/// Not here: writing an answer or an offer (endpoints/answer.h).
+#pragma once
+#include <optional>
+
+#include "relay/api/program.h"
+#include "signaling/jingle/jingle.h"
+#include "signaling/xml/element.h"
+
+namespace carillon::calls {
+
+using relay::api::AudioFormat;
+
+/// With its name, where a static type comes without one.
+jingle::PayloadType named(jingle::PayloadType type);
+/// The relay's name of the codec; nothing when it does not speak it.
+std::optional<std::string> relay_codec(const jingle::PayloadType& type);
+
+/// How sound travels when the first codec of `description` that the relay speaks is used, with what goes along:
+/// telephone events, comfort noise, audio levels. Nothing when there is none.
+std::optional<AudioFormat> relay_format(const jingle::Content& content, const xml::Element& description);
+
+/// The description's <payload-type/> of that id, or nullptr.
+const xml::Element* find_payload_type(const xml::Element& description, unsigned id);
+
+inline constexpr std::string_view kHeaderExtensions = "urn:xmpp:jingle:apps:rtp:rtp-hdrext:0";  // XEP-0294
+inline constexpr std::string_view kFeedback = "urn:xmpp:jingle:apps:rtp:rtcp-fb:0";             // XEP-0293
+inline constexpr std::string_view kAudioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+
+}  // namespace carillon::calls
