@@ -100,13 +100,15 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
                 const auto kind = event.kind() == proto::Event::KIND_PROGRAM   ? Event::Kind::program
                                   : event.kind() == proto::Event::KIND_SILENT  ? Event::Kind::silent
                                   : event.kind() == proto::Event::KIND_EXPIRED ? Event::Kind::expired
+                                  : event.kind() == proto::Event::KIND_TAP     ? Event::Kind::tap
                                                                                : Event::Kind::report;
                 events({.kind = kind,
                         .session = event.session(),
                         .stream = event.stream(),
                         .leg = static_cast<Leg>(event.leg()),
                         .counters = from_proto(event.counters()),
-                        .program = from_proto(event.program())});
+                        .program = from_proto(event.program()),
+                        .tap = from_proto(event.tap())});
             }
             return true;
         }
@@ -281,6 +283,50 @@ void Client::status(Callback<WorkerStatus> done) {
                                     .draining = status.draining()};
                    for (const auto& [reason, count] : status.drops()) out.drops[reason] = count;
                    return out;
+               }));
+}
+
+namespace {
+TapStatus first_tap(const proto::Reply& reply) {
+    return reply.taps().empty() ? TapStatus{} : from_proto(reply.taps(0));
+}
+
+proto::Request start_tap(const std::string& session, const std::string& tap) {
+    proto::Request request;
+    request.mutable_start_tap()->set_session(session);
+    request.mutable_start_tap()->set_tap(tap);
+    return request;
+}
+}  // namespace
+
+void Client::start_capture(const std::string& session, const std::string& tap, const CaptureSetup& setup,
+                           Callback<TapStatus> done) {
+    auto request = start_tap(session, tap);
+    to_proto(setup, *request.mutable_start_tap()->mutable_capture());
+    impl_->ask(std::move(request), answering(std::move(done), first_tap));
+}
+
+void Client::start_recording(const std::string& session, const std::string& tap, const RecordingSetup& setup,
+                             Callback<TapStatus> done) {
+    auto request = start_tap(session, tap);
+    to_proto(setup, *request.mutable_start_tap()->mutable_recording());
+    impl_->ask(std::move(request), answering(std::move(done), first_tap));
+}
+
+void Client::stop_tap(const std::string& session, const std::string& tap, Callback<TapStatus> done) {
+    proto::Request request;
+    request.mutable_stop_tap()->set_session(session);
+    request.mutable_stop_tap()->set_tap(tap);
+    impl_->ask(std::move(request), answering(std::move(done), first_tap));
+}
+
+void Client::list_taps(const std::string& session, Callback<std::vector<TapStatus>> done) {
+    proto::Request request;
+    request.mutable_list_taps()->set_session(session);
+    impl_->ask(std::move(request), answering(std::move(done), [](const proto::Reply& reply) {
+                   std::vector<TapStatus> taps;
+                   for (const auto& tap : reply.taps()) taps.push_back(from_proto(tap));
+                   return taps;
                }));
 }
 

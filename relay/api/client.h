@@ -14,6 +14,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "relay/api/program.h"
+#include "relay/api/tap.h"
 
 namespace carillon::relay::api {
 
@@ -115,11 +116,12 @@ template <class T>
 using Callback = std::function<void(std::expected<T, Error>)>;
 
 struct Event {
-    enum class Kind : std::uint8_t { silent, expired, report, program } kind = Kind::report;
+    enum class Kind : std::uint8_t { silent, expired, report, program, tap } kind = Kind::report;
     std::string session, stream;
     Leg leg = Leg::a;
     StreamCounters counters;  ///< with report and expired
     ProgramEvent program{};
+    TapStatus tap{};  ///< with tap: it has ended by itself, or with its session
 };
 
 /// Threading: the io_context's thread; callbacks come there, never from within the call that asked.
@@ -151,6 +153,15 @@ class Client {
     void list_sessions(Callback<std::vector<SessionId>> done);
     void drain(bool on, Callback<bool> done);
     void status(Callback<WorkerStatus> done);
+
+    /// Mirrors the session's packets into files on the worker's host.
+    void start_capture(const std::string& session, const std::string& tap, const CaptureSetup& setup,
+                       Callback<TapStatus> done);
+    void start_recording(const std::string& session, const std::string& tap, const RecordingSetup& setup,
+                         Callback<TapStatus> done);
+    void stop_tap(const std::string& session, const std::string& tap, Callback<TapStatus> done);
+    /// An empty session lists all.
+    void list_taps(const std::string& session, Callback<std::vector<TapStatus>> done);
 
   private:
     struct Impl;

@@ -19,4 +19,12 @@ void to_proto(const ProgramEvent& event, proto::ProgramEvent& out);
 StreamCounters from_proto(const proto::StreamCounters& counters);
 void to_proto(const StreamCounters& counters, proto::StreamCounters& out);
 
+// convert_tap.cpp
+CaptureSetup from_proto(const proto::CaptureSetup& setup);
+void to_proto(const CaptureSetup& setup, proto::CaptureSetup& out);
+RecordingSetup from_proto(const proto::RecordingSetup& setup);
+void to_proto(const RecordingSetup& setup, proto::RecordingSetup& out);
+TapStatus from_proto(const proto::TapStatus& status);
+void to_proto(const TapStatus& status, proto::TapStatus& out);
+
 }  // namespace carillon::relay::api

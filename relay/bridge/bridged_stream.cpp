@@ -11,8 +11,11 @@ void Stream::make_bridged(std::size_t leg, const api::LegSetup& setup,
         if (to.empty()) return;
         sockaddr_storage raw{};
         const auto length = to.address.fill(raw);
-        ::sendto(legs_[leg].components[component].sockets[to.socket].fd(), datagram.data(), datagram.size(),
-                 MSG_DONTWAIT | MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&raw), length);
+        const int fd = legs_[leg].components[component].sockets[to.socket].fd();
+        if (taps_) [[unlikely]]
+            taps_->leaves(fd, datagram, to.address);
+        ::sendto(fd, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                 reinterpret_cast<const sockaddr*>(&raw), length);
     };
     bridged_[leg] = std::make_unique<BridgedLeg>(legs_[leg].components.size(), identity, std::move(send));
     bridged_[leg]->update(setup);
@@ -30,7 +33,9 @@ Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::
         ++leg.statistics.stun;
         return {.fd = port.fd, .to = from, .size = opened.size};
     }
-    const auto media = buffer.first(opened.size);
+    const Bytes media = buffer.first(opened.size);
+    if (taps_) [[unlikely]]
+        taps_->opened(port.fd, media, opened.rtcp, from);
     leg.statistics.on_media(media, now);
     if (opened.rtcp) leg.statistics.on_rtcp(media, now, media_ ? media_->made(port.leg) : beyond.statistics);
     if (!media_) return leave(1 - port.leg, buffer, opened.size, opened.rtcp, now);
@@ -56,9 +61,12 @@ Decision Stream::leave(std::size_t leg, std::span<std::byte> buffer, std::size_t
         far.ice() ? far.in_use(component) : std::get<PlainLearner>(beyond.components[component].learner).target();
     // RFC 7675: an endpoint that has stopped its checks has taken its consent back.
     if (to.empty() || (far.ice() && !far.consented(component, now))) return {.drop = Drop::no_far_side, .to = {}};
+    const int fd = beyond.components[component].sockets[to.socket].fd();
+    if (taps_) [[unlikely]]
+        taps_->about_to_seal(fd, buffer.first(size), rtcp, to.address);
     const auto sealed = far.seal(buffer, size, rtcp);
     if (!sealed) return {.drop = sealed.error(), .to = {}};
-    return {.fd = beyond.components[component].sockets[to.socket].fd(), .to = to.address, .size = *sealed};
+    return {.fd = fd, .to = to.address, .size = *sealed};
 }
 
 /// What is not needed at the moment (no way yet, no keys) is nobody's loss.

@@ -88,7 +88,9 @@ std::string fault_in(const proto::OpenStream& request) {
 }  // namespace
 
 Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
-    : io_{io}, options_{std::move(options)}, ports_{options_.ports} {
+    : io_{io}, options_{std::move(options)}, ports_{options_.ports}, taps_{io, [this](const proto::Event& event) {
+                                                                               if (event_) event_(event);
+                                                                           }} {
     for (const auto& ip : options_.ports.bind) {
         const auto address = Address::parse(ip, 1);
         if (!address) throw std::runtime_error{"relay bind address '" + ip + "' is not a numeric IP address"};
@@ -211,6 +213,12 @@ void Worker::handle(const proto::Request& request, Respond respond) {
             return answer({});
         case proto::Request::kStatus:
             return status(std::move(answer));
+        case proto::Request::kStartTap:
+            return start_tap(request.start_tap(), answer);
+        case proto::Request::kStopTap:
+            return taps_.stop(request.stop_tap(), std::move(answer));
+        case proto::Request::kListTaps:
+            return taps_.list(request.list_taps().session(), std::move(answer));
         case proto::Request::WHAT_NOT_SET:
             break;
     }
@@ -318,6 +326,7 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
                                            std::move(certificate));
     if (program) stream->carry(std::move(program->link));
     shards_[known->second.shard]->add(std::move(stream));
+    taps_.stream_opened(name, Shard::key(name, setup.stream), *shards_[known->second.shard]);
     respond(std::move(reply));
 }
 
@@ -416,7 +425,22 @@ void Worker::forget(const std::string& session, const std::string& stream) {
     for (const auto port : opened->second.ports) ports_.release(port);
     --shard_load_[known->second.shard];
     known->second.streams.erase(opened);
-    if (known->second.streams.empty()) sessions_.erase(known);
+    if (!known->second.streams.empty()) return;
+    sessions_.erase(known);
+    taps_.session_over(session);
+}
+
+void Worker::start_tap(const proto::StartTap& request, const Respond& respond) {
+    const auto known = sessions_.find(request.session());
+    if (known == sessions_.end()) return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such session"));
+    TapDesk::Session session{.shard = shards_[known->second.shard].get(), .keys = {}, .streams = {}, .bridged = true};
+    for (const auto& [name, stream] : known->second.streams) {
+        session.keys.push_back(Shard::key(request.session(), name));
+        session.streams.push_back(name);
+        session.bridged = session.bridged && stream.mode == api::Mode::bridge;
+        session.forwards_ice = session.forwards_ice || stream.mode == api::Mode::ice;
+    }
+    taps_.start(request, session, respond);
 }
 
 void Worker::count(const proto::Count& request, Respond respond) {

@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "relay/api/convert.h"
+#include "relay/control/tap_desk.h"
 #include "relay/engine/shard.h"
 #include "relay/media/programs.h"
 #include "relay/ports/port_allocator.h"
@@ -75,6 +76,7 @@ class Worker {
     void set_program(const api::proto::SetProgram& request, Respond respond);
     void close_stream(const api::proto::CloseStream& request, Respond respond);
     void count(const api::proto::Count& request, Respond respond);
+    void start_tap(const api::proto::StartTap& request, const Respond& respond);
     void list(Respond respond);
     void status(Respond respond);
     void take_event(api::Event event);
@@ -106,6 +108,7 @@ class Worker {
     std::chrono::steady_clock::time_point identity_made_{};
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    TapDesk taps_;
     std::vector<std::unique_ptr<Shard>> shards_;  // last: their threads end before what they report to
 };
 

@@ -149,6 +149,23 @@ void Shard::count(std::vector<std::string> keys, std::function<void(std::vector<
     });
 }
 
+void Shard::tap(std::vector<std::string> keys, std::shared_ptr<Tap> tap, std::uint8_t first,
+                std::function<void()> done) {
+    post([this, keys = std::move(keys), tap = std::move(tap), first, done = std::move(done)] {
+        for (std::size_t i = 0; i < keys.size(); ++i)
+            if (const auto found = streams_.find(keys[i]); found != streams_.end())
+                found->second->attach(tap, static_cast<std::uint8_t>(first + i));
+        done();
+    });
+}
+
+void Shard::untap(std::shared_ptr<Tap> tap, std::function<void()> done) {
+    post([this, tap = std::move(tap), done = std::move(done)] {
+        for (const auto& [key, stream] : streams_) stream->detach(*tap);
+        done();
+    });
+}
+
 void Shard::serve_binding(std::vector<UdpSocket> sockets) {
     auto shared = std::make_shared<std::vector<UdpSocket>>(std::move(sockets));
     post([this, shared] {
@@ -228,6 +245,9 @@ void Shard::drain(const Port& port, SteadyTime now) {
         }
         const Bytes datagram{batch.data[i].data(), message.msg_len};
         const auto from = Address::from(batch.from[i]);
+        auto* taps = port.stream->taps();
+        if (taps) [[unlikely]]
+            taps->arrived(port.fd, datagram, from);
         const auto decision = port.stream->mode() == api::Mode::bridge
                                   ? port.stream->on_bridged(port, batch.data[i], message.msg_len, from, now)
                                   : port.stream->on_datagram(port, datagram, from, now);
@@ -242,6 +262,8 @@ void Shard::drain(const Port& port, SteadyTime now) {
         fd = decision.fd;
         batch.sending[queued].msg_hdr.msg_namelen = decision.to.fill(batch.to[queued]);
         batch.out[queued] = {batch.data[i].data(), decision.size > 0 ? decision.size : message.msg_len};
+        if (taps) [[unlikely]]
+            taps->leaves(fd, {batch.data[i].data(), batch.out[queued].iov_len}, decision.to);
         ++queued;
     }
     if (queued > 0) send(fd, queued);
@@ -249,7 +271,8 @@ void Shard::drain(const Port& port, SteadyTime now) {
 }
 
 void Shard::pass_due(Stream& stream, SteadyTime now) {
-    const auto send_one = [this](const Decision& decision, Bytes check) {
+    const auto send_one = [this, &stream](const Decision& decision, Bytes check) {
+        if (auto* taps = stream.taps()) taps->leaves(decision.fd, check, decision.to);
         sockaddr_storage to{};
         const auto length = decision.to.fill(to);
         const auto sent = ::sendto(decision.fd, check.data(), check.size(), MSG_DONTWAIT | MSG_NOSIGNAL,

@@ -43,6 +43,9 @@ class Shard {
     /// `work`, on the shard's thread, with that stream if it is there.
     void with(std::string key, std::function<void(Stream& stream)> work);
     void count(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done);
+    /// Mirrors these streams, numbered from `first` on; and no longer. `done` when it holds for the packets to come.
+    void tap(std::vector<std::string> keys, std::shared_ptr<Tap> tap, std::uint8_t first, std::function<void()> done);
+    void untap(std::shared_ptr<Tap> tap, std::function<void()> done);
     /// Answers binding requests on these sockets as well.
     void serve_binding(std::vector<UdpSocket> sockets);
 

@@ -162,6 +162,24 @@ const Port* Stream::port_of(std::size_t leg, std::size_t component, std::size_t 
     return &*found;  // held checks name ports of this stream only
 }
 
+void Stream::attach(std::shared_ptr<Tap> tap, std::uint8_t index) {
+    if (!taps_) {
+        std::vector<StreamTaps::Place> places;
+        for (const auto& port : ports_) {
+            sockaddr_storage local{};
+            socklen_t length = sizeof local;
+            ::getsockname(port.fd, reinterpret_cast<sockaddr*>(&local), &length);
+            places.push_back({port.fd, port.leg, Address::from(local)});
+        }
+        taps_ = std::make_unique<StreamTaps>(std::move(places), mode_ == api::Mode::bridge);
+    }
+    taps_->add(std::move(tap), index);
+}
+
+void Stream::detach(const Tap& tap) {
+    if (taps_ && taps_->remove(tap)) taps_.reset();
+}
+
 std::chrono::nanoseconds Stream::silence(std::size_t leg, SteadyTime now) const {
     // Where no end is, the other one's silence is all there is.
     const auto& end = legs_[one_legged() ? 0 : leg];

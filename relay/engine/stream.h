@@ -16,6 +16,7 @@
 #include "relay/learning/plain_learner.h"
 #include "relay/media/media_link.h"
 #include "relay/ports/port_allocator.h"
+#include "relay/tap/stream_taps.h"
 
 namespace carillon::relay {
 
@@ -100,6 +101,12 @@ class Stream {
     std::chrono::nanoseconds silence(std::size_t leg, SteadyTime now) const;
     bool expired(SteadyTime now) const { return expires_ != SteadyTime{} && now >= expires_; }
 
+    /// Null while nobody mirrors the stream.
+    StreamTaps* taps() { return taps_.get(); }
+    /// Mirrors what passes from now on; `index` is the stream's number in the tap's session.
+    void attach(std::shared_ptr<Tap> tap, std::uint8_t index);
+    void detach(const Tap& tap);
+
     // The shard's book-keeping.
     std::array<bool, 2> told_silent{};
     SteadyTime reported{};
@@ -139,6 +146,7 @@ class Stream {
     std::array<std::unique_ptr<BridgedLeg>, 2> bridged_;  // bridge only
     std::unique_ptr<MediaLink> media_;                    // a bridged stream with a program
     std::unique_ptr<HeldChecks> held_;                    // ice only
+    std::unique_ptr<StreamTaps> taps_;
     bool due_ = false;
     SteadyTime opened_;
     SteadyTime expires_{};

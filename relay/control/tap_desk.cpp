@@ -1,0 +1,212 @@
+#include "relay/control/tap_desk.h"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "config/base/log.h"
+#include "relay/tap/capture_sink.h"
+
+namespace carillon::relay {
+
+namespace proto = api::proto;
+
+namespace {
+
+constexpr std::size_t kCaptureRing = std::size_t{2} << 20;
+constexpr std::uint64_t kLeastFile = 4096;
+constexpr std::size_t kMostFiles = 1000;
+constexpr std::size_t kMostName = 256;
+
+proto::Reply refuse(proto::Refusal refusal, std::string reason) {
+    proto::Reply reply;
+    reply.set_refusal(refusal);
+    reply.set_reason(std::move(reason));
+    return reply;
+}
+
+/// A tap's id is its session and its name; names have no line feed.
+std::string id_of(const std::string& session, const std::string& tap) { return tap + '\n' + session; }
+
+std::pair<std::string, std::string> names_of(const std::string& id) {
+    const auto at = id.find('\n');
+    return {id.substr(at + 1), id.substr(0, at)};
+}
+
+void put(const TapStatus& status, proto::TapStatus& out) {
+    const auto [session, tap] = names_of(status.id);
+    api::to_proto({.session = session,
+                   .tap = tap,
+                   .kind = status.kind,
+                   .running = status.running,
+                   .reason = status.reason,
+                   .failed = status.failed,
+                   .files = status.files,
+                   .packets = status.packets,
+                   .octets = status.octets,
+                   .dropped = status.dropped,
+                   .seconds = status.seconds},
+                  out);
+}
+
+std::string fault_in(const proto::StartTap& request) {
+    if (request.tap().empty() || request.tap().size() > kMostName || request.tap().contains('\n'))
+        return "a tap has a name of 1 to 256 octets without line feeds";
+    const auto& path = request.has_capture() ? request.capture().path() : request.recording().path();
+    if (path.empty() || path.front() != '/') return "a path begins with /";
+    if (!request.has_capture()) return {};
+    const auto& capture = request.capture();
+    if (capture.files() > kMostFiles) return "a ring has at most 1000 files";
+    if (capture.file_octets() != 0 && capture.file_octets() < kLeastFile) return "a file has 4096 octets at least";
+    if (capture.snap() != 0 && capture.snap() < 64) return "a snap length is 64 octets at least";
+    return {};
+}
+
+CaptureOptions options_of(const proto::CaptureSetup& setup, const std::vector<std::string>& streams) {
+    CaptureOptions out{.path = setup.path(), .snap = setup.snap(), .notes = {}, .streams = streams};
+    if (setup.file_octets() != 0) out.file_octets = setup.file_octets();
+    if (setup.files() > 1) out.files = setup.files();
+    if (setup.longest_s() != 0) out.longest = std::chrono::seconds{setup.longest_s()};
+    out.notes.assign(setup.notes().begin(), setup.notes().end());
+    return out;
+}
+
+}  // namespace
+
+TapDesk::TapDesk(boost::asio::io_context& io, Tell tell)
+    : io_{io},
+      tell_{std::move(tell)},
+      thread_{[this](TapStatus status) { on_control([this, status = std::move(status)] { ended(status); }); }} {}
+
+void TapDesk::on_control(std::function<void()> work) {
+    boost::asio::post(io_, [alive = std::weak_ptr{alive_}, work = std::move(work)] {
+        if (alive.lock()) work();
+    });
+}
+
+void TapDesk::start(const proto::StartTap& request, const Session& session, const Respond& respond) {
+    if (auto fault = fault_in(request); !fault.empty())
+        return respond(refuse(proto::REFUSAL_BAD_REQUEST, std::move(fault)));
+    if (find(request.session(), request.tap()))
+        return respond(refuse(proto::REFUSAL_CONFLICT, "such a tap is running"));
+    const auto known = sessions_.find(request.session());
+    if (count_ >= kMost || (known != sessions_.end() && known->second.size() >= kMostOfSession))
+        return respond(refuse(proto::REFUSAL_LIMIT, "as many taps are running as may be"));
+    if (!request.has_capture()) return respond(refuse(proto::REFUSAL_BAD_REQUEST, "not a tap of this version"));
+    const auto& capture = request.capture();
+    if (capture.opened() && session.forwards_ice)
+        return respond(refuse(proto::REFUSAL_CONFLICT,
+                              "the media is encrypted from end to end: only bridged calls can be opened"));
+    auto sink = CaptureSink::create(options_of(capture, session.streams));
+    if (!sink) return respond(refuse(proto::REFUSAL_CONFLICT, sink.error()));
+    TapView view{.opened = capture.opened()};
+    if (capture.snap() != 0) view.keep = capture.snap();
+    begin(request, session, view, kCaptureRing, std::move(*sink), respond);
+}
+
+void TapDesk::begin(const proto::StartTap& request, const Session& session, TapView view, std::size_t ring,
+                    std::unique_ptr<TapSink> sink, const Respond& respond) {
+    auto tap = std::make_shared<Tap>(id_of(request.session(), request.tap()), view, ring);
+    TapStatus status;
+    status.id = tap->id;
+    sink->describe(status);
+    thread_.add(tap, std::move(sink));
+    sessions_[request.session()][request.tap()] = {tap, session.shard, session.keys.size()};
+    ++count_;
+    log::info("tap begins", {{"session", request.session()}, {"tap", request.tap()}, {"kind", status.kind}});
+    session.shard->tap(session.keys, tap, 0, [this, status = std::move(status), respond] {
+        on_control([status, respond] {
+            proto::Reply reply;
+            put(status, *reply.add_taps());
+            respond(std::move(reply));
+        });
+    });
+}
+
+void TapDesk::stop(const proto::StopTap& request, Respond respond) {
+    const auto* running = find(request.session(), request.tap());
+    if (!running) return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such tap"));
+    const auto tap = running->tap;
+    auto* shard = running->shard;
+    forget(request.session(), request.tap());
+    auto answer = [this, respond = std::move(respond)](TapStatus status) {
+        on_control([respond, status = std::move(status)] {
+            proto::Reply reply;
+            put(status, *reply.add_taps());
+            respond(std::move(reply));
+        });
+    };
+    shard->untap(tap, [this, tap, answer = std::move(answer)] { thread_.end(tap, "stopped", answer); });
+}
+
+void TapDesk::list(const std::string& session, Respond respond) {
+    std::vector<std::shared_ptr<Tap>> wanted;
+    for (const auto& [name, taps] : sessions_) {
+        if (!session.empty() && session != name) continue;
+        for (const auto& [tap, running] : taps) wanted.push_back(running.tap);
+    }
+    auto reply = std::make_shared<proto::Reply>();
+    if (wanted.empty()) return respond({});
+    auto left = std::make_shared<std::size_t>(wanted.size());
+    for (const auto& tap : wanted)
+        thread_.status(tap, [this, reply, left, respond](TapStatus status) {
+            on_control([reply, left, respond, status = std::move(status)] {
+                put(status, *reply->add_taps());
+                if (--*left == 0) respond(std::move(*reply));
+            });
+        });
+}
+
+void TapDesk::stream_opened(const std::string& session, const std::string& key, Shard& shard) {
+    const auto known = sessions_.find(session);
+    if (known == sessions_.end()) return;
+    for (auto& [name, running] : known->second)
+        if (running.streams < 256) shard.tap({key}, running.tap, static_cast<std::uint8_t>(running.streams++), [] {});
+}
+
+void TapDesk::session_over(const std::string& session) {
+    const auto known = sessions_.find(session);
+    if (known == sessions_.end()) return;
+    for (const auto& [name, running] : known->second)
+        thread_.end(running.tap, "call ended",
+                    [this](TapStatus status) { on_control([this, status = std::move(status)] { told(status); }); });
+    count_ -= known->second.size();
+    sessions_.erase(known);
+}
+
+/// By itself: its size, its time, or a disk that is full. The shard is told to feed it no more.
+void TapDesk::ended(const TapStatus& status) {
+    const auto [session, tap] = names_of(status.id);
+    if (const auto* running = find(session, tap)) {
+        running->shard->untap(running->tap, [] {});
+        forget(session, tap);
+    }
+    told(status);
+}
+
+void TapDesk::told(const TapStatus& status) {
+    if (status.kind.empty()) return;  // was told before
+    const auto [session, tap] = names_of(status.id);
+    log::write(status.failed ? log::Level::error : log::Level::info, "tap ended",
+               {{"session", session}, {"tap", tap}, {"kind", status.kind}, {"reason", status.reason}});
+    proto::Event event;
+    event.set_kind(proto::Event::KIND_TAP);
+    event.set_session(session);
+    put(status, *event.mutable_tap());
+    tell_(event);
+}
+
+TapDesk::Running* TapDesk::find(const std::string& session, const std::string& tap) {
+    const auto known = sessions_.find(session);
+    if (known == sessions_.end()) return nullptr;
+    const auto running = known->second.find(tap);
+    return running == known->second.end() ? nullptr : &running->second;
+}
+
+void TapDesk::forget(const std::string& session, const std::string& tap) {
+    const auto known = sessions_.find(session);
+    if (known == sessions_.end()) return;
+    count_ -= known->second.erase(tap);
+    if (known->second.empty()) sessions_.erase(known);
+}
+
+}  // namespace carillon::relay
