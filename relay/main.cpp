@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
     std::string turn_users;
     std::string turn_ports;
     std::string turn_handover;
+    std::string journal;
     unsigned media_timeout = 60;
     unsigned report = 5;
     CLI::App app{
@@ -66,7 +67,8 @@ int main(int argc, char** argv) {
         "and name its socket under [relay] in carillond's configuration. Behind a NAT that maps the ports one to one, "
         "tell\n"
         "endpoints the public address: --bind 10.0.0.5 --advertise 203.0.113.7\n"
-        "It holds no secrets on disk. SIGTERM ends it at once; `carillonctl relay drain` lets its calls end first."};
+        "Without --journal it holds no secrets on disk. SIGTERM ends it at once; `carillonctl relay drain` lets its "
+        "calls end first."};
     app.add_option("--control", control, "Unix socket on which carillond gives orders")->required();
     app.add_option("--bind", options.ports.bind,
                    "Numeric address to take ports on; repeat for IPv4 and IPv6 [127.0.0.1]");
@@ -74,6 +76,9 @@ int main(int argc, char** argv) {
     app.add_option("--ports", range, "First and last UDP port [30000-39999]");
     app.add_option("--receive-buffer", options.ports.receive_buffer,
                    "Octets of kernel buffer per port [the kernel's default]");
+    app.add_option("--journal", journal,
+                   "File in which a worker that is started again after a crash finds its streams, with their keys; "
+                   "best on a tmpfs [none]");
     app.add_option("--shards", options.shards, "Data threads [1]")->check(CLI::Range(1, 256));
     app.add_option("--media-threads", options.media.threads, "Threads that decode and encode [1]")
         ->check(CLI::Range(1, 256));
@@ -124,6 +129,7 @@ int main(int argc, char** argv) {
                      turn_ports.c_str());
         return 2;
     }
+    options.journal = journal;
     options.media_timeout = std::chrono::seconds{media_timeout};
     options.report_interval = std::chrono::seconds{report};
     log::set_level_by_name(level);

@@ -205,6 +205,43 @@ Identity::Identity() : native_{std::make_unique<Native>()} {
     if (!native_->key) throw std::runtime_error{"no DTLS key: " + openssl_error()};
     native_->certificate = self_signed(native_->key.get());
     if (!native_->certificate) throw std::runtime_error{"no DTLS certificate: " + openssl_error()};
+    complete();
+}
+
+Identity::Identity(Bytes stored) : native_{std::make_unique<Native>()} {
+    ByteReader in{stored};
+    const auto part = [&in] {
+        const auto size = in.u16();
+        return size ? in.take(*size) : std::nullopt;
+    };
+    const auto key = part();
+    const auto certificate = part();
+    if (!key || !certificate || !in.empty()) throw std::runtime_error{"no DTLS certificate: it is not whole"};
+    const auto* at = reinterpret_cast<const unsigned char*>(key->data());
+    native_->key.reset(d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(key->size())));
+    at = reinterpret_cast<const unsigned char*>(certificate->data());
+    native_->certificate.reset(d2i_X509(nullptr, &at, static_cast<long>(certificate->size())));
+    if (!native_->key || !native_->certificate) throw std::runtime_error{"no DTLS certificate: " + openssl_error()};
+    complete();
+}
+
+std::vector<std::byte> Identity::stored() const {
+    ByteWriter out;
+    const auto part = [&out](int size, auto encode) {
+        std::vector<std::byte> octets(static_cast<std::size_t>(std::max(size, 0)));
+        auto* at = reinterpret_cast<unsigned char*>(octets.data());
+        encode(&at);
+        out.u16(static_cast<std::uint16_t>(octets.size()));
+        out.bytes(octets);
+    };
+    const auto* key = native_->key.get();
+    const auto* certificate = native_->certificate.get();
+    part(i2d_PrivateKey(key, nullptr), [key](unsigned char** at) { i2d_PrivateKey(key, at); });
+    part(i2d_X509(certificate, nullptr), [certificate](unsigned char** at) { i2d_X509(certificate, at); });
+    return out.release();
+}
+
+void Identity::complete() {
     native_->context = make_context(native_->certificate.get(), native_->key.get());
     if (!native_->context) throw std::runtime_error{"no DTLS context: " + openssl_error()};
     fingerprint_ = {"sha-256", fingerprint_of(native_->certificate.get(), "sha-256").value_or("")};

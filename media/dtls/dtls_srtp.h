@@ -26,15 +26,20 @@ struct Fingerprint {
 class Identity {
   public:
     Identity();
+    /// One that was stored().
+    explicit Identity(Bytes stored);
     ~Identity();
     Identity(const Identity&) = delete;
     Identity& operator=(const Identity&) = delete;
 
     const Fingerprint& fingerprint() const { return fingerprint_; }
+    /// Certificate and key, the latter as secret as it is.
+    std::vector<std::byte> stored() const;
 
   private:
     friend class DtlsSrtp;
     struct Native;
+    void complete();
     std::unique_ptr<Native> native_;
     Fingerprint fingerprint_;
 };

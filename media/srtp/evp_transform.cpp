@@ -47,6 +47,10 @@ class Base : public Transform {
           rtcp_tag_{rtcp_tag_length(profile)} {}
     std::vector<SsrcState> states() const override { return table_.states(); }
     void restore(const SsrcState& state) override { table_.restore(state); }
+    bool keep(IndexKeeper keeper) override {
+        table_.keep(std::move(keeper));
+        return true;
+    }
 
   protected:
     KeySet<Mode>* key_of(Bytes mki) {
@@ -92,7 +96,7 @@ class CounterTransform final : public Base<CounterMode> {
         const auto tag = rtp_tag(key, buffer.first(length), *index);
         append_mki(buffer.data() + length);
         std::copy_n(tag.begin(), rtp_tag_, buffer.begin() + static_cast<std::ptrdiff_t>(length + mki_));
-        settle(context, ssrc)->rtp.mark(*index);
+        settle(context, ssrc)->mark_rtp(*index);
         return length + mki_ + rtp_tag_;
     }
 
@@ -114,7 +118,7 @@ class CounterTransform final : public Base<CounterMode> {
         if (!context) return std::unexpected{Errc::too_large};
         if (!key->rtp.crypt({ssrc, *index}, packet.subspan(header, length - header)))
             return std::unexpected{Errc::unsupported};
-        context->rtp.mark(*index);
+        context->mark_rtp(*index);
         return length;
     }
 
@@ -135,7 +139,7 @@ class CounterTransform final : public Base<CounterMode> {
         const auto tag = key.rtcp.tag(buffer.first(length + kRtcpTrailer), {});
         append_mki(buffer.data() + length + kRtcpTrailer);
         std::copy_n(tag.begin(), rtcp_tag_, buffer.data() + length + kRtcpTrailer + mki_);
-        context->rtcp.mark(index);
+        context->mark_rtcp(index);
         return length + kRtcpTrailer + mki_ + rtcp_tag_;
     }
 
@@ -157,7 +161,7 @@ class CounterTransform final : public Base<CounterMode> {
         if ((word & kEncrypted) != 0 &&
             !key->rtcp.crypt({ssrc, index}, packet.subspan(kRtcpHeader, length - kRtcpHeader)))
             return std::unexpected{Errc::unsupported};
-        context->rtcp.mark(index);
+        context->mark_rtcp(index);
         return length;
     }
 
@@ -186,7 +190,7 @@ class GaloisTransform final : public Base<GaloisMode> {
         if (!keys_.front().rtp.seal({ssrc, *index}, false, buffer.first(header), {}, body, buffer.data() + length))
             return std::unexpected{Errc::unsupported};
         append_mki(buffer.data() + length + rtp_tag_);
-        settle(context, ssrc)->rtp.mark(*index);
+        settle(context, ssrc)->mark_rtp(*index);
         return length + rtp_tag_ + mki_;
     }
 
@@ -206,7 +210,7 @@ class GaloisTransform final : public Base<GaloisMode> {
             return std::unexpected{Errc::bad_integrity};
         context = settle(context, ssrc);
         if (!context) return std::unexpected{Errc::too_large};
-        context->rtp.mark(*index);
+        context->mark_rtp(*index);
         return length;
     }
 
@@ -227,7 +231,7 @@ class GaloisTransform final : public Base<GaloisMode> {
                                      buffer.data() + length))
             return std::unexpected{Errc::unsupported};
         append_mki(buffer.data() + length + rtcp_tag_ + kRtcpTrailer);
-        context->rtcp.mark(index);
+        context->mark_rtcp(index);
         return length + rtcp_tag_ + kRtcpTrailer + mki_;
     }
 
@@ -250,7 +254,7 @@ class GaloisTransform final : public Base<GaloisMode> {
             return std::unexpected{Errc::bad_integrity};
         context = settle(context, ssrc);
         if (!context) return std::unexpected{Errc::too_large};
-        context->rtcp.mark(index);
+        context->mark_rtcp(index);
         return length;
     }
 };

@@ -31,6 +31,7 @@ class Session {
     Parsed<std::size_t> unprotect_rtcp(std::span<std::byte> packet) { return transform_->unprotect_rtcp(packet); }
     std::vector<SsrcState> states() const { return transform_->states(); }
     void restore(const SsrcState& state) { transform_->restore(state); }
+    bool keep(IndexKeeper keeper) { return transform_->keep(std::move(keeper)); }
 
   private:
     explicit Session(std::unique_ptr<Transform> transform) : transform_{std::move(transform)} {}

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "media/srtp/index.h"
+#include "media/srtp/index_cell.h"
 #include "media/srtp/transform.h"
 
 namespace carillon::srtp {
@@ -13,6 +14,21 @@ struct SsrcContext {
     std::uint32_t ssrc = 0;
     ReplayWindow<1024> rtp;  // packets; video bursts reorder more than the 64 that RFC 3711 asks for at least
     ReplayWindow<128> rtcp;
+    IndexCells cells{};
+
+    /// Before the packet leaves or is passed on: whoever finds the cells may be sure that no later index was used.
+    void mark_rtp(std::uint64_t index) {
+        rtp.mark(index);
+        if (cells.rtp) *cells.rtp = pack_index(ssrc, rtp.highest());
+    }
+    void mark_rtcp(std::uint64_t index) {
+        rtcp.mark(index);
+        if (cells.rtcp) *cells.rtcp = pack_index(ssrc, rtcp.highest());
+    }
+    void put_down() {
+        if (cells.rtp && rtp.started()) *cells.rtp = pack_index(ssrc, rtp.highest());
+        if (cells.rtcp && rtcp.started()) *cells.rtcp = pack_index(ssrc, rtcp.highest());
+    }
 };
 
 /// Looks an SSRC up by comparing: calls have a handful, and the one used last is asked first.
@@ -32,7 +48,8 @@ class SsrcTable {
     SsrcContext* add(std::uint32_t ssrc) {
         if (contexts_.size() >= kMaxSsrcs) return nullptr;
         last_ = contexts_.size();
-        return &contexts_.emplace_back(SsrcContext{.ssrc = ssrc, .rtp = {}, .rtcp = {}});
+        return &contexts_.emplace_back(
+            SsrcContext{.ssrc = ssrc, .rtp = {}, .rtcp = {}, .cells = keeper_ ? keeper_(ssrc) : IndexCells{}});
     }
     bool full() const { return contexts_.size() >= kMaxSsrcs; }
 
@@ -42,7 +59,8 @@ class SsrcTable {
             out.push_back({.ssrc = each.ssrc,
                            .rtp_index = each.rtp.highest(),
                            .rtcp_index = static_cast<std::uint32_t>(each.rtcp.highest()),
-                           .rtp = each.rtp.started()});
+                           .rtp = each.rtp.started(),
+                           .rtcp = each.rtcp.started()});
         return out;
     }
     void restore(const SsrcState& state) {
@@ -50,11 +68,21 @@ class SsrcTable {
         if (!context) context = add(state.ssrc);
         if (!context) return;
         if (state.rtp) context->rtp.resume(state.rtp_index);
-        context->rtcp.resume(state.rtcp_index);
+        if (state.rtcp) context->rtcp.resume(state.rtcp_index);
+        context->put_down();
+    }
+    /// From now on indices are put down where `keeper` says, those that are known already at once.
+    void keep(IndexKeeper keeper) {
+        keeper_ = std::move(keeper);
+        for (auto& context : contexts_) {
+            context.cells = keeper_ ? keeper_(context.ssrc) : IndexCells{};
+            context.put_down();
+        }
     }
 
   private:
     std::vector<SsrcContext> contexts_;
+    IndexKeeper keeper_;
     std::size_t last_ = 0;
 };
 

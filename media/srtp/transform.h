@@ -12,6 +12,7 @@
 
 #include "config/base/bytes.h"
 #include "config/base/errc.h"
+#include "media/srtp/index_cell.h"
 #include "media/srtp/profile.h"
 
 namespace carillon::srtp {
@@ -35,6 +36,7 @@ struct SsrcState {
     std::uint64_t rtp_index = 0;   ///< highest: roll-over counter and sequence number
     std::uint32_t rtcp_index = 0;  ///< highest
     bool rtp = false;              ///< whether any RTP passed
+    bool rtcp = true;              ///< whether rtcp_index means anything
 };
 
 /// All SSRCs of one direction. Threading: one thread at a time.
@@ -52,6 +54,8 @@ class Transform {
     virtual std::vector<SsrcState> states() const { return {}; }
     /// Goes on where a predecessor stood.
     virtual void restore(const SsrcState&) {}
+    /// Has indices put down as packets pass. False: this side cannot, and nobody may go on where it stood.
+    virtual bool keep(IndexKeeper) { return false; }
 };
 
 using MadeTransform = std::expected<std::unique_ptr<Transform>, std::string_view>;

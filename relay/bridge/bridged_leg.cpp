@@ -60,6 +60,8 @@ void BridgedLeg::secure(const api::LegSecurity& wanted) {
     // anew under the same keys it would use a keystream twice.
     if (!same_suite || before.remote != wanted.remote) inbound_.reset();
     if (!same_suite || before.local != wanted.local) outbound_.reset();
+    agreed_.reset();
+    keys_gone_ = true;
     dtls_.reset();
     confirmed_ = false;
     handshakes_ = 0;
@@ -71,11 +73,12 @@ void BridgedLeg::use_sdes() {
     const auto profile = srtp::profile_named(security_.suite);
     if (!profile) return;
     const auto use = [&](std::optional<srtp::Session>& session, const auto& keys, srtp::Direction direction) {
-        if (session || keys.empty()) return;  // the endpoint's keys may come later than ours
+        if (session || keys.empty()) return false;  // the endpoint's keys may come later than ours
         if (auto made = srtp::Session::create(*profile, keys_of(keys), direction)) session = std::move(*made);
+        return session.has_value();
     };
-    use(inbound_, security_.remote, srtp::Direction::inbound);
-    use(outbound_, security_.local, srtp::Direction::outbound);
+    fresh_inbound_ = use(inbound_, security_.remote, srtp::Direction::inbound) || fresh_inbound_;
+    fresh_outbound_ = use(outbound_, security_.local, srtp::Direction::outbound) || fresh_outbound_;
 }
 
 BridgedLeg::Opened BridgedLeg::open(std::size_t component, std::span<std::byte> buffer, std::size_t size,
@@ -165,11 +168,47 @@ void BridgedLeg::on_dtls(Bytes datagram) {
 void BridgedLeg::take_keys() {
     if (!dtls_ || !dtls_->keys() || inbound_) return;
     const auto& keys = *dtls_->keys();
-    auto in = srtp::Session::create(keys.profile, keys.remote, srtp::Direction::inbound);
-    auto out = srtp::Session::create(keys.profile, keys.local, srtp::Direction::outbound);
+    use_keys(keys.profile, keys.local, keys.remote);
+}
+
+void BridgedLeg::use_keys(srtp::Profile profile, Bytes local, Bytes remote) {
+    auto in = srtp::Session::create(profile, remote, srtp::Direction::inbound);
+    auto out = srtp::Session::create(profile, local, srtp::Direction::outbound);
     if (!in || !out) return;
     inbound_ = std::move(*in);
     outbound_ = std::move(*out);
+    fresh_inbound_ = fresh_outbound_ = true;
+    agreed_ = journal::AgreedKeys{profile, {local.begin(), local.end()}, {remote.begin(), remote.end()}};
+}
+
+journal::LegState BridgedLeg::take_state() {
+    keys_gone_ = false;
+    return {.own_before = ice() ? ice_.front().own_before() : std::vector<IceCredentials>{},
+            .agreed = agreed_,
+            .inbound = inbound_ ? &*inbound_ : nullptr,
+            .outbound = outbound_ ? &*outbound_ : nullptr,
+            .fresh_inbound = std::exchange(fresh_inbound_, false),
+            .fresh_outbound = std::exchange(fresh_outbound_, false)};
+}
+
+void BridgedLeg::restore(const journal::ReadLeg& left, SteadyTime now) {
+    for (std::size_t i = 0; i < ice_.size(); ++i) {
+        const auto& set = left.paths[i];
+        // Nothing learned yet: the roles are as signalled.
+        const bool controlling = set.count > 0 ? set.controlling != 0 : ice_[i].controlling();
+        ice_[i].restore(left.own_before, controlling, set.confirmed != 0, now);
+        std::vector<Path> proven;
+        for (std::size_t k = 0; k < set.count; ++k) proven.push_back(journal::unpack(set.paths[k]));
+        if (!proven.empty()) ice_[i].learner().restore(proven, set.in_use, now);
+    }
+    if (left.agreed && security_.protection == api::Protection::dtls) {
+        dtls_.reset();
+        use_keys(left.agreed->profile, left.agreed->local, left.agreed->remote);
+    }
+    if (inbound_)
+        for (const auto& state : left.inbound) inbound_->restore(state);
+    if (outbound_)
+        for (const auto& state : left.outbound) outbound_->restore(state);
 }
 
 void BridgedLeg::tick() {

@@ -12,6 +12,7 @@
 #include "media/srtp/srtp_session.h"
 #include "relay/api/client.h"
 #include "relay/bridge/ice_lite.h"
+#include "relay/journal/reader.h"
 #include "relay/learning/plain_learner.h"
 
 namespace carillon::relay {
@@ -47,6 +48,15 @@ class BridgedLeg {
     std::size_t component_for(bool rtcp) const { return rtcp && !mux_ && components_ > 1 ? 1 : 0; }
     bool secured() const { return inbound_.has_value(); }
 
+    // For the journal (relay/journal).
+    /// Whether keys have come or gone since take_state() was asked last.
+    bool keys_changed() const { return fresh_inbound_ || fresh_outbound_ || keys_gone_; }
+    /// What it has come to. Good until the next datagram.
+    journal::LegState take_state();
+    IceLite* ice_of(std::size_t component) { return component < ice_.size() ? &ice_[component] : nullptr; }
+    /// Goes on where a predecessor stood: after update(), before the first datagram.
+    void restore(const journal::ReadLeg& left, SteadyTime now);
+
   private:
     Opened on_stun(std::size_t component, std::span<std::byte> buffer, std::size_t size, const Path& from,
                    SteadyTime now);
@@ -55,6 +65,7 @@ class BridgedLeg {
     void start_dtls();
     void take_keys();
     void use_sdes();
+    void use_keys(srtp::Profile profile, std::span<const std::byte> local, std::span<const std::byte> remote);
     Drop unprotect(std::span<std::byte> buffer, std::size_t& size, bool rtcp);
     void map_payload_type(std::span<std::byte> packet) const;
 
@@ -72,6 +83,10 @@ class BridgedLeg {
     bool confirmed_ = false;  // something has come in that opens
     unsigned handshakes_ = 0;
     std::optional<srtp::Session> inbound_, outbound_;
+    std::optional<journal::AgreedKeys> agreed_;  // by DTLS
+    bool fresh_inbound_ = false;                 // keys that the journal does not know yet
+    bool fresh_outbound_ = false;
+    bool keys_gone_ = false;
     std::array<std::byte, IceLite::kRoom> room_{};
 };
 

@@ -28,6 +28,7 @@ Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::
     auto& beyond = legs_[1 - port.leg];
     auto* learner = near.ice() ? nullptr : std::get_if<PlainLearner>(&leg.components[port.component].learner);
     const auto opened = near.open(port.component, buffer, size, {port.socket, from}, learner, now);
+    save_after(port);
     if (opened.drop != Drop::none) return {.drop = opened.drop, .to = {}};
     if (opened.answer) {
         ++leg.statistics.stun;
@@ -84,6 +85,10 @@ Decision Stream::leave_made(std::size_t leg, std::span<std::byte> buffer, Bytes 
 void Stream::tick() {
     for (auto& leg : bridged_)
         if (leg) leg->tick();
+    if (!record_) return;
+    for (std::size_t leg = 0; leg < 2; ++leg)
+        if (bridged_[leg] && bridged_[leg]->keys_changed()) save_leg(leg, nullptr);
+    save_counters();
 }
 
 }  // namespace carillon::relay

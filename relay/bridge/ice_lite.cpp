@@ -46,6 +46,15 @@ void IceLite::restart(IceCredentials own) {
     confirmed_ = false;
 }
 
+void IceLite::restore(std::vector<IceCredentials> own_before, bool controlling, bool confirmed, SteadyTime now) {
+    own_.insert(own_.begin(), std::make_move_iterator(own_before.begin()), std::make_move_iterator(own_before.end()));
+    while (own_.size() > kMaxGenerations) own_.erase(own_.begin());
+    controlling_ = controlling;
+    confirmed_ = confirmed;
+    // Its consent runs on from now: checks that nobody answered meanwhile are not its fault.
+    last_check_ = now;
+}
+
 IceLite::Outcome IceLite::on_stun(const stun::Message& message, const Path& from, SteadyTime now,
                                   std::span<std::byte> room) {
     if (!message.is_binding() || room.size() < kRoom) return {.drop = Drop::bad_check, .reply = {}, .check = {}};

@@ -9,6 +9,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "config/base/bytes.h"
@@ -48,6 +49,17 @@ class IceLite {
     /// Whether media may go there: false once an endpoint that used to repeat its checks has not for kConsent.
     bool consented(SteadyTime now) const;
     const IceCredentials& own() const { return own_.back(); }
+    /// Generations of ours that are still answered besides own(), oldest first.
+    std::vector<IceCredentials> own_before() const { return {own_.begin(), own_.end() - 1}; }
+    IceLearner& learner() { return learner_; }
+    /// Goes on where a predecessor stood; learner() is restored by itself.
+    void restore(std::vector<IceCredentials> own_before, bool controlling, bool confirmed, SteadyTime now);
+    /// Whether the role or the nomination has changed, or where the endpoint is, since this was asked last.
+    bool take_changed() {
+        const bool state = std::exchange(known_controlling_, controlling_) != controlling_ ||
+                           std::exchange(known_confirmed_, confirmed_) != confirmed_;
+        return learner_.take_changed() || state;
+    }
 
   private:
     Outcome on_request(const stun::Message& check, const Path& from, SteadyTime now, std::span<std::byte> room);
@@ -64,6 +76,8 @@ class IceLite {
     stun::TransactionId asked_{};
     Path asked_at_;
     bool confirmed_ = false;
+    bool known_controlling_ = false;
+    bool known_confirmed_ = false;
     SteadyTime last_check_{};
     unsigned spaced_checks_ = 0;  // checks that came more than a second after the one before: RFC 7675's
 };

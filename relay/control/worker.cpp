@@ -70,6 +70,8 @@ std::string fault_in(const proto::LegSetup& setup) {
     return fault_in(setup.security(), setup.use_ice());
 }
 
+}  // namespace
+
 std::string fault_in(const proto::OpenStream& request) {
     const auto& setup = request.setup();
     if (request.session().empty() || request.session().size() > kMaxName)
@@ -85,12 +87,14 @@ std::string fault_in(const proto::OpenStream& request) {
     return program_fault(api::from_proto(setup.program()));
 }
 
-}  // namespace
-
 Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
-    : io_{io}, options_{std::move(options)}, ports_{options_.ports}, taps_{io, [this](const proto::Event& event) {
-                                                                               if (event_) event_(event);
-                                                                           }} {
+    : io_{io},
+      options_{std::move(options)},
+      ports_{options_.ports},
+      beats_{io_},
+      taps_{io, [this](const proto::Event& event) {
+                if (event_) event_(event);
+            }} {
     for (const auto& ip : options_.ports.bind) {
         const auto address = Address::parse(ip, 1);
         if (!address) throw std::runtime_error{"relay bind address '" + ip + "' is not a numeric IP address"};
@@ -119,6 +123,7 @@ Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
         shard->serve(std::move(outlet));
     }
     programs_ = std::make_unique<MediaPrograms>(options_.media);
+    take_up();  // before anybody else takes a port
     open_binding_server();
 }
 
@@ -210,6 +215,7 @@ void Worker::handle(const proto::Request& request, Respond respond) {
             return list(std::move(answer));
         case proto::Request::kDrain:
             draining_ = request.drain().on();
+            if (journal_) journal_->set_draining(draining_);
             return answer({});
         case proto::Request::kStatus:
             return status(std::move(answer));
@@ -249,6 +255,7 @@ std::shared_ptr<const dtls::Identity> Worker::identity() {
     if (!identity_ || now - identity_made_ > kLifetime) {
         identity_ = std::make_shared<const dtls::Identity>();
         identity_made_ = now;
+        if (journal_) journal_->set_identity(identity_->stored());
     }
     return identity_;
 }
@@ -310,8 +317,8 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
                         .program = {},
                         .program_kind = setup.program.kind};
     if (program) opened.program = program->ticket;
-    for (const auto& leg : bound) {
-        for (const auto& port : leg) opened.ports.push_back(port.port);
+    for (std::size_t leg = 0; leg < 2; ++leg) {
+        for (const auto& port : bound[leg]) opened.ports[leg].push_back(port.port);
     }
     std::shared_ptr<const dtls::Identity> certificate;
     if (setup.mode == api::Mode::bridge) {
@@ -320,10 +327,13 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     }
     proto::Reply reply;
     api::to_proto(opened.told, *reply.mutable_ports());
+    const auto now = std::chrono::steady_clock::now();
+    auto stream = std::make_unique<Stream>(name, setup, std::move(bound), now, std::move(certificate));
+    if (!program)  // what a program hears and says is not in the journal
+        stream->keep_in(
+            record_of(name, setup, opened, now, setup.expire.count() > 0 ? now + setup.expire : SteadyTime{}));
     known->second.streams.emplace(setup.stream, std::move(opened));
     ++shard_load_[known->second.shard];
-    auto stream = std::make_unique<Stream>(name, setup, std::move(bound), std::chrono::steady_clock::now(),
-                                           std::move(certificate));
     if (program) stream->carry(std::move(program->link));
     shards_[known->second.shard]->add(std::move(stream));
     taps_.stream_opened(name, Shard::key(name, setup.stream), *shards_[known->second.shard]);
@@ -422,7 +432,8 @@ void Worker::forget(const std::string& session, const std::string& stream) {
     if (known == sessions_.end()) return;
     const auto opened = known->second.streams.find(stream);
     if (opened == known->second.streams.end()) return;
-    for (const auto port : opened->second.ports) ports_.release(port);
+    for (const auto& leg : opened->second.ports)
+        for (const auto port : leg) ports_.release(port);
     --shard_load_[known->second.shard];
     known->second.streams.erase(opened);
     if (!known->second.streams.empty()) return;

@@ -2,6 +2,7 @@
 /// Spec: relay/api/control.proto, docs/relay-control.md.  Not here: framing and connections (server.h).
 #pragma once
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,10 +11,12 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "relay/api/convert.h"
 #include "relay/control/tap_desk.h"
 #include "relay/engine/shard.h"
+#include "relay/journal/journal.h"
 #include "relay/media/programs.h"
 #include "relay/ports/port_allocator.h"
 #include "relay/turn/turn_doors.h"
@@ -35,7 +38,12 @@ struct WorkerOptions {
     std::uint16_t stun_port = 3478;
     MediaPoolOptions media;
     TurnOptions turn;  ///< on the binding server's addresses; off without secrets and users
+    /// Where what a successor needs is kept; empty: nowhere, and the streams end with the process.
+    std::filesystem::path journal;
 };
+
+/// Empty when the request can be used; else what is wrong with it.
+std::string fault_in(const api::proto::OpenStream& request);
 
 /// Threading: the io_context's thread (the control thread).  Owns: the shards.
 class Worker {
@@ -62,8 +70,8 @@ class Worker {
         api::Mode mode;
         bool rtcp;
         api::Ports told;
-        std::vector<std::uint16_t> ports;
-        std::optional<MediaTicket> program;
+        std::array<journal::LegPorts, 2> ports;  // by leg
+        std::optional<MediaTicket> program{};
         api::Program::Kind program_kind = api::Program::Kind::none;
     };
     struct Session {
@@ -84,6 +92,12 @@ class Worker {
                                                                            const api::StreamSetup& setup,
                                                                            std::size_t shard);
     void forget(const std::string& session, const std::string& stream);
+    // What a predecessor has left (taking_up.cpp).
+    void take_up();
+    bool take_up(journal::ReadStream& left, SteadyTime now);
+    void beat();
+    std::unique_ptr<journal::Record> record_of(const std::string& session, const api::StreamSetup& setup,
+                                               const OpenedStream& opened, SteadyTime began, SteadyTime expires);
     std::vector<api::Address> told(const std::vector<BoundPort>& ports) const;
     std::size_t lightest_shard() const;
     void open_binding_server();
@@ -107,6 +121,8 @@ class Worker {
     std::shared_ptr<const dtls::Identity> identity_;  // of bridged legs; made when first needed
     std::chrono::steady_clock::time_point identity_made_{};
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+    std::unique_ptr<journal::Journal> journal_;  // outlives the shards, whose streams write to it
+    boost::asio::steady_timer beats_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     TapDesk taps_;
     std::vector<std::unique_ptr<Shard>> shards_;  // last: their threads end before what they report to

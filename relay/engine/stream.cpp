@@ -27,7 +27,7 @@ std::chrono::nanoseconds since(SteadyTime then, SteadyTime now) { return now - t
 Stream::Stream(std::string session, const api::StreamSetup& setup, Ports ports, SteadyTime now,
                std::shared_ptr<const dtls::Identity> identity)
     : session_{std::move(session)}, id_{setup.stream}, mode_{setup.mode} {
-    opened_ = reported = now;
+    begun_ = opened_ = reported = now;
     if (mode_ == api::Mode::ice) held_ = std::make_unique<HeldChecks>();
     if (setup.expire.count() > 0) expires_ = now + setup.expire;
     for (std::size_t leg = 0; leg < 2; ++leg) {
@@ -68,6 +68,7 @@ void Stream::update(std::size_t leg, const api::LegSetup& setup, SteadyTime now)
     target.signalled = now;
     due_ = held_ != nullptr;
     if (bridged_[leg]) bridged_[leg]->update(setup);
+    if (record_) save_leg(leg, &setup);
     for (const auto& remote : setup.remotes) {
         const std::size_t index = remote.component - 1;
         const auto address = Address::parse(remote.ip, remote.port);
@@ -87,6 +88,7 @@ Decision Stream::on_datagram(const Port& port, Bytes datagram, const Address& fr
     Path to;
     const Drop drop = mode_ == api::Mode::ice ? pass_ice(near, far, port.component, datagram, source, to, now)
                                               : pass_plain(near, far, port.component, datagram, source, to);
+    save_after(port);
     if (drop != Drop::none) return {.drop = drop, .to = {}};
     if (!stun::looks_like_stun(datagram)) {
         near.statistics.on_media(datagram, now);
@@ -183,7 +185,7 @@ void Stream::detach(const Tap& tap) {
 std::chrono::nanoseconds Stream::silence(std::size_t leg, SteadyTime now) const {
     // Where no end is, the other one's silence is all there is.
     const auto& end = legs_[one_legged() ? 0 : leg];
-    return since(std::max({end.statistics.last_media, end.signalled, opened_}), now);
+    return since(std::max({end.statistics.last_media, end.signalled, begun_}), now);
 }
 
 api::StreamCounters Stream::counters(SteadyTime now) const {
@@ -191,16 +193,17 @@ api::StreamCounters Stream::counters(SteadyTime now) const {
         const auto& leg = legs_[index];
         const bool absent = one_legged() && index == 1;
         const auto& held = absent ? media_->made(0) : leg.statistics;
+        const auto& before = before_[index];
         api::LegCounters out{.packets = held.packets,
                              .bytes = held.bytes,
-                             .expected = held.expected(),
-                             .lost = held.lost(),
-                             .late = held.late(),
-                             .duplicates = held.duplicates(),
+                             .expected = held.expected() + before.expected,
+                             .lost = held.lost() + before.lost,
+                             .late = held.late() + before.late,
+                             .duplicates = held.duplicates() + before.duplicates,
                              .stun = held.stun,
                              .jitter_ms = held.jitter_ms(),
                              .round_trip_ms = held.round_trip_ms};
-        const auto quiet = since(std::max(legs_[absent ? 0 : index].statistics.last_media, opened_), now);
+        const auto quiet = since(std::max(legs_[absent ? 0 : index].statistics.last_media, begun_), now);
         out.silent_ms =
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(quiet).count());
         for (std::size_t reason = 1; reason < held.drops.size(); ++reason) {

@@ -12,6 +12,7 @@
 #include "relay/bridge/bridged_leg.h"
 #include "relay/engine/held_checks.h"
 #include "relay/engine/leg_statistics.h"
+#include "relay/journal/reader.h"
 #include "relay/learning/ice_learner.h"
 #include "relay/learning/plain_learner.h"
 #include "relay/media/media_link.h"
@@ -90,6 +91,11 @@ class Stream {
     /// Replaces what signaling said of a leg; what was learned stays.
     void update(std::size_t leg, const api::LegSetup& setup, SteadyTime now);
 
+    /// From now on a successor finds what this stream comes to. Before the stream is handed over.
+    void keep_in(std::unique_ptr<journal::Record> record);
+    /// Goes on where a predecessor stood, before keep_in().
+    void restore(const journal::ReadStream& left, SteadyTime now);
+
     const std::string& session() const { return session_; }
     const std::string& id() const { return id_; }
     api::Mode mode() const { return mode_; }
@@ -119,6 +125,18 @@ class Stream {
     void make_bridged(std::size_t leg, const api::LegSetup& setup,
                       const std::shared_ptr<const dtls::Identity>& identity);
 
+    // The journal (stream_journal.cpp).
+    void save_leg(std::size_t leg, const api::LegSetup* setup);
+    void save_paths(std::size_t leg, std::size_t component);
+    bool paths_changed(std::size_t leg, std::size_t component);
+    /// What a datagram on that port may have changed.
+    void save_after(const Port& port) {
+        if (!record_) return;
+        if (paths_changed(port.leg, port.component)) save_paths(port.leg, port.component);
+        if (bridged_[port.leg] && bridged_[port.leg]->keys_changed()) save_leg(port.leg, nullptr);
+    }
+    void save_counters();
+
     using Learner = std::variant<IceLearner, PlainLearner>;
     struct Component {
         std::vector<UdpSocket> sockets;
@@ -147,7 +165,10 @@ class Stream {
     std::unique_ptr<MediaLink> media_;                    // a bridged stream with a program
     std::unique_ptr<HeldChecks> held_;                    // ice only
     std::unique_ptr<StreamTaps> taps_;
+    std::unique_ptr<journal::Record> record_;  // none: nobody takes it up
     bool due_ = false;
+    std::array<journal::SavedCounters, 2> before_{};  // of a predecessor, by leg
+    SteadyTime begun_;                                // opened_, or when it was taken up
     SteadyTime opened_;
     SteadyTime expires_{};
 };

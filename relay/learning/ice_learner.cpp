@@ -35,6 +35,7 @@ Drop IceLearner::on_check(const stun::Message& check, const Path& from, const st
             }
         }
         proven_[index] = {from, now};
+        changed_ = true;
     }
     use_if_better(index, check.has(stun::Attribute::use_candidate), now);
     proven_[index].heard = now;
@@ -60,7 +61,16 @@ std::size_t IceLearner::find(const Path& path) const {
 
 void IceLearner::use_if_better(std::size_t index, bool nominated, SteadyTime now) {
     if (index == in_use_) return;
-    if (nominated || now - proven_[in_use_].heard > kStale) in_use_ = index;
+    if (!nominated && now - proven_[in_use_].heard <= kStale) return;
+    in_use_ = index;
+    changed_ = true;
+}
+
+void IceLearner::restore(std::span<const Path> proven, std::size_t in_use, SteadyTime now) {
+    count_ = std::min(proven.size(), kMaxProven);
+    for (std::size_t i = 0; i < count_; ++i) proven_[i] = {proven[i], now};
+    in_use_ = in_use < count_ ? in_use : 0;
+    changed_ = true;
 }
 
 void IceLearner::remember(const stun::TransactionId& id, const Path& from) {

@@ -9,7 +9,9 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/base/clock.h"
@@ -42,6 +44,14 @@ class IceLearner {
     /// Where media goes; empty before the first proof.
     const Path& in_use() const { return in_use_ < count_ ? proven_[in_use_].path : kNowhere; }
 
+    /// Whether what is proven or in use has changed since this was asked last.
+    bool take_changed() { return std::exchange(changed_, false); }
+    std::size_t proven_count() const { return count_; }
+    const Path& proven_at(std::size_t index) const { return proven_[index].path; }
+    std::size_t in_use_index() const { return in_use_; }
+    /// Goes on where a predecessor stood: what it had proven is taken as heard `now`.
+    void restore(std::span<const Path> proven, std::size_t in_use, SteadyTime now);
+
     /// Remembers whose request this was, for the answer that will come through the other leg.
     void remember(const stun::TransactionId& id, const Path& from);
     std::optional<Path> source_of(const stun::TransactionId& id) const;
@@ -63,6 +73,7 @@ class IceLearner {
     std::array<Proven, kMaxProven> proven_{};
     std::size_t count_ = 0;
     std::size_t in_use_ = 0;
+    bool changed_ = false;
     std::array<Request, kMaxRequests> requests_{};
     std::size_t next_request_ = 0;
 };

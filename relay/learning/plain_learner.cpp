@@ -8,6 +8,7 @@ void PlainLearner::signalled(const Path& path) {
     if (path == signalled_) return;
     signalled_ = path;
     learned_ = {};
+    changed_ = true;
     candidate_run_ = 0;
 }
 
@@ -15,6 +16,7 @@ Drop PlainLearner::on_media(Bytes datagram, const Path& from) {
     if (from == learned_) return Drop::none;
     if (from == signalled_) {
         learned_ = from;
+        changed_ = true;
         return Drop::none;
     }
     if (!learned_.empty()) return Drop::unproven;
@@ -38,6 +40,7 @@ Drop PlainLearner::on_media(Bytes datagram, const Path& from) {
     candidate_sequence_ = sequence;
     if (candidate_run_ < probation_) return Drop::unproven;
     learned_ = from;
+    changed_ = true;
     return Drop::none;
 }
 

@@ -4,6 +4,7 @@
 /// Spec: the symmetric RTP of RFC 4961; docs/relay.md has the reasoning.
 #pragma once
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "config/base/bytes.h"
@@ -25,6 +26,13 @@ class PlainLearner {
     /// Where media goes: as learned, else as signalled.
     const Path& target() const { return learned_.empty() ? signalled_ : learned_; }
     const Path& learned() const { return learned_; }
+    /// Whether learned() has changed since this was asked last.
+    bool take_changed() { return std::exchange(changed_, false); }
+    /// Goes on where a predecessor stood, after what was signalled has been said.
+    void restore(const Path& learned) {
+        learned_ = learned;
+        changed_ = true;
+    }
 
   private:
     unsigned probation_;
@@ -34,6 +42,7 @@ class PlainLearner {
     std::uint32_t candidate_ssrc_ = 0;
     std::uint16_t candidate_sequence_ = 0;
     unsigned candidate_run_ = 0;
+    bool changed_ = false;
 };
 
 }  // namespace carillon::relay

@@ -88,6 +88,15 @@ std::vector<BoundPort> PortAllocator::allocate(bool rtcp) {
     return {};
 }
 
+std::optional<BoundPort> PortAllocator::claim(std::uint16_t port) {
+    const std::lock_guard lock{mutex_};
+    if (port < options_.first || port > options_.last || taken(port)) return std::nullopt;
+    auto bound = bind(port);
+    if (!bound) return std::nullopt;
+    take(port);
+    return std::move(*bound);
+}
+
 void PortAllocator::release(std::uint16_t port) {
     const std::lock_guard lock{mutex_};
     if (port < options_.first || port > options_.last || !taken(port)) return;

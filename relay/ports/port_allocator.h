@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <expected>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -23,8 +24,7 @@ class UdpSocket {
     ~UdpSocket();
     int fd() const { return descriptor_; }
     /// errno on failure. `reuse`: other sockets may share the port (the binding server's).
-    static std::expected<UdpSocket, int> bind(const Address& local, int receive_buffer = 0,
-                                               bool reuse = false);
+    static std::expected<UdpSocket, int> bind(const Address& local, int receive_buffer = 0, bool reuse = false);
 
   private:
     int descriptor_ = -1;
@@ -51,6 +51,8 @@ class PortAllocator {
     /// One port, or with `rtcp` an even one and the next. Empty: none is free (ports that other programs hold are
     /// passed over).
     std::vector<BoundPort> allocate(bool rtcp);
+    /// That very port, as a predecessor had it; nullopt when it is taken or outside of the range.
+    std::optional<BoundPort> claim(std::uint16_t port);
     void release(std::uint16_t port);
     std::size_t free() const {
         const std::lock_guard lock{mutex_};

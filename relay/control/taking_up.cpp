@@ -1,0 +1,115 @@
+/// A worker that was killed goes on in its successor: the same ports, addresses, keys and counters.
+/// Spec: docs/relay-journal.md.
+#include <algorithm>
+
+#include "config/base/log.h"
+#include "relay/control/worker.h"
+
+namespace carillon::relay {
+namespace {
+
+constexpr std::chrono::seconds kBeat{1};
+
+/// Whether the parts of it that are not a request's fit this worker.
+bool fits(const journal::ReadStream& left, std::size_t sockets) {
+    for (const auto& leg : left.legs) {
+        if (leg.own_before.size() > IceLite::kMaxGenerations) return false;
+        for (const auto& set : leg.paths)
+            for (std::size_t i = 0; i < set.count; ++i)
+                if (set.paths[i].socket >= sockets || set.paths[i].port == 0) return false;
+    }
+    return true;
+}
+
+std::string fault_in(const journal::ReadStream& left) {
+    api::proto::OpenStream request;
+    request.set_session(left.session);
+    api::to_proto(left.setup, *request.mutable_setup());
+    return relay::fault_in(request);
+}
+
+}  // namespace
+
+std::unique_ptr<journal::Record> Worker::record_of(const std::string& session, const api::StreamSetup& setup,
+                                                   const OpenedStream& opened, SteadyTime began, SteadyTime expires) {
+    if (!journal_) return nullptr;
+    return journal::Record::make(journal_->file(), session, setup, opened.ports, began, expires);
+}
+
+void Worker::take_up() {
+    if (options_.journal.empty()) return;
+    const auto now = std::chrono::steady_clock::now();
+    auto left = journal::Journal::take_over(options_.journal, now);
+    const std::size_t ports = static_cast<std::size_t>(options_.ports.last - options_.ports.first) + 1;
+    journal_ = std::make_unique<journal::Journal>(options_.journal, ports / 2, now);
+    draining_ = left.draining;
+    journal_->set_draining(draining_);
+    if (!left.identity.empty()) {
+        try {
+            identity_ = std::make_shared<const dtls::Identity>(left.identity);
+            identity_made_ = now;
+            journal_->set_identity(left.identity);
+        } catch (const std::exception& error) {
+            log::error("the certificate in the journal cannot be used", {{"why", error.what()}});
+        }
+    }
+    std::size_t taken = 0;
+    for (auto& stream : left.streams) taken += take_up(stream, now) ? 1 : 0;
+    journal_->settle(left.streams.empty() ? 0 : left.attempts + 1);
+    if (!left.streams.empty())
+        log::info("streams of a worker that died go on", {{"streams", taken}, {"of", left.streams.size()}});
+    beat();
+}
+
+bool Worker::take_up(journal::ReadStream& left, SteadyTime now) {
+    const auto refuse = [&](std::string_view why) {
+        log::error("a stream in the journal cannot go on", {{"session", left.session}, {"why", why}});
+        return false;
+    };
+    if (const auto fault = fault_in(left); !fault.empty()) return refuse(fault);
+    if (!fits(left, options_.ports.bind.size())) return refuse("it has other addresses than this worker");
+    if (left.expires != SteadyTime{} && left.expires <= now) return false;
+    const auto known = sessions_.find(left.session);
+    if (known != sessions_.end() && known->second.streams.contains(left.setup.stream))
+        return refuse("it is there twice");
+    Stream::Ports bound;
+    OpenedStream opened{.mode = left.setup.mode, .rtcp = left.setup.rtcp, .told = {}, .ports = {}};
+    for (std::size_t leg = 0; leg < 2; ++leg) {
+        for (const auto port : left.legs[leg].ports) {
+            auto claimed = ports_.claim(port);
+            if (!claimed) {
+                for (const auto& each : opened.ports)
+                    for (const auto taken : each) ports_.release(taken);
+                return refuse("its ports are taken");
+            }
+            opened.ports[leg].push_back(port);
+            bound[leg].push_back(std::move(*claimed));
+        }
+    }
+    opened.told = {told(bound[0]), told(bound[1])};
+    std::shared_ptr<const dtls::Identity> certificate;
+    if (left.setup.mode == api::Mode::bridge) {
+        certificate = identity();
+        opened.told.fingerprint = certificate->fingerprint().value;
+    }
+    auto& session =
+        sessions_.try_emplace(left.session, Session{.shard = lightest_shard(), .streams = {}}).first->second;
+    auto stream = std::make_unique<Stream>(left.session, left.setup, std::move(bound), now, std::move(certificate));
+    stream->restore(left, now);
+    stream->keep_in(record_of(left.session, left.setup, opened, left.opened, left.expires));
+    session.streams.emplace(left.setup.stream, std::move(opened));
+    ++shard_load_[session.shard];
+    shards_[session.shard]->add(std::move(stream));
+    return true;
+}
+
+void Worker::beat() {
+    if (!journal_) return;
+    journal_->beat(std::chrono::steady_clock::now());
+    beats_.expires_after(kBeat);
+    beats_.async_wait([this, alive = std::weak_ptr{alive_}](auto error) {
+        if (!error && alive.lock()) beat();
+    });
+}
+
+}  // namespace carillon::relay
