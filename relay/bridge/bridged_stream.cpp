@@ -34,7 +34,7 @@ Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::
         ++leg.statistics.stun;
         return {.fd = port.fd, .to = from, .size = opened.size};
     }
-    const Bytes media = buffer.first(opened.size);
+    const auto media = buffer.first(opened.size);
     if (taps_) [[unlikely]]
         taps_->opened(port.fd, media, opened.rtcp, from);
     leg.statistics.on_media(media, now);
