@@ -202,8 +202,8 @@ xml::Element EndpointsModule::info(const Endpoint* endpoint) const {
 
 runtime::ModuleDescriptor endpoints_module() {
     return {.info = {.name = "endpoints",
-                     .xep = 167,
-                     .version = "1.2.3",
+                     .xep = 0,
+                     .version = {},
                      .summary = "Addresses at which the server itself answers calls: echo"},
             .make = [](runtime::ModuleContext& context) { return std::make_unique<EndpointsModule>(context); },
             .enabled_by_default = true};

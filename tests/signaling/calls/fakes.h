@@ -89,7 +89,7 @@ class FakeRelay final : public calls::MediaRelay {
     std::vector<MediaRelay::Opened> late;
 };
 
-class FakeHost final : public calls::Environment {
+class FakeHost : public calls::Environment {
   public:
     const calls::CallSettings& settings() const override { return settings_; }
     calls::CallPolicy& policy() override { return *policy_; }
