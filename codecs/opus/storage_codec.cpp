@@ -19,7 +19,7 @@ void StorageDecoder::Free::operator()(::OpusDecoder* state) const { opus_decoder
 StorageEncoder::StorageEncoder(const StorageOptions& options) {
     int error = OPUS_OK;
     const auto rate = static_cast<opus_int32>(options.sample_rate);
-    state_.reset(opus_encoder_create(rate, kMono, OPUS_APPLICATION_VOIP, &error));
+    state_.reset(opus_encoder_create(rate, kMono, OPUS_APPLICATION_RESTRICTED_LOWDELAY, &error));
     if (error != OPUS_OK) throw std::runtime_error{opus_strerror(error)};
     opus_encoder_ctl(state_.get(), OPUS_SET_BITRATE(options.bitrate));
     opus_encoder_ctl(state_.get(), OPUS_SET_COMPLEXITY(options.complexity));

@@ -25,6 +25,7 @@ void to_proto(const CaptureSetup& setup, proto::CaptureSetup& out) {
 
 RecordingSetup from_proto(const proto::RecordingSetup& setup) {
     RecordingSetup out{.path = setup.path(),
+                       .stream = setup.stream(),
                        .legs = setup.legs(),
                        .mixed = setup.mixed(),
                        .file_octets = setup.file_octets(),
@@ -36,6 +37,7 @@ RecordingSetup from_proto(const proto::RecordingSetup& setup) {
 
 void to_proto(const RecordingSetup& setup, proto::RecordingSetup& out) {
     out.set_path(setup.path);
+    out.set_stream(setup.stream);
     out.set_legs(setup.legs);
     out.set_mixed(setup.mixed);
     out.set_file_octets(setup.file_octets);

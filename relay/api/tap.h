@@ -20,6 +20,7 @@ struct CaptureSetup {
 };
 struct RecordingSetup {
     std::string path;                  ///< how the files' names begin
+    std::string stream{};              ///< the one that carries the sound
     bool legs = true;                  ///< a file for each leg
     bool mixed = true;                 ///< a file with both
     std::uint64_t file_octets = 0;     ///< of one file; 0: 1 GiB

@@ -1,10 +1,12 @@
 #include "relay/control/tap_desk.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
 #include "config/base/log.h"
 #include "relay/tap/capture_sink.h"
+#include "relay/tap/recording_sink.h"
 
 namespace carillon::relay {
 
@@ -13,6 +15,7 @@ namespace proto = api::proto;
 namespace {
 
 constexpr std::size_t kCaptureRing = std::size_t{2} << 20;
+constexpr std::size_t kRecordingRing = std::size_t{128} << 10;
 constexpr std::uint64_t kLeastFile = 4096;
 constexpr std::size_t kMostFiles = 1000;
 constexpr std::size_t kMostName = 256;
@@ -70,6 +73,18 @@ CaptureOptions options_of(const proto::CaptureSetup& setup, const std::vector<st
     return out;
 }
 
+record::RecorderOptions options_of(const proto::RecordingSetup& setup) {
+    record::RecorderOptions out{.path = setup.path(), .legs = setup.legs(), .mixed = setup.mixed()};
+    if (setup.file_octets() != 0) out.file_octets = setup.file_octets();
+    for (const auto& note : setup.notes()) {
+        const auto equals = note.find('=');
+        if (equals != std::string::npos) out.comments.emplace_back(note.substr(0, equals), note.substr(equals + 1));
+    }
+    for (const auto& [type, name] : setup.from_a()) out.names[0][static_cast<std::uint8_t>(type)] = name;
+    for (const auto& [type, name] : setup.from_b()) out.names[1][static_cast<std::uint8_t>(type)] = name;
+    return out;
+}
+
 }  // namespace
 
 TapDesk::TapDesk(boost::asio::io_context& io, Tell tell)
@@ -91,6 +106,7 @@ void TapDesk::start(const proto::StartTap& request, const Session& session, cons
     const auto known = sessions_.find(request.session());
     if (count_ >= kMost || (known != sessions_.end() && known->second.size() >= kMostOfSession))
         return respond(refuse(proto::REFUSAL_LIMIT, "as many taps are running as may be"));
+    if (request.has_recording()) return start_recording(request, session, respond);
     if (!request.has_capture()) return respond(refuse(proto::REFUSAL_BAD_REQUEST, "not a tap of this version"));
     const auto& capture = request.capture();
     if (capture.opened() && session.forwards_ice)
@@ -103,6 +119,20 @@ void TapDesk::start(const proto::StartTap& request, const Session& session, cons
     begin(request, session, view, kCaptureRing, std::move(*sink), respond);
 }
 
+void TapDesk::start_recording(const proto::StartTap& request, Session session, const Respond& respond) {
+    if (!session.bridged)
+        return respond(refuse(proto::REFUSAL_CONFLICT,
+                              "the media is encrypted from end to end: only bridged calls can be recorded"));
+    const auto& wanted = request.recording().stream();
+    const auto at = std::ranges::find(session.streams, wanted);
+    if (at == session.streams.end()) return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));
+    session.keys = {session.keys[static_cast<std::size_t>(at - session.streams.begin())]};
+    auto sink = RecordingSink::create(options_of(request.recording()));
+    if (!sink) return respond(refuse(proto::REFUSAL_CONFLICT, sink.error()));
+    begin(request, session, {.opened = true, .outgoing = false, .rtp_only = true}, kRecordingRing, std::move(*sink),
+          respond);
+}
+
 void TapDesk::begin(const proto::StartTap& request, const Session& session, TapView view, std::size_t ring,
                     std::unique_ptr<TapSink> sink, const Respond& respond) {
     auto tap = std::make_shared<Tap>(id_of(request.session(), request.tap()), view, ring);
@@ -110,7 +140,7 @@ void TapDesk::begin(const proto::StartTap& request, const Session& session, TapV
     status.id = tap->id;
     sink->describe(status);
     thread_.add(tap, std::move(sink));
-    sessions_[request.session()][request.tap()] = {tap, session.shard, session.keys.size()};
+    sessions_[request.session()][request.tap()] = {tap, session.shard, session.keys.size(), request.has_capture()};
     ++count_;
     log::info("tap begins", {{"session", request.session()}, {"tap", request.tap()}, {"kind", status.kind}});
     session.shard->tap(session.keys, tap, 0, [this, status = std::move(status), respond] {
@@ -160,7 +190,8 @@ void TapDesk::stream_opened(const std::string& session, const std::string& key, 
     const auto known = sessions_.find(session);
     if (known == sessions_.end()) return;
     for (auto& [name, running] : known->second)
-        if (running.streams < 256) shard.tap({key}, running.tap, static_cast<std::uint8_t>(running.streams++), [] {});
+        if (running.all_streams && running.streams < 256)
+            shard.tap({key}, running.tap, static_cast<std::uint8_t>(running.streams++), [] {});
 }
 
 void TapDesk::session_over(const std::string& session) {

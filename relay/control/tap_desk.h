@@ -49,10 +49,12 @@ class TapDesk {
     struct Running {
         std::shared_ptr<Tap> tap;
         Shard* shard = nullptr;
-        std::size_t streams = 0;  // numbered so far
+        std::size_t streams = 0;   // numbered so far
+        bool all_streams = false;  // also those that are opened later
     };
     using Taps = std::map<std::string, Running>;  // by name
 
+    void start_recording(const api::proto::StartTap& request, Session session, const Respond& respond);
     void begin(const api::proto::StartTap& request, const Session& session, TapView view, std::size_t ring,
                std::unique_ptr<TapSink> sink, const Respond& respond);
     void ended(const TapStatus& status);

@@ -1,9 +1,11 @@
 #include "signaling/admin/server.h"
 
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <set>
 
 #include <boost/asio.hpp>
@@ -36,7 +38,20 @@ bool is_ours(Socket& socket) {
     return peer.uid == 0 || peer.uid == geteuid();
 }
 
-asio::awaitable<std::string> answer(const Registry& registry, std::string_view line) {
+/// "ann (uid 1000, pid 4711)", for logs of who did what.
+std::string name_of_peer(Socket& socket) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return "unknown";
+    passwd entry{};
+    passwd* found = nullptr;
+    std::array<char, 4096> room{};
+    ::getpwuid_r(peer.uid, &entry, room.data(), room.size(), &found);
+    return std::string{found ? found->pw_name : "?"} + " (uid " + std::to_string(peer.uid) + ", pid " +
+           std::to_string(peer.pid) + ")";
+}
+
+asio::awaitable<std::string> answer(const Registry& registry, std::string_view line, std::string who) {
     json::error_code failure;
     json::parse_options options;
     options.max_depth = 16;
@@ -47,9 +62,10 @@ asio::awaitable<std::string> answer(const Registry& registry, std::string_view l
         co_return error_line("bad_request", "Send one line of JSON: {\"command\": \"status\", \"arguments\": {}}.");
     const auto* given = object->if_contains("arguments");
     if (given && !given->is_object()) co_return error_line("bad_request", "\"arguments\" must be an object.");
-    const json::object none;
+    auto arguments = given ? given->get_object() : json::object{};
+    arguments["operator"] = std::move(who);  // whatever the request says
     const auto& name = command->get_string();
-    auto reply = co_await registry.run({name.data(), name.size()}, given ? given->get_object() : none);
+    auto reply = co_await registry.run({name.data(), name.size()}, arguments);
     if (!reply) co_return error_line(reply.error().code, reply.error().text);
     json::object out;
     out["result"] = std::move(*reply);
@@ -113,6 +129,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
             co_await send(error_line("unavailable", "Too many connections to the admin socket; try again soon."));
             co_return;
         }
+        const auto who = name_of_peer(client->socket);
         std::string buffer;
         for (;;) {
             client->allow(limits.idle, client);
@@ -127,7 +144,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
             if (error) co_return;
             const auto line = buffer.substr(0, size - 1);
             buffer.erase(0, size);
-            auto reply = co_await answer(registry, line);
+            auto reply = co_await answer(registry, line, who);
             const auto taken = co_await send(std::move(reply));
             if (!taken) co_return;
         }

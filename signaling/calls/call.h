@@ -94,7 +94,9 @@ struct Call {
     std::vector<Stream> streams;
     unsigned next_stream = 1;
     storage::CallRecord record;
-    StreamCounters past;  ///< summed over streams that are closed already
+    unsigned taps = 0;      ///< captures and recordings begun so far
+    std::string recording;  ///< the tap that records it; empty: none
+    StreamCounters past;    ///< summed over streams that are closed already
 
     std::deque<Arrival> waiting;
     std::optional<Arrival> current;     ///< the one being worked on

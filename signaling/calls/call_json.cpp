@@ -104,6 +104,23 @@ json::object details(const CallInfo& call) {
     return out;
 }
 
+json::object to_json(const TapStatus& tap) {
+    json::array files;
+    for (const auto& file : tap.files) files.emplace_back(file);
+    json::object out{{"name", tap.tap},
+                     {"kind", tap.kind},
+                     {"state", tap.running  ? "running"
+                               : tap.failed ? "failed"
+                                            : "ended"},
+                     {"files", std::move(files)},
+                     {"packets", tap.packets},
+                     {"octets", tap.octets},
+                     {"dropped", tap.dropped},
+                     {"seconds", static_cast<std::int64_t>(tap.seconds)}};
+    if (!tap.reason.empty()) out["reason"] = tap.reason;
+    return out;
+}
+
 json::object to_json(const Channel& channel) {
     return {{"id", channel.id},
             {"host", channel.host},

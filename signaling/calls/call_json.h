@@ -16,5 +16,7 @@ boost::json::object to_json(const CallInfo& call);
 boost::json::object details(const CallInfo& call);
 boost::json::object details(const storage::CallRecord& record);
 boost::json::object to_json(const Channel& channel);
+/// A capture or a recording.
+boost::json::object to_json(const TapStatus& tap);
 
 }  // namespace carillon::calls

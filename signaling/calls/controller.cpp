@@ -28,7 +28,12 @@ std::string transport_of(const Call& call, const Stream& stream) {
 
 }  // namespace
 
+Controller::Controller(MediaRelay* relay, TapBooks* books) : relay_{relay}, books_{books} {
+    if (relay_) relay_->on_tap_ended([this](const std::string& call, const TapStatus& tap) { tap_ended(call, tap); });
+}
+
 Controller::~Controller() {
+    if (relay_) relay_->on_tap_ended({});
     for (const auto& [key, call] : calls_) call->pending = nullptr;  // it holds the call
 }
 

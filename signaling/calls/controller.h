@@ -18,6 +18,7 @@
 #include "signaling/calls/environment.h"
 #include "signaling/calls/media.h"
 #include "signaling/calls/media_relay.h"
+#include "signaling/calls/tapping.h"
 #include "signaling/jingle/invite.h"
 
 namespace carillon::calls {
@@ -29,7 +30,7 @@ struct Answer;  // endpoints/answer.h
 class Controller {
   public:
     /// `relay` may be null: then policy `always` refuses calls and the others go direct.
-    explicit Controller(MediaRelay* relay) : relay_{relay} {}
+    explicit Controller(MediaRelay* relay, TapBooks* books = nullptr);
     ~Controller();
     Controller(const Controller&) = delete;
     Controller& operator=(const Controller&) = delete;
@@ -49,6 +50,13 @@ class Controller {
 
     bool hang_up(std::string_view id, const jingle::Reason& reason);
     std::vector<CallInfo> list() const;
+
+    // Captures and recordings (tapping.cpp). False: no such call; else `done` is told, perhaps at once.
+    bool capture(std::string_view id, const CaptureWish& wish, const TapDone& done);
+    bool record(std::string_view id, std::string_view who, const TapDone& done);
+    bool stop_recording(std::string_view id, std::string_view who, const TapDone& done);
+    bool stop_tap(std::string_view id, std::string_view tap, std::string_view who, const TapDone& done);
+    bool list_taps(std::string_view id, const std::function<void(std::vector<TapStatus>)>& done) const;
     std::size_t size() const { return calls_.size(); }
 
   private:
@@ -115,6 +123,14 @@ class Controller {
     void close_streams(const CallPtr& call, const std::vector<std::string>& streams);
     void refuse(const CallPtr& call, const xmpp::StanzaError& error, std::string_view why);
 
+    // Captures and recordings (tapping.cpp).
+    TapBooks& books();
+    CallPtr find_id(std::string_view id) const;
+    static std::vector<std::string> notes_of(const Call& call);
+    void record_call(const CallPtr& call, std::string_view who, const TapDone& done);
+    void record_by_policy(const CallPtr& call);
+    void tap_ended(const std::string& id, const TapStatus& status);
+
     // Time (ending.cpp).
     void poll_call(const CallPtr& call, SteadyTime now);
     void tick(const CallPtr& call);
@@ -122,6 +138,7 @@ class Controller {
     void save(const Call& call);
 
     MediaRelay* relay_;
+    TapBooks* books_;
     std::map<std::string, Environment*> environments_;
     std::unordered_map<std::string, CallPtr> calls_;                           // by key
     std::unordered_multimap<std::string, std::weak_ptr<Call>> by_sid_;         // as long as calls_ has it

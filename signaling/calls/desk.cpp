@@ -59,6 +59,49 @@ bool CallDesk::hang_up(std::string_view id, std::string_view text) {
     return found;
 }
 
+template <class T, class Ask>
+std::optional<T> CallDesk::ask_call(Ask ask, T too_late) {
+    auto answer = std::make_shared<std::promise<T>>();  // outlives the waiting when the answer comes late
+    auto coming = answer->get_future();
+    bool found = false;
+    on_each_shard([&](ShardCalls& shard) {
+        if (!found) found = ask(shard.controller, [answer](T value) { answer->set_value(std::move(value)); });
+    });
+    if (!found) return std::nullopt;
+    return coming.wait_for(kPatience) == std::future_status::ready ? coming.get() : std::move(too_late);
+}
+
+namespace {
+TapAnswer too_late() { return std::unexpected{std::string{"The relay worker does not answer; try again."}}; }
+}  // namespace
+
+std::optional<TapAnswer> CallDesk::capture(std::string_view id, const CaptureWish& wish) {
+    return ask_call<TapAnswer>([&](Controller& controller, TapDone done) { return controller.capture(id, wish, done); },
+                               too_late());
+}
+
+std::optional<TapAnswer> CallDesk::record(std::string_view id, std::string_view who) {
+    return ask_call<TapAnswer>([&](Controller& controller, TapDone done) { return controller.record(id, who, done); },
+                               too_late());
+}
+
+std::optional<TapAnswer> CallDesk::stop_recording(std::string_view id, std::string_view who) {
+    return ask_call<TapAnswer>(
+        [&](Controller& controller, TapDone done) { return controller.stop_recording(id, who, done); }, too_late());
+}
+
+std::optional<TapAnswer> CallDesk::stop_capture(std::string_view id, std::string_view tap, std::string_view who) {
+    return ask_call<TapAnswer>(
+        [&](Controller& controller, TapDone done) { return controller.stop_tap(id, tap, who, done); }, too_late());
+}
+
+std::vector<TapStatus> CallDesk::taps(std::string_view id) {
+    using Taps = std::vector<TapStatus>;
+    auto all = ask_call<Taps>(
+        [&](Controller& controller, std::function<void(Taps)> done) { return controller.list_taps(id, done); }, Taps{});
+    return all ? std::move(*all) : Taps{};
+}
+
 std::vector<Channel> CallDesk::open_channels(std::size_t count, std::chrono::seconds expire) {
     auto burst = std::make_shared<Burst>();
     burst->left = count;

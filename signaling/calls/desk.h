@@ -26,6 +26,13 @@ class CallDesk {
     /// False when no such call is under way.
     bool hang_up(std::string_view id, std::string_view text);
 
+    /// Captures and recordings of running calls: what the worker says of them, or why not. Nothing: no such call.
+    std::optional<TapAnswer> capture(std::string_view id, const CaptureWish& wish);
+    std::optional<TapAnswer> record(std::string_view id, std::string_view who);
+    std::optional<TapAnswer> stop_recording(std::string_view id, std::string_view who);
+    std::optional<TapAnswer> stop_capture(std::string_view id, std::string_view tap, std::string_view who);
+    std::vector<TapStatus> taps(std::string_view id);
+
     /// Opens up to `count` channels; fewer when the relays have no more or do not answer in time.
     std::vector<Channel> open_channels(std::size_t count, std::chrono::seconds expire);
     /// Says how many of these were open.
@@ -36,6 +43,9 @@ class CallDesk {
     /// Runs `work(shard's calls)` on each shard in turn.
     template <class F>
     void on_each_shard(F work);
+    /// Asks the controller that has the call; `ask(controller, done)` says whether it has.
+    template <class T, class Ask>
+    std::optional<T> ask_call(Ask ask, T too_late);
 
     Switchboard& switchboard_;
     const runtime::Environment& environment_;

@@ -303,6 +303,7 @@ void Controller::mark_answered(const CallPtr& call, const jingle::Jingle& answer
     call->record.answered = env->clock().wall();
     call->record.codecs = jingle::describe_codecs(answer.contents);
     save(*call);
+    if (env->settings().record && call->bridge) record_by_policy(call);
 }
 
 void Controller::relay_event(const CallPtr& call, const std::string& id, RelayEvent event) {

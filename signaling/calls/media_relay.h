@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "signaling/calls/bridge_leg.h"
+#include "signaling/calls/tapping.h"
 #include "signaling/jingle/jingle.h"
 #include "signaling/jingle/rewrite.h"
 
@@ -99,6 +100,23 @@ class MediaRelay {
     virtual void count(const std::string& call, Counted done) = 0;
     /// Frees the ports; answers with the last counters (none when the stream is not known).
     virtual void close(const std::string& call, const std::string& stream, Counted done) = 0;
+
+    /// Mirrors the call's packets into files, under a name of the caller's choice; these call back at once when there
+    /// is no such relay.
+    virtual void capture(const std::string& /*call*/, const std::string& /*tap*/, const relay::api::CaptureSetup&,
+                         TapDone done) {
+        done(std::unexpected{std::string{"This relay captures nothing."}});
+    }
+    virtual void record(const std::string& /*call*/, const std::string& /*tap*/, const relay::api::RecordingSetup&,
+                        TapDone done) {
+        done(std::unexpected{std::string{"This relay records nothing."}});
+    }
+    virtual void stop_tap(const std::string& /*call*/, const std::string& /*tap*/, TapDone done) {
+        done(std::unexpected{std::string{"There is no such capture."}});
+    }
+    virtual void list_taps(const std::string& /*call*/, std::function<void(std::vector<TapStatus>)> done) { done({}); }
+    /// One has ended by itself, or with its call.
+    virtual void on_tap_ended(std::function<void(const std::string& call, const TapStatus&)> /*handler*/) {}
 };
 
 }  // namespace carillon::calls

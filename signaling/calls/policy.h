@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "signaling/calls/tapping.h"
 #include "signaling/jingle/jingle.h"
 #include "signaling/xmpp/jid.h"
 #include "signaling/xmpp/stanza_error.h"
@@ -44,6 +45,8 @@ struct CallSettings {
     std::size_t calls_per_user = 8;
     std::size_t queued_stanzas = 64;  ///< of one call, while the relay is asked
     jingle::Limits limits;
+    bool record = false;  ///< bridged calls, from their answer on
+    RecordingFiles recording_files;
 };
 
 /// What a policy may look at.

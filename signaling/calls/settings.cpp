@@ -12,6 +12,8 @@ struct CallFields {
     CallSettings settings;
     std::string relay{to_string(settings.relay)};
     std::string bridge{to_string(settings.bridge)};
+    std::string record = "never";
+    std::string record_files = "both";
 };
 
 config::Schema schema(CallFields& fields) {
@@ -24,6 +26,11 @@ config::Schema schema(CallFields& fields) {
                 "Whether the relay ends the media of both sides (raw RTP, SDES, DTLS in any pairing). auto: when the "
                 "callee's client cannot answer what the caller speaks; always: also when it can, then nothing stays "
                 "encrypted from end to end; never: such calls fail. Not with relay = never.")
+        .choice("record", fields.record, {"never", "bridged"},
+                "Recording. bridged: every call that the relay ends on both sides, from its answer on; those that stay "
+                "encrypted from end to end cannot be (see bridge). Tell your users where the law wants it.")
+        .choice("record_files", fields.record_files, {"both", "legs", "mixed"},
+                "What a recording is: a file for each side, one with both, or all three.")
         .duration("ring_timeout", s.ring_timeout, 1s, 10min, "From the call to its answer.")
         .duration("max_duration", s.max_duration, 0s, 168h, "Longest call; 0 s: no bound.")
         .duration("tick", s.tick, 1s, 1h, "How often permission and counters of a running call are looked at.")
@@ -49,6 +56,8 @@ CallSettings read_call_settings(const config::Value& table, config::Problems& pr
     if (!table.is_null()) schema(fields).read(table, "module.calls", problems);
     fields.settings.relay = relay_mode(fields.relay).value_or(RelayMode::fallback);
     fields.settings.bridge = bridge_mode(fields.bridge).value_or(BridgeMode::automatic);
+    fields.settings.record = fields.record == "bridged";
+    fields.settings.recording_files = {.legs = fields.record_files != "mixed", .mixed = fields.record_files != "legs"};
     return fields.settings;
 }
 

@@ -23,10 +23,11 @@ class JingleNodes;
 
 /// Threading: of one shard.  Owns: the shard's calls and its access to relays.
 struct ShardCalls {
-    explicit ShardCalls(std::unique_ptr<MediaRelay> media_relay)
-        : relay{std::move(media_relay)}, controller{relay.get()} {}
+    explicit ShardCalls(std::unique_ptr<MediaRelay> media_relay, std::shared_ptr<TapBooks> tap_books = nullptr)
+        : relay{std::move(media_relay)}, books{std::move(tap_books)}, controller{relay.get(), books.get()} {}
 
     std::unique_ptr<MediaRelay> relay;  // null: no relays
+    std::shared_ptr<TapBooks> books;    // null: not counted
     Controller controller;
     std::map<std::string, CallsModule*, std::less<>> modules;  // by virtual host
     std::map<std::string, JingleNodes*, std::less<>> nodes;    // by virtual host
@@ -41,8 +42,11 @@ class Switchboard {
 
     Switchboard(std::size_t shards, RelayFactory factory) : factory_{std::move(factory)}, slots_(shards) {}
     std::shared_ptr<ShardCalls> slot(std::size_t shard);
+    TapBooks& books() { return *books_; }
+    std::shared_ptr<const TapBooks> share_books() const { return books_; }
 
   private:
+    std::shared_ptr<TapBooks> books_ = std::make_shared<TapBooks>();
     RelayFactory factory_;
     std::vector<std::shared_ptr<ShardCalls>> slots_;
 };

@@ -265,6 +265,10 @@ void WorkerRelay::close(const std::string& call, const std::string& stream, Coun
 void WorkerRelay::event(const relay::api::Event& happened) {
     if (!happened.session.starts_with(prefix_)) return;  // another shard's
     const auto call = happened.session.substr(prefix_.size());
+    if (happened.kind == api::Event::Kind::tap) {
+        if (tap_ended_) tap_ended_(call, happened.tap);
+        return;
+    }
     if (happened.kind == api::Event::Kind::silent) return check_silence(call, happened.stream, happened.leg);
     const auto at = sessions_.find(call);
     if (at == sessions_.end()) return;

@@ -33,6 +33,15 @@ class WorkerRelay final : public MediaRelay {
                      Updated done) override;
     void count(const std::string& call, Counted done) override;
     void close(const std::string& call, const std::string& stream, Counted done) override;
+    void capture(const std::string& call, const std::string& tap, const relay::api::CaptureSetup& setup,
+                 TapDone done) override;
+    void record(const std::string& call, const std::string& tap, const relay::api::RecordingSetup& setup,
+                TapDone done) override;
+    void stop_tap(const std::string& call, const std::string& tap, TapDone done) override;
+    void list_taps(const std::string& call, std::function<void(std::vector<TapStatus>)> done) override;
+    void on_tap_ended(std::function<void(const std::string&, const TapStatus&)> handler) override {
+        tap_ended_ = std::move(handler);
+    }
 
   private:
     struct Worker {
@@ -60,6 +69,8 @@ class WorkerRelay final : public MediaRelay {
                  std::vector<const Worker*> refused);
     void forget(const std::string& call, const std::string& stream);
     void event(const relay::api::Event& event);
+    relay::api::Client* client_of(const std::string& call) const;
+    relay::api::Callback<TapStatus> tap_answer(TapDone done) const;
     void check_silence(const std::string& call, const std::string& stream, relay::api::Leg leg);
     std::string session_name(const std::string& call) const { return prefix_ + call; }
     void later(std::function<void()> work);
@@ -70,6 +81,7 @@ class WorkerRelay final : public MediaRelay {
     std::string prefix_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::map<std::string, Session> sessions_;  // by call
+    std::function<void(const std::string&, const TapStatus&)> tap_ended_;
     std::shared_ptr<WorkerRelay*> self_ = std::make_shared<WorkerRelay*>(this);
 };
 

@@ -1,6 +1,8 @@
 #include "signaling/ctl/commands.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <filesystem>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -20,9 +22,9 @@ Exit status: 0 done; 1 the server refused; 2 wrong usage; 3 no server answers.)"
 
 /// What the command line was filled into; each subcommand names the arguments it sends.
 struct Line {
-    std::string jid, password, domain, host, name, id, account, contact, token;
-    bool password_stdin = false;
-    std::int64_t count = 1, expire = 60, limit = 100, days = 7, uses = 1;
+    std::string jid, password, domain, host, name, id, account, contact, token, path, ring, action, stop;
+    bool password_stdin = false, decrypted = false, keys = false;
+    std::int64_t count = 1, expire = 60, limit = 100, days = 7, uses = 1, snap = 0, seconds = 0;
     std::vector<std::string> ids;
 };
 
@@ -53,6 +55,7 @@ class Builder {
     void invites(CLI::App& root);
     void sessions(CLI::App& root);
     void calls(CLI::App& root);
+    void capture(CLI::App& call);
     void relays(CLI::App& root);
     void modules(CLI::App& root);
     void tls(CLI::App& root);
@@ -129,9 +132,57 @@ void Builder::calls(CLI::App& root) {
     leaf(*call, "show", "Everything about one call", "call.show", id)
         ->add_option("id", line_.id, "from call list")
         ->required();
+    capture(*call);
+    auto* record = leaf(*call, "record", "Record a bridged call into Ogg/Opus files; the call goes on", "call.record",
+                        [this](auto& into) {
+                            put(into, "id", line_.id);
+                            put(into, "action", line_.action);
+                        });
+    record->add_option("id", line_.id, "from call list")->required();
+    record->add_option("action", line_.action, "start or stop")->required()->check(CLI::IsMember({"start", "stop"}));
     leaf(*call, "hangup", "End a call; both ends are told", "call.hangup", id)
         ->add_option("id", line_.id, "from call list")
         ->required();
+}
+
+/// "5x10M": how many files of how many octets; {0, 0} when it is none.
+std::pair<std::int64_t, std::int64_t> ring_of(const std::string& text) {
+    long long files = 0, size = 0;
+    char unit = 0, extra = 0;
+    const int read = std::sscanf(text.c_str(), "%lldx%lld%c%c", &files, &size, &unit, &extra);
+    const auto factor = read == 2 ? 1 : unit == 'K' ? 1'024 : unit == 'M' ? 1'048'576 : unit == 'G' ? 1'073'741'824 : 0;
+    if (read < 2 || read > 3 || files < 1 || files > 1000 || size < 1 || size > 1'000'000'000 || factor == 0) return {};
+    return {files, size * factor};
+}
+
+void Builder::capture(CLI::App& call) {
+    auto* app = leaf(call, "capture", "Write a call's packets, both legs, into a pcapng file", "call.capture",
+                     [this](auto& into) {
+                         put(into, "id", line_.id);
+                         if (!line_.path.empty()) into["out"] = std::filesystem::absolute(line_.path).string();
+                         if (line_.decrypted) into["decrypted"] = true;
+                         if (line_.keys) into["keys"] = true;
+                         if (line_.snap > 0) into["snap"] = line_.snap;
+                         if (line_.seconds > 0) into["seconds"] = line_.seconds;
+                         put(into, "stop", line_.stop);
+                         if (line_.ring.empty()) return;
+                         const auto [files, octets] = ring_of(line_.ring);
+                         into["files"] = files;
+                         into["octets"] = octets;
+                     });
+    app->add_option("id", line_.id, "from call list")->required();
+    app->add_option("--out", line_.path, "the file, which must not be there [one in the server's data folder]");
+    app->add_flag("--decrypted", line_.decrypted, "without SRTP; bridged calls only");
+    app->add_flag("--keys", line_.keys, "note SDES keys in the file; bridged calls only");
+    app->add_option("--snap", line_.snap, "octets kept of a packet [all]")->check(CLI::Range(64, 65535));
+    app->add_option("--ring", line_.ring,
+                    "FILESxSIZE, as 5x10M: the oldest of so many files goes [1x100M, then it ends]")
+        ->check([](const std::string& text) {
+            return ring_of(text).first > 0 ? std::string{} : "write FILESxSIZE, as 5x10M (K, M or G)";
+        });
+    app->add_option("--seconds", line_.seconds, "ends after so long [3600, or with the call]")
+        ->check(CLI::Range(1, 86400));
+    app->add_option("--stop", line_.stop, "end the capture of this name instead of beginning one");
 }
 
 void Builder::relays(CLI::App& root) {

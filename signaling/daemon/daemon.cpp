@@ -209,6 +209,9 @@ Result Daemon::start() {
         [&shards = host_->environment().shards, sockets = relays::control_sockets(settings_)](std::size_t shard) {
             return std::make_unique<calls::WorkerRelay>(shards[shard]->io(), sockets, shard, shards.size());
         });
+    const auto data = std::filesystem::absolute(settings_.data.dir);
+    switchboard_->books().captures = data / "captures";
+    switchboard_->books().recordings = data / "recordings";
     host_->provide(*switchboard_);
     external_services_ = external_services(settings_, std::move(turn));
     host_->provide(external_services_);
@@ -309,6 +312,9 @@ Result Daemon::open_listeners() {
         }
     }
     web_ = std::make_unique<Web>(io_, *host_, *streams_, settings_);
+    web_->metrics().add_source([books = switchboard_->share_books()](const metrics::Registry::Sink& sink) {
+        calls::write_counters(*books, sink);
+    });
     uploads_->add_to(web_->routes());
     add_invite_page(web_->routes(), *storage_, SystemClock::instance());
     return web_->listen(settings_.network, web_tls_);

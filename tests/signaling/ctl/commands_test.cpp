@@ -36,6 +36,15 @@ TEST(CtlCommands, WordsBecomeRequests) {
     EXPECT_EQ(wire({"call", "list"}), R"(call.list {"limit":100})");
     EXPECT_EQ(wire({"call", "show", "7"}), R"(call.show {"id":"7"})");
     EXPECT_EQ(wire({"call", "hangup", "7"}), R"(call.hangup {"id":"7"})");
+    EXPECT_EQ(wire({"call", "capture", "7"}), R"(call.capture {"id":"7"})");
+    EXPECT_EQ(wire({"call", "capture", "7", "--out", "/c.pcapng", "--decrypted", "--snap", "96", "--ring", "5x10M",
+                    "--seconds", "60"}),
+              R"(call.capture {"id":"7","out":"/c.pcapng","decrypted":true,"snap":96,"seconds":60,"files":5,)"
+              R"("octets":10485760})");
+    EXPECT_EQ(wire({"call", "capture", "7", "--stop", "capture-1"}), R"(call.capture {"id":"7","stop":"capture-1"})");
+    EXPECT_NE(wire({"call", "capture", "7", "--ring", "5xmany"}).find("FILESxSIZE"), std::string::npos);
+    EXPECT_EQ(wire({"call", "record", "7", "start"}), R"(call.record {"id":"7","action":"start"})");
+    EXPECT_NE(wire({"call", "record", "7", "pause"}).find("error"), std::string::npos);
     EXPECT_EQ(wire({"relay", "list"}), "relay.list {}");
     EXPECT_EQ(wire({"relay", "drain", "w1"}), R"(relay.drain {"name":"w1"})");
     EXPECT_EQ(wire({"relay", "resume", "w1"}), R"(relay.resume {"name":"w1"})");

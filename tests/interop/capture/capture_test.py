@@ -1,0 +1,196 @@
+#!/usr/bin/python3
+"""Captures and recordings of real calls between carillon-phones, as tshark, carillon-replay, ffprobe and ffmpeg see them.
+
+Usage: capture_test.py DIR_WITH_PROGRAMS
+"""
+import json
+import pathlib
+import re
+import signal
+import os
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "calls"))
+sys.path.insert(0, str(HERE.parent / "bridge"))
+import bridge_test  # noqa: E402
+from bridge_test import SPEECH, Phones, users  # noqa: E402
+from server import Server  # noqa: E402
+
+bridge_test.SECONDS = 8
+
+
+def said(*command):
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def refused(server, *arguments):
+    done = subprocess.run([server.bin / "carillonctl", "--data", server.data, *map(str, arguments), "--json"], capture_output=True,
+                          text=True, timeout=30)
+    assert done.returncode == 1, f"{arguments}: {done.stdout}{done.stderr}"
+    return json.loads(done.stdout)["error"]["text"]
+
+
+def seconds_of(path):
+    return float(said("ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path))
+
+
+def rtp_streams(path, ports):
+    """(source port, destination port): packets, as tshark counts them."""
+    command = ["tshark", "-r", path, "-q", "-z", "rtp,streams"]
+    for port in ports:
+        command += ["-d", f"udp.port=={port},rtp"]
+    found = {}
+    for line in said(*command).splitlines():
+        row = line.split()
+        if len(row) > 8 and re.fullmatch(r"\d+\.\d+", row[0]):
+            key = int(row[3]), int(row[5])
+            found[key] = found.get(key, 0) + int(row[8])
+    return found
+
+
+def listed(server, path, *more):
+    """(source port, destination port): packets, as carillon-replay does."""
+    found = {}
+    text = said(server.bin / "carillon-replay", path, *more)
+    for source, to, count in re.findall(r"^ *\d+ \S+:(\d+) > \S+:(\d+) ssrc .*\n.*\n +(\d+) packets", text, re.M):
+        key = int(source), int(to)
+        found[key] = found.get(key, 0) + int(count)
+    return found
+
+
+def relay_ports(call):
+    return [address["port"] for content in call["contents"] for leg in ("a", "b") for address in content[leg] if address["component"] == 1]
+
+
+def sounds_like_speech(server, path, least):
+    heard = path.with_suffix(".wav")
+    said("ffmpeg", "-v", "error", "-i", path, "-ar", "8000", "-ac", "1", heard)
+    result = json.loads(said(server.bin / "carillon-phone", "compare", "--json", "--least", "-1", SPEECH, heard))
+    assert result["correlation"] > least, f"{path}: {result}"
+
+
+def of_a_bridged_call(server):
+    """SDES on one side, plain RTP on the other: captured sealed, opened, and recorded twice in mid-call."""
+    files = {}
+
+    def during(call):
+        number = call["id"]
+        files["ports"] = relay_ports(call)
+        for kind, more in (("wire", ["--keys"]), ("opened", ["--decrypted"]), ("short", ["--seconds", "1", "--snap", "96"])):
+            path = server.work / f"{kind}.pcapng"
+            begun = server.ctl("call", "capture", number, "--out", path, *more)
+            assert begun["state"] == "running" and begun["files"] == [str(path)], begun
+            files[kind] = path, begun["name"]
+        begun = server.ctl("call", "record", number, "start")
+        assert begun["kind"] == "recording" and len(begun["files"]) == 3, begun
+        assert "already" in refused(server, "call", "record", number, "start")
+        time.sleep(2.5)
+        shown = server.ctl("call", "show", number)
+        states = {tap["name"]: tap["state"] for tap in shown["taps"]}
+        assert states[files["wire"][1]] == "running" and files["short"][1] not in states, shown
+        ended = server.ctl("call", "record", number, "stop")
+        assert ended["state"] == "ended" and ended["packets"] > 150 and ended["dropped"] == 0, ended
+        files["recorded"] = [pathlib.Path(path) for path in ended["files"]]
+        assert "not being recorded" in refused(server, "call", "record", number, "stop")
+        for kind in ("wire", "opened"):
+            ended = server.ctl("call", "capture", number, "--stop", files[kind][1])
+            assert ended["reason"] == "stopped" and ended["dropped"] == 0 and ended["packets"] > 300, ended
+        again = server.ctl("call", "record", number, "start")
+        files["again"] = [pathlib.Path(path) for path in again["files"]]
+
+    Phones(server, "bridged").call(["--ice", "--sdes"], ["--raw-udp"], during)
+    for kind in ("wire", "opened"):
+        path = files[kind][0]
+        counted = rtp_streams(path, files["ports"])
+        assert len(counted) == 4, f"{kind}: {counted}"
+        incoming = sum(count for (_, to), count in counted.items() if to in files["ports"])
+        assert abs(2 * incoming - sum(counted.values())) <= 4, f"{kind}: as many in as out: {counted}"
+        assert min(counted.values()) > 100, counted
+        assert counted == listed(server, path), f"{kind}: {counted} {listed(server, path)}"
+        assert path.stat().st_mode & 0o777 == 0o600
+    comments = said("capinfos", files["wire"][0])
+    assert "caller bridged-caller@" in comments and "seals with AEAD_AES_128_GCM inline:" in comments, comments
+    key = re.search(r"caller's leg, the endpoint seals with (\S+) inline:(\S+)", comments)
+    opened = said(server.bin / "carillon-replay", files["wire"][0], "--key", f"{key[2]}:{key[1]}")
+    assert len(re.findall("opened, MOS 4", opened)) == 1, opened
+    for path in files["recorded"]:
+        assert 2.2 < seconds_of(path) < 4.5, f"{path}: {seconds_of(path)} s"
+        assert "WARNING" not in said("opusinfo", path)
+    # What is said is the beginning of the recording that the phones play; the mixed file has both, one over the other.
+    for path in files["recorded"][:2]:
+        sounds_like_speech(server, path, 0.6)
+    server.wait_for(lambda: "a recording or capture has ended" in server.log_text() and "call ended" in server.log_text(), "no end")
+    server.wait_for(lambda: all(seconds_of(path) > 1 for path in files["again"]), "the second recording has nothing")
+    log = server.log_text()
+    assert re.search(r"call capture asked for call=\S+ by=\"\S+ \(uid \d+, pid \d+\)\" caller=bridged-caller@", log), log
+    assert re.search(r"call recording asked for call=\S+ by=", log), log
+    print("ok      captured and recorded a bridged call", flush=True)
+
+
+def of_an_end_to_end_call(server):
+    """Forwarded: its packets can be captured, not opened and not recorded."""
+    files = {}
+
+    def during(call):
+        number = call["id"]
+        files["ports"] = relay_ports(call)
+        assert "end to end" in refused(server, "call", "record", number, "start")
+        assert "end to end" in refused(server, "call", "capture", number, "--decrypted")
+        assert "not bridged" in refused(server, "call", "capture", number, "--keys")
+        files["path"] = pathlib.Path(server.ctl("call", "capture", number, "--ring", "2x40K")["files"][0])
+
+    Phones(server, "forwarded").call(["--ice"], ["--ice"], during)
+    folder = files["path"].parent
+    assert folder == server.data / "captures" and folder.stat().st_mode & 0o777 == 0o700
+    time.sleep(0.5)
+    ring = sorted(folder.iterdir())
+    assert len(ring) == 2 and all(path.stat().st_size <= 40 * 1024 for path in ring), ring
+    counted = [sum(rtp_streams(path, files["ports"]).values()) for path in ring]
+    assert counted[0] > 100 and sum(counted) > 100, f"{ring}: {counted}"
+    print("ok      captured an end-to-end call", flush=True)
+
+
+def by_policy(binaries):
+    """Every bridged call is recorded; its worker is killed, and what was said up to the last second is there."""
+    server = Server(binaries, calls='record = "bridged"', users=users(["policy"]))
+    try:
+        began = []
+
+        def during(call):
+            assert [tap["kind"] for tap in call["taps"]] == ["recording"], call
+            began.append((time.monotonic() - call["seconds"], call["taps"][0]))
+            time.sleep(4)
+            began.append(time.monotonic())
+            os.kill(server.worker_pid(), signal.SIGKILL)
+
+        try:
+            Phones(server, "policy").call(["--ice"], ["--raw-udp"], during)
+        except AssertionError as error:  # the phones are told that the call is gone
+            assert "policy" in str(error) and len(began) == 2, error
+        files = began[0][1]["files"]
+        assert len(files) == 3, files
+        for path in files:
+            whole = began[1] - began[0][0]
+            # A second of the call's seconds is rounded off, a second may be lost.
+            assert whole - 2.2 < seconds_of(path) < whole + 1.5, f"{path}: {seconds_of(path)} of {whole}"
+        print("ok      recorded by policy, complete after SIGKILL", flush=True)
+    finally:
+        server.stop()
+
+
+def main():
+    binaries = pathlib.Path(sys.argv[1])
+    server = Server(binaries, calls='relay = "always"', users=users(["bridged", "forwarded"]))
+    try:
+        of_a_bridged_call(server)
+        of_an_end_to_end_call(server)
+    finally:
+        server.stop()
+    by_policy(binaries)
+
+
+if __name__ == "__main__":
+    main()
