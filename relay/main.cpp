@@ -9,6 +9,7 @@
 
 #include "config/base/log.h"
 #include "relay/control/binding_tcp.h"
+#include "relay/control/orphan_watch.h"
 #include "relay/control/server.h"
 #include "relay/control/turn_handover.h"
 
@@ -58,6 +59,7 @@ int main(int argc, char** argv) {
     std::string turn_ports;
     std::string turn_handover;
     std::string journal;
+    unsigned orphan_time = 0;
     unsigned media_timeout = 60;
     unsigned report = 5;
     CLI::App app{
@@ -79,6 +81,9 @@ int main(int argc, char** argv) {
     app.add_option("--journal", journal,
                    "File in which a worker that is started again after a crash finds its streams, with their keys; "
                    "best on a tmpfs [none]");
+    app.add_option("--orphan-time", orphan_time,
+                   "End by itself after so many seconds without anybody on the control socket and without sessions "
+                   "[0: never]");
     app.add_option("--shards", options.shards, "Data threads [1]")->check(CLI::Range(1, 256));
     app.add_option("--media-threads", options.media.threads, "Threads that decode and encode [1]")
         ->check(CLI::Range(1, 256));
@@ -146,6 +151,7 @@ int main(int argc, char** argv) {
             binding.push_back(std::make_unique<relay::BindingTcpServer>(io, address, options.stun_port));
         }
         relay::ControlServer server{io, control, worker};
+        relay::OrphanWatch orphan{io, worker, server, std::chrono::seconds{orphan_time}, [&io] { io.stop(); }};
         boost::asio::signal_set signals{io, SIGTERM, SIGINT};
         signals.async_wait([&](boost::system::error_code, int) { io.stop(); });
         boost::asio::signal_set hang_up{io, SIGHUP};

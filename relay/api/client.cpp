@@ -280,7 +280,10 @@ void Client::status(Callback<WorkerStatus> done) {
                                     .media_busy = status.media_busy(),
                                     .media_jobs = status.media_jobs(),
                                     .media_late = status.media_late(),
-                                    .draining = status.draining()};
+                                    .draining = status.draining(),
+                                    .drops = {},
+                                    .kernel_drops = status.kernel_drops(),
+                                    .threads = status.threads()};
                    for (const auto& [reason, count] : status.drops()) out.drops[reason] = count;
                    return out;
                }));

@@ -95,6 +95,8 @@ struct WorkerStatus {
     std::uint64_t media_jobs = 0, media_late = 0;
     bool draining = false;
     std::map<std::string, std::uint64_t> drops;
+    std::uint64_t kernel_drops = 0;  ///< datagrams that found a socket's buffer full
+    std::uint32_t threads = 1;       ///< that carry media
 };
 
 enum class Failure : std::uint8_t {

@@ -21,6 +21,7 @@ class ControlServer {
     /// The socket file is the owner's alone; one that a dead worker left behind is replaced. Throws std::runtime_error.
     ControlServer(boost::asio::io_context& io, std::filesystem::path path, Worker& worker);
     ~ControlServer();
+    std::size_t clients() const { return clients_.size(); }
 
   private:
     class Client;

@@ -483,6 +483,25 @@ void Worker::count(const proto::Count& request, Respond respond) {
     }
 }
 
+std::uint64_t Worker::allocations() const {
+    std::uint64_t sum = 0;
+    for (const auto& counters : turn_) sum += counters->allocations;
+    return sum;
+}
+
+void Worker::end_silent() {
+    const auto limit = static_cast<std::uint64_t>(options_.media_timeout.count());
+    count({}, [this, limit](const proto::Reply& reply) {
+        for (const auto& stream : reply.counters()) {
+            if (stream.a().silent_ms() < limit || stream.b().silent_ms() < limit) continue;
+            proto::CloseStream close;
+            close.set_session(stream.session());
+            close.set_stream(stream.stream());
+            close_stream(close, [](const proto::Reply&) {});
+        }
+    });
+}
+
 void Worker::list(Respond respond) {
     proto::Reply reply;
     for (const auto& [name, session] : sessions_) {
@@ -503,6 +522,10 @@ void Worker::status(Respond respond) {
     status.set_streams(streams);
     status.set_ports_free(ports_.free());
     status.set_draining(draining_);
+    status.set_threads(static_cast<std::uint32_t>(shards_.size()));
+    std::uint64_t kernel_drops = 0;
+    for (const auto& shard : shards_) kernel_drops += shard->kernel_drops();
+    status.set_kernel_drops(kernel_drops);
     std::uint64_t packets = 0;
     std::uint64_t bindings = 0;
     for (const auto& shard : shards_) {

@@ -58,6 +58,10 @@ class Worker {
     void handle(const api::proto::Request& request, Respond respond);
     void on_event(std::function<void(const api::proto::Event&)> handler) { event_ = std::move(handler); }
     std::size_t sessions() const { return sessions_.size(); }
+    /// Of TURN, on all shards.
+    std::uint64_t allocations() const;
+    /// Ends the streams that have carried nothing from either side for the media time-out: for when nobody else does.
+    void end_silent();
     bool draining() const { return draining_; }
     /// Whether TURN answers STUN over TCP as well, so that nobody else needs to.
     bool serves_streams() const { return turn_shared_ && turn_shared_->options.tcp; }

@@ -1,5 +1,6 @@
 #include "relay/engine/shard.h"
 
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <pthread.h>
@@ -356,6 +357,16 @@ void Shard::answer_bindings(const Port& port, SteadyTime now) {
     }
 }
 
+void Shard::count_kernel_drops(Stream& stream) {
+    for (auto& port : stream.ports()) {
+        std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+        socklen_t length = sizeof memory;
+        if (::getsockopt(port.fd, SOL_SOCKET, SO_MEMINFO, memory.data(), &length) != 0) return;
+        const auto drops = memory[SK_MEMINFO_DROPS];
+        kernel_drops_.fetch_add(drops - std::exchange(port.kernel_drops, drops), std::memory_order_relaxed);
+    }
+}
+
 void Shard::tick(SteadyTime now) {
     std::vector<std::string> ended;
     for (auto& [key, stream] : streams_) {
@@ -377,6 +388,7 @@ void Shard::tick(SteadyTime now) {
         }
         if (now - stream->reported >= options_.report_interval) {
             stream->reported = now;
+            count_kernel_drops(*stream);
             events_({.kind = api::Event::Kind::report,
                      .session = stream->session(),
                      .stream = stream->id(),

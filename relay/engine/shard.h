@@ -56,6 +56,8 @@ class Shard {
     void stop();
 
     std::uint64_t forwarded() const { return forwarded_.load(std::memory_order_relaxed); }
+    /// Datagrams that found a stream's socket full, as of the last reports.
+    std::uint64_t kernel_drops() const { return kernel_drops_.load(std::memory_order_relaxed); }
     std::uint64_t binding_requests() const { return bindings_.load(std::memory_order_relaxed); }
     static std::string key(const std::string& session, const std::string& stream) { return session + '\n' + stream; }
 
@@ -65,6 +67,7 @@ class Shard {
     void tick(SteadyTime now);
     void drain(const Port& port, SteadyTime now);
     void pass_due(Stream& stream, SteadyTime now);
+    void count_kernel_drops(Stream& stream);
     void answer_bindings(const Port& port, SteadyTime now);
     std::size_t receive(int fd);
     void send(int fd, std::size_t count);
@@ -90,6 +93,7 @@ class Shard {
     std::unique_ptr<Batch> batch_;
     std::atomic<std::uint64_t> forwarded_{0};
     std::atomic<std::uint64_t> bindings_{0};
+    std::atomic<std::uint64_t> kernel_drops_{0};
     SteadyTime next_tick_{};
     bool segmentation_ = true;  // until the kernel refuses UDP_SEGMENT
     std::thread thread_;

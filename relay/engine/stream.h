@@ -32,6 +32,7 @@ struct Port {
     std::uint8_t component = 0;
     std::uint8_t socket = 0;
     ShardService* service = nullptr;  ///< whose it is, when it is no stream's
+    std::uint32_t kernel_drops = 0;   ///< as the kernel last told
 };
 
 /// What to do with a datagram.

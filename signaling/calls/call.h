@@ -110,6 +110,12 @@ struct Call {
     std::array<std::optional<SteadyTime>, 2> gone_deadline;
     std::optional<SteadyTime> answered;
 
+    // Across the death of the process (adopting.cpp).
+    std::array<bool, 2> away{};            ///< adopted, and that side is not back yet
+    std::optional<SteadyTime> away_since;  ///< adopted, while a side is away
+    std::shared_ptr<void> kept;            ///< its state in the ledger, as long as this lives
+    std::size_t kept_hash = 0;
+
     const xmpp::Jid& jid(Side side) const { return side == Side::caller ? caller : callee; }
     Stream* find(std::string_view creator, std::string_view name, bool replacement = false);
     Stream* find_id(std::string_view id);

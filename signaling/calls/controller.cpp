@@ -138,6 +138,7 @@ void Controller::take(const std::string& host, xmpp::Stanza iq) {
     }
     if (!call) return pass_stray(host, std::move(iq));
     call->gone_deadline[index(side)].reset();  // it is there after all
+    call->away[index(side)] = false;
     enqueue(call, Arrival{std::move(iq), std::move(*parsed), side});
 }
 
@@ -162,6 +163,7 @@ void Controller::observe(const std::string& host, const xmpp::Stanza& message) {
         call->invite_ns = invite->ns;
         save(*call);
         if (const auto* endpoint = env.endpoint(message.to())) answer_proposal(call, message.to().bare(), *endpoint);
+        keep(*call);
         return;
     }
     auto side = Side::caller;
@@ -172,6 +174,7 @@ void Controller::observe(const std::string& host, const xmpp::Stanza& message) {
         call->phase = Phase::proceeding;
         call->callee = message.from();
         call->ring_deadline = env.clock().now() + env.settings().ring_timeout;  // for the session to follow
+        keep(*call);
     }
     const auto why = invite->reason.condition;
     if (invite->action == InviteAction::reject && side == Side::callee) finish(call, why.empty() ? "decline" : why);

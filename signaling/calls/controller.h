@@ -15,6 +15,7 @@
 
 #include "signaling/calls/call.h"
 #include "signaling/calls/call_info.h"
+#include "signaling/calls/call_state.h"
 #include "signaling/calls/environment.h"
 #include "signaling/calls/media.h"
 #include "signaling/calls/media_relay.h"
@@ -47,6 +48,11 @@ class Controller {
     void session_gone(const xmpp::Jid& full, const std::string& key);
     /// Looks at deadlines and ticks. Environment::wake() asks for it.
     void poll();
+
+    /// Goes on with a call of an earlier process. After attach() of its host.
+    void adopt(SavedCall saved);
+    /// The server ends in order, and the relay with it.
+    void shut_down();
 
     bool hang_up(std::string_view id, const jingle::Reason& reason);
     std::vector<CallInfo> list() const;
@@ -130,6 +136,12 @@ class Controller {
     void record_call(const CallPtr& call, std::string_view who, const TapDone& done);
     void record_by_policy(const CallPtr& call);
     void tap_ended(const std::string& id, const TapStatus& status);
+    // Beyond the process (adopting.cpp).
+    void keep(Call& call);
+    void await_return(const CallPtr& call, SteadyTime now);
+    /// The other side is to hear of the end as soon as it is back.
+    void tell_later(const Call& call, Side to, const jingle::Reason& reason);
+    void say_farewells();
 
     // Time (ending.cpp).
     void poll_call(const CallPtr& call, SteadyTime now);
@@ -137,8 +149,18 @@ class Controller {
     CallFacts facts(const Call& call);
     void save(const Call& call);
 
+    /// A session-terminate for who was away when the call ended.
+    struct Farewell {
+        std::string host;
+        std::string key;
+        xmpp::Stanza iq;
+        SteadyTime until;
+        SteadyTime next;  ///< look whether it is back
+    };
+
     MediaRelay* relay_;
     TapBooks* books_;
+    std::vector<std::shared_ptr<Farewell>> farewells_;
     std::map<std::string, Environment*> environments_;
     std::unordered_map<std::string, CallPtr> calls_;                           // by key
     std::unordered_multimap<std::string, std::weak_ptr<Call>> by_sid_;         // as long as calls_ has it

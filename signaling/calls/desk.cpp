@@ -102,6 +102,10 @@ std::vector<TapStatus> CallDesk::taps(std::string_view id) {
     return all ? std::move(*all) : Taps{};
 }
 
+void CallDesk::end_all() {
+    on_each_shard([](ShardCalls& shard) { shard.controller.shut_down(); });
+}
+
 std::vector<Channel> CallDesk::open_channels(std::size_t count, std::chrono::seconds expire) {
     auto burst = std::make_shared<Burst>();
     burst->left = count;

@@ -25,6 +25,8 @@ class CallDesk {
     std::optional<CallInfo> find(std::string_view id);
     /// False when no such call is under way.
     bool hang_up(std::string_view id, std::string_view text);
+    /// The server ends: so do calls that cannot be without it, and their records say so.
+    void end_all();
 
     /// Captures and recordings of running calls: what the worker says of them, or why not. Nothing: no such call.
     std::optional<TapAnswer> capture(std::string_view id, const CaptureWish& wish);

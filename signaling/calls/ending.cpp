@@ -42,6 +42,7 @@ void Controller::tell(const Call& call, Side to, xml::Element jingle) {
 }
 
 void Controller::tell_terminate(const Call& call, Side to, const jingle::Reason& reason) {
+    if (call.away[index(to)]) return tell_later(call, to, reason);
     tell(call, to, jingle::make_terminate(call.sid, call.initiator, reason));
 }
 
@@ -81,6 +82,7 @@ void Controller::end(const CallPtr& call, const jingle::Reason& reason, std::str
 void Controller::finish(const CallPtr& call, std::string_view why) {
     if (call->phase == Phase::ended) return;
     call->phase = Phase::ended;
+    call->kept.reset();
     call->pending = nullptr;
     ++call->step;
     auto* env = environment(*call);
@@ -164,7 +166,8 @@ void Controller::poll() {
     for (const auto& [key, call] : calls_) calls.push_back(call);
     for (const auto& call : calls)
         if (const auto* env = environment(*call)) poll_call(call, env->clock().now());
-    if (!calls_.empty() && !environments_.empty()) environments_.begin()->second->wake();
+    say_farewells();
+    if ((!calls_.empty() || !farewells_.empty()) && !environments_.empty()) environments_.begin()->second->wake();
 }
 
 void Controller::poll_call(const CallPtr& call, SteadyTime now) {
@@ -186,6 +189,8 @@ void Controller::poll_call(const CallPtr& call, SteadyTime now) {
     if (due(call->ring_deadline)) return end(call, {.condition = "timeout", .text = "no answer"}, "timeout");
     if (due(call->restart_deadline))
         return end(call, {.condition = "connectivity-error", .text = "the media relay is gone"}, "relay-lost");
+    if (call->away_since) await_return(call, now);
+    if (call->phase == Phase::ended) return;
     if (due(call->next_tick)) tick(call);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,12 @@ class Environment {
     /// Says whether that full JID is bound now, and from then on reports its end through Controller::session_gone()
     /// with `key`, until forget(). Calls back on this shard, not from within the call.
     virtual void watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) = 0;
+    /// As watch(), also of one that is not bound now: when it comes and goes again, its end is reported.
+    virtual void expect(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) {
+        watch(full, key, std::move(done));
+    }
+    /// Keeps the state of a call as long as the answer lives, and beyond if the process is killed. nullptr: nowhere.
+    virtual std::shared_ptr<void> keep(const std::string&) { return nullptr; }
     /// What the client at that full JID has declared. Calls back as watch() does.
     virtual void abilities(const xmpp::Jid& full, std::function<void(Abilities abilities)> done) = 0;
     /// What answers calls at that address in place of a client; nullptr: nothing does.

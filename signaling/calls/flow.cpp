@@ -54,7 +54,13 @@ void Controller::work(const CallPtr& call) {
             auto why = arrival.jingle.reason.condition;
             if (call->mode == RelayMode::always)
                 jingle::remove_candidates(*jingle::find_jingle(arrival.stanza.element()));
-            if (auto* env = environment(*call)) env->route(std::move(arrival.stanza));
+            const auto to = other(arrival.side);
+            if (call->away[index(to)]) {
+                acknowledge(*call, arrival.stanza);
+                tell_later(*call, to, arrival.jingle.reason);
+            } else if (auto* env = environment(*call)) {
+                env->route(std::move(arrival.stanza));
+            }
             return finish(call, why.empty() ? "success" : why);
         }
         default:
@@ -64,6 +70,7 @@ void Controller::work(const CallPtr& call) {
 
 void Controller::next(const CallPtr& call) {
     call->current.reset();
+    keep(*call);
     if (call->phase == Phase::ended || call->waiting.empty()) return;
     call->current = std::move(call->waiting.front());
     call->waiting.pop_front();
@@ -323,6 +330,7 @@ void Controller::relay_event(const CallPtr& call, const std::string& id, RelayEv
     if (!stream->open) return;
     stream->open = false;
     stream->lost = true;
+    keep(*call);
     if (needed) {
         end(call, {.condition = "connectivity-error", .text = "the media relay is gone"}, "relay-lost");
     } else if (stream->packets() > 0) {

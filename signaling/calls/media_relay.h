@@ -117,6 +117,16 @@ class MediaRelay {
     virtual void list_taps(const std::string& /*call*/, std::function<void(std::vector<TapStatus>)> done) { done({}); }
     /// One has ended by itself, or with its call.
     virtual void on_tap_ended(std::function<void(const std::string& call, const TapStatus&)> /*handler*/) {}
+    /// Where a call's streams are, in words that outlive this process; empty: nowhere.
+    struct Place {
+        std::string worker;
+        std::string session;
+        friend bool operator==(const Place&, const Place&) = default;
+    };
+    virtual Place place(const std::string& call) const = 0;
+    /// Streams that an earlier life of this process has opened there. `watch` is told of those that are gone.
+    virtual void adopt(const std::string& call, const Place& place, const std::vector<std::string>& streams,
+                       Watcher watch) = 0;
 };
 
 }  // namespace carillon::calls

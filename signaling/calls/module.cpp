@@ -28,6 +28,7 @@ CallsModule::CallsModule(runtime::ModuleContext& context)
     : context_{context}, settings_{settings_of(context)}, shard_{shard_calls(context)} {
     if (auto* policy = context.service<CallPolicy>()) policy_ = policy;
     foreign_ = context.service<runtime::Foreign>();
+    ledger_ = context.service<CallLedger>();
     const std::string host{context.host().str()};
     shard_->modules[host] = this;
     shard_->controller.attach(host, *this);
@@ -43,6 +44,13 @@ CallsModule::CallsModule(runtime::ModuleContext& context)
                                 .unavailable = {},
                                 .closed = [this](session::Session& session) { session_closed(session.jid()); },
                                 .presence = {}});
+    adopt_calls();
+}
+
+void CallsModule::adopt_calls() {
+    if (!ledger_) return;
+    for (auto& saved : ledger_->take(context_.host().str(), context_.shard()))
+        shard_->controller.adopt(std::move(saved));
 }
 
 CallsModule::~CallsModule() {
@@ -138,15 +146,16 @@ void CallsModule::session_closed(const xmpp::Jid& full) {
     sessions_.erase(at);
 }
 
-bool CallsModule::watch_here(const xmpp::Jid& full, const std::string& key, std::size_t owner) {
+bool CallsModule::watch_here(const xmpp::Jid& full, const std::string& key, std::size_t owner, bool absent_too) {
     auto* account = context_.account(full.bare());
-    if (!account || !account->session(full.resource())) return false;
+    const bool bound = account && account->session(full.resource());
+    if (!bound && !absent_too) return false;
     sessions_[full.str()][key] = owner;
     if (const auto announced = sessions_.find(no_device(full)); announced != sessions_.end()) {
         announced->second.erase(key);  // now it is this device's
         if (announced->second.empty()) sessions_.erase(announced);
     }
-    return true;
+    return bound;
 }
 
 void CallsModule::watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) {
@@ -158,6 +167,20 @@ void CallsModule::watch(const xmpp::Jid& full, const std::string& key, std::func
         const bool bound = home != there.shard_->modules.end() && home->second->watch_here(full, key, back);
         there.with_controller(back, [done, bound](CallsModule&) { done(bound); });
     });
+}
+
+void CallsModule::expect(const xmpp::Jid& full, const std::string& key, std::function<void(bool)> done) {
+    if (is_foreign(full)) return watch(full, key, std::move(done));
+    const auto back = context_.shard();
+    with_controller(std::hash<xmpp::Jid>{}(full.bare()), [full, key, back, done](CallsModule& there) {
+        const auto home = there.shard_->modules.find(full.domain());
+        const bool bound = home != there.shard_->modules.end() && home->second->watch_here(full, key, back, true);
+        there.with_controller(back, [done, bound](CallsModule&) { done(bound); });
+    });
+}
+
+std::shared_ptr<void> CallsModule::keep(const std::string& state) {
+    return ledger_ ? ledger_->keep(context_.shard(), state, context_.clock().wall()) : nullptr;
 }
 
 Abilities CallsModule::abilities_here(const xmpp::Jid& full) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "signaling/calls/environment.h"
+#include "signaling/calls/ledger.h"
 #include "signaling/calls/switchboard.h"
 #include "signaling/runtime/foreign.h"
 #include "signaling/runtime/module.h"
@@ -35,6 +36,8 @@ class CallsModule final : public runtime::Module, public Environment {
     void watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) override;
     void abilities(const xmpp::Jid& full, std::function<void(Abilities)> done) override;
     Endpoint* endpoint(const xmpp::Jid& address) override;
+    void expect(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) override;
+    std::shared_ptr<void> keep(const std::string& state) override;
     void forget(const xmpp::Jid& full, const std::string& key) override;
     void wake() override;
 
@@ -58,7 +61,8 @@ class CallsModule final : public runtime::Module, public Environment {
     void deliver_here(const xmpp::Stanza& iq);
     bool room_for_call(const std::string& device, const std::string& key, std::size_t owner);
     Abilities abilities_here(const xmpp::Jid& full);
-    bool watch_here(const xmpp::Jid& full, const std::string& key, std::size_t owner);
+    bool watch_here(const xmpp::Jid& full, const std::string& key, std::size_t owner, bool absent_too = false);
+    void adopt_calls();
     void with_controller(std::size_t hash, std::function<void(CallsModule& there)> work);
     runtime::awaitable<void> write_records();
 
@@ -66,6 +70,7 @@ class CallsModule final : public runtime::Module, public Environment {
     CallSettings settings_;
     OpenPolicy open_policy_;
     CallPolicy* policy_ = &open_policy_;
+    CallLedger* ledger_ = nullptr;               // none: calls end with the process
     const runtime::Foreign* foreign_ = nullptr;  // none: no other server is spoken to
     std::shared_ptr<ShardCalls> shard_;
     std::map<std::string, CallsOfSession> sessions_;  // by full JID, of this host's users on this shard

@@ -12,8 +12,6 @@ namespace {
 
 namespace api = relay::api;
 
-constexpr std::chrono::milliseconds kFirstPause{200};
-constexpr std::chrono::milliseconds kLongestPause{5000};
 constexpr std::chrono::seconds kFullFor{5};
 constexpr std::uint64_t kSlackMs = 1000;  // two sides rarely fall silent within the same millisecond
 
@@ -73,96 +71,33 @@ std::vector<StreamCounters> from_api(const std::vector<api::StreamCounters>& cou
 }  // namespace
 
 WorkerRelay::WorkerRelay(boost::asio::io_context& io, std::vector<std::string> sockets, std::size_t shard,
-                         std::size_t shards)
-    : io_{io}, shard_{shard}, shards_{shards}, prefix_{std::to_string(shard) + "-"} {
+                         std::size_t shards, std::shared_ptr<WorkerRelayShared> shared)
+    : io_{io}, shard_{shard}, shards_{shards}, prefix_{std::to_string(shard) + "-"}, shared_{std::move(shared)} {
     for (auto& socket : sockets) {
         auto& worker = *workers_.emplace_back(std::make_unique<Worker>());
         worker.socket = std::move(socket);
-        worker.retry = std::make_unique<boost::asio::steady_timer>(io_);
+        worker.assigned = &shared_->assignments.of(worker.socket);
+        for (auto* timer : {&worker.retry, &worker.grace, &worker.look})
+            *timer = std::make_unique<boost::asio::steady_timer>(io_);
         connect(worker);
     }
 }
 
 WorkerRelay::~WorkerRelay() { self_.reset(); }
 
-void WorkerRelay::connect(Worker& worker) {
-    const auto alive = std::weak_ptr{self_};
-    worker.client = std::make_unique<api::Client>(io_, worker.socket);
-    worker.client->on_event([this, alive](const api::Event& happened) {
-        if (!alive.expired()) event(happened);
-    });
-    worker.client->on_lost([this, alive, &worker] {
-        if (!alive.expired()) lost(worker);
-    });
-    worker.client->connect([this, alive, &worker](std::expected<void, api::Error> connected) {
-        if (alive.expired()) return;
-        if (!connected) {
-            log::debug("no relay worker", {{"socket", worker.socket}, {"error", connected.error().reason}});
-            return reconnect_later(worker);
-        }
-        log::info("relay worker connected", {{"socket", worker.socket}, {"shard", shard_}});
-        worker.ready = true;
-        worker.pause = kFirstPause;
-        if (!std::exchange(worker.swept, true)) sweep(worker);
-    });
-}
-
-void WorkerRelay::reconnect_later(Worker& worker) {
-    worker.retry->expires_after(worker.pause);
-    worker.pause = std::min(worker.pause * 2, kLongestPause);
-    worker.retry->async_wait([this, alive = std::weak_ptr{self_}, &worker](auto error) {
-        if (!error && !alive.expired()) connect(worker);
-    });
-}
-
-void WorkerRelay::lost(Worker& worker) {
-    const bool was_ready = std::exchange(worker.ready, false);
-    if (was_ready) log::warning("relay worker lost", {{"socket", worker.socket}, {"sessions", worker.sessions}});
-    worker.sessions = 0;
-    std::vector<std::pair<std::string, Watcher>> watchers;
-    std::erase_if(sessions_, [&](auto& session) {
-        if (session.second.worker != &worker) return false;
-        for (auto& entry : session.second.streams) watchers.emplace_back(entry.first, std::move(entry.second));
-        return true;
-    });
-    reconnect_later(worker);
-    const auto alive = std::weak_ptr{self_};
-    for (const auto& [stream, watch] : watchers) {
-        if (alive.expired()) return;
-        watch(stream, RelayEvent::lost);
-    }
-}
-
-/// Closes what nobody knows any more: sessions of this shard, and of shards that there are no more, from before.
-void WorkerRelay::sweep(Worker& worker) {
-    worker.client->list_sessions([this, alive = std::weak_ptr{self_}, &worker](const auto& sessions) {
-        if (alive.expired() || !sessions || !worker.ready) return;
-        for (const auto& [name, streams] : *sessions) {
-            std::size_t owner = 0;
-            const auto dash = name.find('-');
-            const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), owner);
-            if (error != std::errc{} || dash == name.npos || end != name.data() + dash) continue;
-            const bool mine = owner == shard_ || (shard_ == 0 && owner >= shards_);
-            if (!mine || sessions_.contains(name.substr(dash + 1))) continue;
-            worker.client->close_stream(name, {}, [](const auto&) {});
-        }
-    });
-}
-
-/// The least busy of those that have not refused; one that refused another session lately only when there is no other.
 WorkerRelay::Worker* WorkerRelay::choose(const std::vector<const Worker*>& refused) {
     const auto now = std::chrono::steady_clock::now();
-    Worker* best = nullptr;
-    const auto better = [now](const Worker& a, const Worker& b) {
-        const bool a_full = now < a.full_until;
-        const bool b_full = now < b.full_until;
-        return a_full != b_full ? b_full : a.sessions < b.sessions;
-    };
+    std::vector<Worker*> workers;
+    std::vector<Candidate> candidates;
     for (const auto& worker : workers_) {
         if (!worker->ready || std::ranges::find(refused, worker.get()) != refused.end()) continue;
-        if (!best || better(*worker, *best)) best = worker.get();
+        workers.push_back(worker.get());
+        candidates.push_back({.load = worker->meter.load(),
+                              .pending = *worker->assigned - worker->assigned_then,
+                              .full = now < worker->full_until});
     }
-    return best;
+    const auto chosen = calls::choose(candidates, random_);
+    return chosen ? workers[*chosen] : nullptr;
 }
 
 void WorkerRelay::later(std::function<void()> work) {
@@ -172,47 +107,73 @@ void WorkerRelay::later(std::function<void()> work) {
 }
 
 void WorkerRelay::open(const std::string& call, StreamSetup setup, Watcher watch, Opened done) {
-    const auto known = sessions_.find(call);
-    auto* worker = known == sessions_.end() ? choose({}) : known->second.worker;
-    if (!worker || !worker->ready) {
-        return later([done] { done(std::unexpected{std::string{"no relay worker"}}); });
-    }
-    open_at(*worker, call, std::move(setup), std::move(watch), std::move(done), {});
+    start({.call = call,
+           .setup = std::move(setup),
+           .watch = std::move(watch),
+           .done = std::move(done),
+           .refused = {},
+           .again = false});
 }
 
-void WorkerRelay::open_at(Worker& worker, const std::string& call, StreamSetup setup, Watcher watch, Opened done,
-                          std::vector<const Worker*> refused) {
-    auto known = sessions_.find(call);
-    if (known == sessions_.end()) {
-        known = sessions_.emplace(call, Session{&worker, {}, {}}).first;
-        ++worker.sessions;
+/// Streams of one call go to one worker. When the only ones there are have just died, a new call waits for them too.
+void WorkerRelay::start(Opening opening) {
+    const auto known = sessions_.find(opening.call);
+    auto* worker = known == sessions_.end() ? choose(opening.refused) : known->second.worker;
+    if (!worker) {
+        const auto back = std::ranges::find_if(workers_, [](const auto& each) { return each->waiting; });
+        if (back != workers_.end()) worker = back->get();
     }
-    const auto stream = setup.stream;
-    known->second.streams[stream] = watch;
-    if (setup.on_event) known->second.programs[stream] = setup.on_event;
-    const auto asked = to_api(setup);
-    auto answered = [this, alive = std::weak_ptr{self_}, call, setup = std::move(setup), watch = std::move(watch),
-                     done = std::move(done), refused = std::move(refused),
+    if (!worker) return later([done = opening.done] { done(std::unexpected{std::string{"no relay worker"}}); });
+    auto shared = std::make_shared<Opening>(std::move(opening));
+    with(*worker, [this, worker, shared](bool up) {
+        if (!up) return shared->done(std::unexpected{std::string{"no relay worker"}});
+        open_at(*worker, std::move(*shared));
+    });
+}
+
+void WorkerRelay::open_at(Worker& worker, Opening opening) {
+    auto known = sessions_.find(opening.call);
+    if (known == sessions_.end()) {
+        known = sessions_.emplace(opening.call, Session{&worker, prefix_ + opening.call, {}, {}}).first;
+        ++*worker.assigned;
+    }
+    const auto& stream = opening.setup.stream;
+    known->second.streams[stream] = opening.watch;
+    if (opening.setup.on_event) known->second.programs[stream] = opening.setup.on_event;
+    const auto asked = to_api(opening.setup);
+    const auto name = known->second.name;
+    auto answered = [this, alive = std::weak_ptr{self_}, opening = std::move(opening),
                      &worker](const std::expected<api::Ports, api::Error>& ports) mutable {
         if (alive.expired()) return;
-        if (ports)
-            return done(
-                StreamPorts{name_of(worker.socket), {from_api(ports->a), from_api(ports->b)}, ports->fingerprint});
-        const auto why = ports.error();
-        // Past its deadline it may have been opened all the same.
-        if (why.failure == api::Failure::timed_out && worker.ready)
-            worker.client->close_stream(session_name(call), setup.stream, [](const auto&) {});
-        forget(call, setup.stream);
-        const bool full = why.failure == api::Failure::draining || why.failure == api::Failure::no_ports ||
-                          why.failure == api::Failure::limit;
-        if (full) worker.full_until = std::chrono::steady_clock::now() + kFullFor;
-        refused.push_back(&worker);
-        // Another may have room, unless the call has streams here already: one call, one worker.
-        auto* other = full && !sessions_.contains(call) ? choose(refused) : nullptr;
-        if (!other) return done(std::unexpected{why.reason});
-        open_at(*other, call, std::move(setup), std::move(watch), std::move(done), std::move(refused));
+        if (!ports) return refused(worker, ports.error(), std::move(opening));
+        opening.done(StreamPorts{name_of(worker.socket), {from_api(ports->a), from_api(ports->b)}, ports->fingerprint});
     };
-    worker.client->open_stream(session_name(call), asked, std::move(answered));
+    worker.client->open_stream(name, asked, std::move(answered));
+}
+
+void WorkerRelay::refused(Worker& worker, const api::Error& why, Opening opening) {
+    const auto call = opening.call;
+    // It died with the question: when it is back, asking again finds what it had opened, or opens it.
+    if (why.failure == api::Failure::disconnected && !std::exchange(opening.again, true)) {
+        auto shared = std::make_shared<Opening>(std::move(opening));
+        return later([this, shared] { start(std::move(*shared)); });
+    }
+    // Past its deadline it may have been opened all the same.
+    if (const auto at = sessions_.find(call); why.failure == api::Failure::timed_out && at != sessions_.end())
+        close_at(worker, at->second.name, opening.setup.stream, [](const auto&) {});
+    forget(call, opening.setup.stream);
+    const bool full = why.failure == api::Failure::draining || why.failure == api::Failure::no_ports ||
+                      why.failure == api::Failure::limit;
+    if (why.failure == api::Failure::draining) {
+        worker.meter.drains();
+    } else if (full) {
+        worker.full_until = std::chrono::steady_clock::now() + kFullFor;
+    }
+    opening.refused.push_back(&worker);
+    // Another may have room, unless the call has streams here already: one call, one worker.
+    auto* other = full && !sessions_.contains(call) ? choose(opening.refused) : nullptr;
+    if (!other) return opening.done(std::unexpected{why.reason});
+    open_at(*other, std::move(opening));
 }
 
 void WorkerRelay::forget(const std::string& call, const std::string& stream) {
@@ -221,23 +182,35 @@ void WorkerRelay::forget(const std::string& call, const std::string& stream) {
     at->second.streams.erase(stream);
     at->second.programs.erase(stream);
     if (!at->second.streams.empty()) return;
-    if (at->second.worker->sessions > 0) --at->second.worker->sessions;
+    adopted_names_.erase(at->second.name);
     sessions_.erase(at);
 }
 
 void WorkerRelay::update(const std::string& call, const std::string& stream, Side side, LegSetup leg, Updated done) {
+    update_at(call, {stream, side, to_api(leg), std::move(done), false});
+}
+
+void WorkerRelay::update_at(const std::string& call, Change change) {
     const auto at = sessions_.find(call);
-    if (at == sessions_.end() || !at->second.worker->ready) return later([done] { done(false); });
-    at->second.worker->client->update_leg(session_name(call), stream, leg_of(side), to_api(leg),
-                                          [alive = std::weak_ptr{self_}, done](const auto& answer) {
-                                              if (!alive.expired()) done(answer.has_value());
-                                          });
+    if (at == sessions_.end()) return later([done = change.done] { done(false); });
+    auto* worker = at->second.worker;
+    with(*worker, [this, worker, call, name = at->second.name, change = std::move(change)](bool up) {
+        if (!up) return change.done(false);
+        auto answered = [this, alive = std::weak_ptr{self_}, call, change](const auto& answer) mutable {
+            if (alive.expired()) return;
+            // It died with the question: its successor is told again.
+            const bool died = !answer && answer.error().failure == api::Failure::disconnected;
+            if (!died || std::exchange(change.again, true)) return change.done(answer.has_value());
+            later([this, call, change] { update_at(call, change); });
+        };
+        worker->client->update_leg(name, change.stream, leg_of(change.side), change.setup, std::move(answered));
+    });
 }
 
 void WorkerRelay::set_program(const std::string& call, const std::string& stream, api::Program program, Updated done) {
     const auto at = sessions_.find(call);
     if (at == sessions_.end() || !at->second.worker->ready) return later([done] { done(false); });
-    at->second.worker->client->set_program(session_name(call), stream, program,
+    at->second.worker->client->set_program(at->second.name, stream, program,
                                            [alive = std::weak_ptr{self_}, done](const auto& answer) {
                                                if (!alive.expired()) done(answer.has_value());
                                            });
@@ -246,25 +219,68 @@ void WorkerRelay::set_program(const std::string& call, const std::string& stream
 void WorkerRelay::count(const std::string& call, Counted done) {
     const auto at = sessions_.find(call);
     if (at == sessions_.end() || !at->second.worker->ready) return later([done] { done({}); });
-    at->second.worker->client->count(session_name(call), [alive = std::weak_ptr{self_}, done](const auto& answer) {
+    at->second.worker->client->count(at->second.name, [alive = std::weak_ptr{self_}, done](const auto& answer) {
         if (!alive.expired()) done(answer ? from_api(*answer) : std::vector<StreamCounters>{});
     });
 }
 
 void WorkerRelay::close(const std::string& call, const std::string& stream, Counted done) {
     const auto at = sessions_.find(call);
-    if (at == sessions_.end() || !at->second.worker->ready) return later([done] { done({}); });
-    at->second.worker->client->close_stream(session_name(call), stream,
-                                            [alive = std::weak_ptr{self_}, done](const auto& answer) {
-                                                if (!alive.expired())
-                                                    done(answer ? from_api(*answer) : std::vector<StreamCounters>{});
-                                            });
+    if (at == sessions_.end()) return later([done] { done({}); });
+    close_at(*at->second.worker, at->second.name, stream, std::move(done));
     forget(call, stream);
 }
 
+void WorkerRelay::close_at(Worker& worker, const std::string& name, const std::string& stream, Counted done,
+                           bool again) {
+    with(worker, [this, &worker, name, stream, done = std::move(done), again](bool up) {
+        if (!up) return done({});
+        worker.client->close_stream(
+            name, stream, [this, alive = std::weak_ptr{self_}, &worker, name, stream, done, again](const auto& answer) {
+                if (alive.expired()) return;
+                if (!answer && answer.error().failure == api::Failure::disconnected && !again)
+                    return later([this, &worker, name, stream, done] { close_at(worker, name, stream, done, true); });
+                done(answer ? from_api(*answer) : std::vector<StreamCounters>{});
+            });
+    });
+}
+
+MediaRelay::Place WorkerRelay::place(const std::string& call) const {
+    const auto at = sessions_.find(call);
+    if (at == sessions_.end()) return {};
+    return {at->second.worker->socket, at->second.name};
+}
+
+void WorkerRelay::adopt(const std::string& call, const Place& place, const std::vector<std::string>& streams,
+                        Watcher watch) {
+    const auto found = std::ranges::find_if(workers_, [&](const auto& each) { return each->socket == place.worker; });
+    if (found == workers_.end()) {  // it is not in the configuration any more
+        return later([watch, streams] {
+            for (const auto& stream : streams) watch(stream, RelayEvent::lost);
+        });
+    }
+    auto& worker = **found;
+    auto& session = sessions_[call];
+    session.worker = &worker;
+    session.name = place.session;
+    for (const auto& stream : streams) session.streams[stream] = watch;
+    adopted_names_[place.session] = call;
+    worker.orphans.erase(place.session);
+    if (worker.ready) return compare(worker);
+    begin_grace(worker);
+}
+
+std::string WorkerRelay::call_of(const std::string& name) const {
+    if (const auto adopted = adopted_names_.find(name); adopted != adopted_names_.end()) return adopted->second;
+    if (!name.starts_with(prefix_)) return {};  // another shard's
+    auto call = name.substr(prefix_.size());
+    return sessions_.contains(call) ? call : std::string{};
+}
+
 void WorkerRelay::event(const relay::api::Event& happened) {
-    if (!happened.session.starts_with(prefix_)) return;  // another shard's
-    const auto call = happened.session.substr(prefix_.size());
+    if (happened.kind == api::Event::Kind::report) return;
+    const auto call = call_of(happened.session);
+    if (call.empty()) return;
     if (happened.kind == api::Event::Kind::tap) {
         if (tap_ended_) tap_ended_(call, happened.tap);
         return;
@@ -291,7 +307,7 @@ void WorkerRelay::check_silence(const std::string& call, const std::string& stre
     const auto at = sessions_.find(call);
     if (at == sessions_.end() || !at->second.worker->ready) return;
     at->second.worker->client->count(
-        session_name(call), [this, alive = std::weak_ptr{self_}, call, stream, leg](const auto& answer) {
+        at->second.name, [this, alive = std::weak_ptr{self_}, call, stream, leg](const auto& answer) {
             if (alive.expired() || !answer) return;
             const auto counters = std::ranges::find(*answer, stream, &api::StreamCounters::stream);
             const auto session = sessions_.find(call);

@@ -1,13 +1,16 @@
 /// A shard's own access to the relay workers: one connection to each, choice of a worker, and what became of streams
 /// when a worker dies.
 /// Spec: docs/relay-control.md.
-/// Not here: starting workers (relays/), the wire (relay/api/).
+/// Not here: starting workers (relays/), the wire (relay/api/), how a worker is chosen (placement.h).
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,15 +19,28 @@
 
 #include "relay/api/client.h"
 #include "signaling/calls/media_relay.h"
+#include "signaling/calls/placement.h"
 
 namespace carillon::calls {
 
+/// What the shards of a process share about workers.
+struct WorkerRelayShared {
+    Assignments assignments;
+    /// Sessions, by their names on the workers, that calls of an earlier life of this process have: whoever adopts the
+    /// call looks after them. Constant once the shards run.
+    std::set<std::string, std::less<>> spoken_for;
+    /// How long a worker that died may take to come back with its streams.
+    std::chrono::milliseconds grace{5000};
+};
+
 /// Threading: the shard's.  Owns: its connections; they come back by themselves when a worker does.
-/// On a worker, sessions of shard N have names that begin with "N-": what an earlier life of this process has left
-/// there is closed at the first connection.
+/// On a worker, sessions of shard N have names that begin with "N-". A worker that dies is given time to come back: its
+/// streams are in its journal, and only those that are not there any more are lost. What an earlier life of this
+/// process has left and nobody adopts is closed when nothing passes any more.
 class WorkerRelay final : public MediaRelay {
   public:
-    WorkerRelay(boost::asio::io_context& io, std::vector<std::string> sockets, std::size_t shard, std::size_t shards);
+    WorkerRelay(boost::asio::io_context& io, std::vector<std::string> sockets, std::size_t shard, std::size_t shards,
+                std::shared_ptr<WorkerRelayShared> shared = std::make_shared<WorkerRelayShared>());
     ~WorkerRelay() override;
 
     void open(const std::string& call, StreamSetup setup, Watcher watch, Opened done) override;
@@ -42,45 +58,87 @@ class WorkerRelay final : public MediaRelay {
     void on_tap_ended(std::function<void(const std::string&, const TapStatus&)> handler) override {
         tap_ended_ = std::move(handler);
     }
+    Place place(const std::string& call) const override;
+    void adopt(const std::string& call, const Place& place, const std::vector<std::string>& streams,
+               Watcher watch) override;
 
   private:
     struct Worker {
         std::string socket;
         std::unique_ptr<relay::api::Client> client;
         bool ready = false;
-        bool swept = false;
-        std::size_t sessions = 0;  // of this shard
-        std::unique_ptr<boost::asio::steady_timer> retry;
-        std::chrono::milliseconds pause{200};
+        bool met = false;      // connected at least once
+        bool waiting = false;  // grace runs: it may come back with its streams
+        std::unique_ptr<boost::asio::steady_timer> retry, grace, look;
+        std::chrono::milliseconds pause{};
         std::chrono::steady_clock::time_point full_until{};  // it refused a session: others are asked first
+        LoadMeter meter;
+        Assignments::Count* assigned = nullptr;
+        std::uint64_t assigned_then = 0;                   // when its load was asked for
+        std::deque<std::function<void(bool)>> when_ready;  // false: it did not come back
+        std::set<std::string> orphans;                     // sessions nobody knows, that may still carry something
     };
     struct Session {
         Worker* worker = nullptr;
+        std::string name;  // on the worker
         std::map<std::string, Watcher> streams;
         std::map<std::string, std::function<void(const relay::api::ProgramEvent&)>> programs;
     };
+    struct Opening {
+        std::string call;
+        StreamSetup setup;
+        Watcher watch;
+        Opened done;
+        std::vector<const Worker*> refused;
+        bool again = false;  // the worker died while it was asked
+    };
 
+    struct Change {
+        std::string stream;
+        Side side = Side::caller;
+        relay::api::LegSetup setup;
+        Updated done;
+        bool again = false;
+    };
+
+    // Connections (worker_links.cpp).
     void connect(Worker& worker);
     void reconnect_later(Worker& worker);
     void lost(Worker& worker);
-    void sweep(Worker& worker);
+    void begin_grace(Worker& worker);
+    void give_up(Worker& worker);
+    void compare(Worker& worker);
+    void settle(Worker& worker, const std::vector<relay::api::SessionId>& there);
+    void tell_lost(std::vector<std::pair<std::string, Watcher>> watchers) const;
+    void look(Worker& worker);
+    void measure(Worker& worker);
+    void end_orphans(Worker& worker);
+    void with(Worker& worker, std::function<void(bool)> work);
+    bool mine(const std::string& name) const;
+
     Worker* choose(const std::vector<const Worker*>& refused);
-    void open_at(Worker& worker, const std::string& call, StreamSetup setup, Watcher watch, Opened done,
-                 std::vector<const Worker*> refused);
+    void start(Opening opening);
+    void open_at(Worker& worker, Opening opening);
+    void refused(Worker& worker, const relay::api::Error& why, Opening opening);
+    void update_at(const std::string& call, Change change);
+    void close_at(Worker& worker, const std::string& name, const std::string& stream, Counted done, bool again = false);
     void forget(const std::string& call, const std::string& stream);
     void event(const relay::api::Event& event);
     relay::api::Client* client_of(const std::string& call) const;
     relay::api::Callback<TapStatus> tap_answer(TapDone done) const;
+    std::string call_of(const std::string& name) const;
     void check_silence(const std::string& call, const std::string& stream, relay::api::Leg leg);
-    std::string session_name(const std::string& call) const { return prefix_ + call; }
     void later(std::function<void()> work);
 
     boost::asio::io_context& io_;
     std::size_t shard_;
     std::size_t shards_;
     std::string prefix_;
+    std::shared_ptr<WorkerRelayShared> shared_;
+    std::mt19937 random_{std::random_device{}()};
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::map<std::string, Session> sessions_;  // by call
+    std::map<std::string, Session> sessions_;           // by call
+    std::map<std::string, std::string> adopted_names_;  // name on the worker to call, of adopted ones
     std::function<void(const std::string&, const TapStatus&)> tap_ended_;
     std::shared_ptr<WorkerRelay*> self_ = std::make_shared<WorkerRelay*>(this);
 };

@@ -31,26 +31,26 @@ void WorkerRelay::capture(const std::string& call, const std::string& tap, const
                           TapDone done) {
     auto* client = client_of(call);
     if (!client) return later([done = std::move(done)] { done(std::unexpected{std::string{kNoWorker}}); });
-    client->start_capture(session_name(call), tap, setup, tap_answer(std::move(done)));
+    client->start_capture(sessions_.at(call).name, tap, setup, tap_answer(std::move(done)));
 }
 
 void WorkerRelay::record(const std::string& call, const std::string& tap, const api::RecordingSetup& setup,
                          TapDone done) {
     auto* client = client_of(call);
     if (!client) return later([done = std::move(done)] { done(std::unexpected{std::string{kNoWorker}}); });
-    client->start_recording(session_name(call), tap, setup, tap_answer(std::move(done)));
+    client->start_recording(sessions_.at(call).name, tap, setup, tap_answer(std::move(done)));
 }
 
 void WorkerRelay::stop_tap(const std::string& call, const std::string& tap, TapDone done) {
     auto* client = client_of(call);
     if (!client) return later([done = std::move(done)] { done(std::unexpected{std::string{kNoWorker}}); });
-    client->stop_tap(session_name(call), tap, tap_answer(std::move(done)));
+    client->stop_tap(sessions_.at(call).name, tap, tap_answer(std::move(done)));
 }
 
 void WorkerRelay::list_taps(const std::string& call, std::function<void(std::vector<TapStatus>)> done) {
     auto* client = client_of(call);
     if (!client) return later([done = std::move(done)] { done({}); });
-    client->list_taps(session_name(call), [alive = std::weak_ptr{self_}, done = std::move(done)](auto answer) {
+    client->list_taps(sessions_.at(call).name, [alive = std::weak_ptr{self_}, done = std::move(done)](auto answer) {
         if (!alive.expired()) done(answer ? std::move(*answer) : std::vector<TapStatus>{});
     });
 }

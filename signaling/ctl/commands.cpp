@@ -192,9 +192,11 @@ void Builder::relays(CLI::App& root) {
     leaf(*relay, "drain", "Give a worker no new sessions", "relay.drain", name)
         ->add_option("name", line_.name, "from relay list")
         ->required();
-    leaf(*relay, "resume", "Give a drained worker sessions again", "relay.resume", name)
-        ->add_option("name", line_.name, "from relay list")
-        ->required();
+    for (const auto* again : {"undrain", "resume"}) {
+        leaf(*relay, again, "Give a drained worker sessions again", "relay.resume", name)
+            ->add_option("name", line_.name, "from relay list")
+            ->required();
+    }
     auto* channel = group(*relay, "channel", "Relay channels (XEP-0278), for tests and for other systems");
     auto* open = leaf(*channel, "open", "Open port pairs", "relay.channel.open", [this](auto& into) {
         into["count"] = line_.count;

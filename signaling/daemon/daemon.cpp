@@ -176,6 +176,7 @@ Result Daemon::load_certificates() {
 Result Daemon::start() {
     log::set_level_by_name(settings_.log.level);
     if (auto made = make_data_folder(settings_.data.dir); !made) return made;
+    if (auto locked = lock_.take(settings_.data.dir); !locked) return locked;
     if (auto loaded = load_certificates(); !loaded) return loaded;
     auto secret = server_secret(settings_.data.dir);
     if (!secret) return std::unexpected{secret.error()};
@@ -204,15 +205,7 @@ Result Daemon::start() {
     }
     streams_ = std::make_unique<stream::StreamServer>(*host_, stream_options(settings_, std::move(*secret)), tls_,
                                                       connection_limits(settings_));
-    switchboard_ = std::make_unique<calls::Switchboard>(
-        host_->shard_count(),
-        [&shards = host_->environment().shards, sockets = relays::control_sockets(settings_)](std::size_t shard) {
-            return std::make_unique<calls::WorkerRelay>(shards[shard]->io(), sockets, shard, shards.size());
-        });
-    const auto data = std::filesystem::absolute(settings_.data.dir);
-    switchboard_->books().captures = data / "captures";
-    switchboard_->books().recordings = data / "recordings";
-    host_->provide(*switchboard_);
+    if (auto open = open_calls(); !open) return open;
     external_services_ = external_services(settings_, std::move(turn));
     host_->provide(external_services_);
     const auto& base = settings_.network.web_address;
@@ -223,9 +216,30 @@ Result Daemon::start() {
     host_->provide(*bytestreams_);
     running_ = true;
     if (auto started = host_->start(all_modules()); !started) return started;
+    call_ledger_->close_legacy();
     if (auto open = open_components(); !open) return open;
     if (auto open = open_listeners(); !open) return open;
     return open_admin();
+}
+
+Result Daemon::open_calls() {
+    auto ledger = calls::CallLedger::open(std::filesystem::path{settings_.data.dir} / "calls", host_->shard_count(),
+                                          SystemClock::instance().wall());
+    if (!ledger) return std::unexpected{ledger.error()};
+    call_ledger_ = std::move(*ledger);
+    auto shared = std::make_shared<calls::WorkerRelayShared>();
+    shared->spoken_for = call_ledger_->sessions();
+    switchboard_ = std::make_unique<calls::Switchboard>(
+        host_->shard_count(), [&shards = host_->environment().shards, sockets = relays::control_sockets(settings_),
+                               shared](std::size_t shard) {
+            return std::make_unique<calls::WorkerRelay>(shards[shard]->io(), sockets, shard, shards.size(), shared);
+        });
+    const auto data = std::filesystem::absolute(settings_.data.dir);
+    switchboard_->books().captures = data / "captures";
+    switchboard_->books().recordings = data / "recordings";
+    host_->provide(*switchboard_);
+    host_->provide(*call_ledger_);
+    return {};
 }
 
 Result Daemon::open_uploads(const Secret& secret) {
@@ -400,11 +414,13 @@ void Daemon::stop() {
     bytestreams_->stop();
     web_.reset();
     blocking_.join();
+    if (call_desk_) call_desk_->end_all();
     streams_->shutdown("system-shutdown", kPatience);
     if (components_) components_->stop();
     if (federation_) federation_->stop();
     host_->stop();
     switchboard_.reset();  // the calls, before the loops that they run on
+    call_ledger_.reset();
     streams_.reset();
     federation_.reset();
     components_.reset();

@@ -11,8 +11,10 @@
 #include "signaling/admin/server.h"
 #include "signaling/bytestreams/proxy.h"
 #include "signaling/calls/desk.h"
+#include "signaling/calls/ledger.h"
 #include "signaling/calls/switchboard.h"
 #include "signaling/components/components.h"
+#include "signaling/daemon/data_folder.h"
 #include "signaling/daemon/invite_commands.h"
 #include "signaling/daemon/web.h"
 #include "signaling/federation/federation.h"
@@ -49,6 +51,7 @@ class Daemon {
   private:
     Result load_certificates();
     void add_certificate_command();
+    Result open_calls();
     Result open_listeners();
     Result open_components();
     Result open_admin();
@@ -58,6 +61,7 @@ class Daemon {
     bool registration_possible(const std::string& domain) const;
 
     config::Settings settings_;
+    DataFolderLock lock_;  ///< another process must not take over what this one still has
     boost::asio::io_context io_;
     std::unique_ptr<files::Uploads> uploads_;  ///< outlives what the storage has in hand
     std::unique_ptr<storage::Storage> storage_;
@@ -69,6 +73,7 @@ class Daemon {
     std::unique_ptr<host::Host> host_;
     std::unique_ptr<federation::Federation> federation_;
     std::unique_ptr<components::Components> components_;
+    std::unique_ptr<calls::CallLedger> call_ledger_;
     std::unique_ptr<calls::Switchboard> switchboard_;
     std::unique_ptr<stream::StreamServer> streams_;
     boost::asio::thread_pool blocking_{1};  ///< operator's commands that wait on shards

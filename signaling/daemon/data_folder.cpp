@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <openssl/rand.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "config/base/log.h"
 
@@ -29,6 +31,23 @@ std::expected<void, std::string> make_data_folder(const fs::path& folder) {
     }
     fs::permissions(folder, fs::perms::owner_all, error);
     return {};
+}
+
+DataFolderLock::~DataFolderLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::expected<void, std::string> DataFolderLock::take(const fs::path& folder) {
+    constexpr int kTries = 50;  // one that was killed a moment ago may not be gone altogether
+    const auto file = folder / "carillond.lock";
+    descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor_ < 0) return std::unexpected{file.string() + ": " + std::generic_category().message(errno)};
+    for (int i = 0; i < kTries; ++i) {
+        if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return {};
+        std::this_thread::sleep_for(std::chrono::milliseconds{40});
+    }
+    return std::unexpected{"another carillond is using the data folder " + folder.string() +
+                           ": stop it, or choose another folder with --data"};
 }
 
 std::expected<std::vector<net::CertificateFiles>, std::string> certificate_files(const config::Settings& settings) {

@@ -14,6 +14,19 @@ namespace carillon::daemon {
 /// Makes the folder, readable by its owner alone, when it is missing.
 std::expected<void, std::string> make_data_folder(const std::filesystem::path& folder);
 
+/// Keeps a second server off the data of one that runs, until it ends, however it ends.
+class DataFolderLock {
+  public:
+    DataFolderLock() = default;
+    ~DataFolderLock();
+    DataFolderLock(const DataFolderLock&) = delete;
+    DataFolderLock& operator=(const DataFolderLock&) = delete;
+    std::expected<void, std::string> take(const std::filesystem::path& folder);
+
+  private:
+    int descriptor_ = -1;
+};
+
 /// The certificate files of every host; self-signed ones are made where none are configured and none exist yet.
 std::expected<std::vector<net::CertificateFiles>, std::string> certificate_files(const config::Settings& settings);
 

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -17,6 +18,16 @@ bool is_ipv6(std::string_view address) { return address.find(':') != std::string
 
 std::string socket_of(const config::Settings& settings, unsigned number) {
     return settings.data.dir + "/relay-" + std::to_string(number) + ".sock";
+}
+
+/// How long a worker waits for a server that has died, once it carries nothing.
+constexpr std::chrono::seconds kOrphanTime{60};
+
+/// systemd's RuntimeDirectory= is a tmpfs: what is stored there the kernel never writes to a disk.
+std::string journal_folder(const config::Settings& settings) {
+    const char* runtime = std::getenv("RUNTIME_DIRECTORY");
+    const std::string folder = runtime ? runtime : "";
+    return folder.empty() || folder.find(':') != folder.npos ? settings.data.dir : folder;
 }
 
 std::string text_of(const sockaddr& address) {
@@ -143,6 +154,8 @@ std::vector<WorkerCommand> command_lines(const config::Settings& settings, const
                 std::max<std::int64_t>(1, std::chrono::duration_cast<std::chrono::seconds>(duration).count()));
         };
         option("--control", command.socket);
+        option("--journal", journal_folder(settings) + "/" + command.name + ".journal");
+        option("--orphan-time", std::to_string(kOrphanTime.count()));
         for (const auto& address : told.bind) option("--bind", address);
         for (const auto& address : told.tell) option("--advertise", address);
         const auto first = relay.port_min + (i - 1) * ports;

@@ -58,6 +58,7 @@ json::object to_json(const std::string& name, const std::optional<WorkerStatus>&
     out["streams"] = status->streams;
     out["ports_free"] = status->ports_free;
     out["packets"] = status->packets;
+    out["kernel_drops"] = status->kernel_drops;
     out["seconds_up"] = status->uptime_s;
     json::object drops;
     for (const auto& [why, count] : status->drops)

@@ -20,12 +20,14 @@ struct WorkerCommand {
     std::vector<std::string> arguments;  ///< without the program's name
 };
 
-/// Threading: the io_context's thread.  Owns: the processes: they end with it, and with this process.
+/// Threading: the io_context's thread.  Owns: the processes: they end with it. When this process is killed they go on,
+/// and the next one finds them by their sockets; whom nobody finds ends by itself (--orphan-time).
 class Supervisor {
   public:
     Supervisor(boost::asio::io_context& io, std::vector<WorkerCommand> workers);
     ~Supervisor();
 
+    /// Those that are running already go on if they are what would be started now.
     void start();
     /// SIGTERM, and SIGKILL for who is still there after two seconds. Blocks until all are gone.
     void stop();
@@ -34,9 +36,10 @@ class Supervisor {
 
   private:
     struct Worker;
+    bool adopt(Worker& worker);
     void launch(Worker& worker);
-    void watch(Worker& worker);
-    void ended(Worker& worker, int status);
+    void watch(Worker& worker, int pidfd);
+    void ended(Worker& worker);
 
     boost::asio::io_context& io_;
     std::vector<std::unique_ptr<Worker>> workers_;

@@ -121,8 +121,9 @@ class RawUdp(Calls):
             self.assertEqual(reason(await client.hear("session-terminate")), "gone")
         self.server.wait_for(lambda: self.server.calls()[0].get("reason") == "operator", "not on record")
 
-    async def test_a_dying_worker_ends_the_call_and_the_next_one_works(self):
+    async def test_a_worker_that_dies_with_its_journal_ends_the_call_and_the_next_one_works(self):
         await self.raw_call()
+        (self.server.data / "relay-1.journal").unlink()
         os.kill(self.server.worker_pid(), signal.SIGKILL)
         for client in (self.romeo, self.juliet):
             self.assertEqual(reason(await client.hear("session-terminate")), "connectivity-error")

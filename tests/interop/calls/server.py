@@ -18,8 +18,8 @@ def free_port():
 
 
 class Server:
-    def __init__(self, binaries, calls="", users=("romeo", "juliet"), more="", relay=True, network=""):
-        """`network`: more lines for [network]. Without `relay` no worker is started, which is quicker."""
+    def __init__(self, binaries, calls="", users=("romeo", "juliet"), more="", relay=True, network="", workers=""):
+        """`network`, `workers`: more lines for [network], [relay]. Without `relay` no worker is started, which is quicker."""
         self.bin = pathlib.Path(binaries)
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="carillon-interop-"))
         self.data = self.work / "data"
@@ -39,6 +39,7 @@ stun_port = 0
 domain = "{DOMAIN}"
 [relay]
 enabled = {str(relay).lower()}
+{workers}
 [module.calls]
 {calls}
 {"" if "[federation]" in more else chr(10).join(("[federation]", "port = 0", "tls_port = 0"))}

@@ -46,6 +46,15 @@ class FakeRelay final : public calls::MediaRelay {
             done(own);
         });
     }
+    Place place(const std::string& call) const override { return {"w1", "0-" + call}; }
+    void adopt(const std::string& call, const Place& at, const std::vector<std::string>& ids, Watcher watch) override {
+        for (const auto& id : ids) {
+            calls::StreamSetup setup;
+            setup.stream = id;
+            streams.push_back({call, std::move(setup), watch, true});
+        }
+        adopted.push_back(at);
+    }
     std::size_t open_streams() const {
         return static_cast<std::size_t>(std::ranges::count(streams, true, &Opened::open));
     }
@@ -55,6 +64,7 @@ class FakeRelay final : public calls::MediaRelay {
         Side side;
         calls::LegSetup leg;
     };
+    std::vector<Place> adopted;
     std::vector<Opened> streams;
     std::vector<Update> updates;
     std::vector<calls::StreamCounters> counters;
@@ -108,7 +118,9 @@ class FakeHost : public calls::Environment {
     }
     void forget(const xmpp::Jid& full, const std::string& key) override { watched.erase(full.str() + ' ' + key); }
     void wake() override {}
+    std::shared_ptr<void> keep(const std::string& state) override { return keep_ ? keep_(state) : nullptr; }
 
+    std::function<std::shared_ptr<void>(const std::string&)> keep_;
     calls::CallSettings settings_;
     calls::OpenPolicy open_policy_;
     calls::CallPolicy* policy_ = &open_policy_;

@@ -120,6 +120,8 @@ class ReadyRelay final : public MediaRelay {
     void update(const std::string&, const std::string&, Side, LegSetup, Updated done) override { done(true); }
     void count(const std::string&, Counted done) override { done({}); }
     void close(const std::string&, const std::string&, Counted done) override { done({}); }
+    Place place(const std::string&) const override { return {}; }
+    void adopt(const std::string&, const Place&, const std::vector<std::string>&, Watcher) override {}
 
   private:
     std::uint16_t port_;

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/udp.hpp>
 #include <filesystem>
+#include <set>
 
 #include "relay/control/server.h"
 
@@ -20,10 +21,12 @@ class WithWorkers : public testing::Test {
   protected:
     /// One worker process's inside.
     struct Process {
-        Process(asio::io_context& io, const std::string& socket, std::uint16_t first_port)
-            : worker{io, options(first_port)}, server{io, socket, worker} {}
-        static relay::WorkerOptions options(std::uint16_t first) {
+        Process(asio::io_context& io, const std::string& socket, std::uint16_t first_port,
+                const std::string& journal = {})
+            : worker{io, options(first_port, journal)}, server{io, socket, worker} {}
+        static relay::WorkerOptions options(std::uint16_t first, const std::string& journal) {
             relay::WorkerOptions out;
+            out.journal = journal;
             out.ports.bind = {"127.0.0.1"};
             out.ports.first = first;
             out.ports.last = static_cast<std::uint16_t>(first + 99);
@@ -98,43 +101,100 @@ TEST_F(WithWorkers, SpreadsCallsAndFindsRoomElsewhere) {
     Process one{io_, socket(1), 41100};
     Process two{io_, socket(2), 41200};
     WorkerRelay relay{io_, {socket(1), socket(2)}, 0, 1};
-    ASSERT_TRUE(open_when_up(relay, "c1"));
-    until([&] { return !events_.empty(); });  // the second connects meanwhile
-    ASSERT_TRUE(open(relay, "c2"));
-    EXPECT_EQ(one.worker.sessions(), 1u);
-    EXPECT_EQ(two.worker.sessions(), 1u);
+    int calls = 0;
+    const auto spread = [&] { return one.worker.sessions() > 0 && two.worker.sessions() > 0; };
+    while (!spread() && calls < 50) ASSERT_TRUE(open_when_up(relay, "a" + std::to_string(++calls)));
+    EXPECT_TRUE(spread());
+    const auto before = one.worker.sessions();
     relay::api::Client operator_{io_, socket(1)};
     bool drained = false;
     operator_.connect([&](const auto&) { operator_.drain(true, [&](const auto&) { drained = true; }); });
     ASSERT_TRUE(until([&] { return drained; }));
     for (const auto* call : {"c3", "c4", "c5"}) ASSERT_TRUE(open(relay, call));
-    EXPECT_EQ(one.worker.sessions(), 1u) << "it drains";
-    EXPECT_EQ(two.worker.sessions(), 4u);
+    EXPECT_EQ(one.worker.sessions(), before) << "it drains";
+    EXPECT_EQ(one.worker.sessions() + two.worker.sessions(), static_cast<std::size_t>(calls) + 3);
 }
 
-TEST_F(WithWorkers, DeathIsToldAndTheNextLifeIsFound) {
+TEST_F(WithWorkers, WhatASuccessorDoesNotHaveIsLost) {
     auto process = std::make_unique<Process>(io_, socket(1), 41300);
     WorkerRelay relay{io_, {socket(1)}, 0, 1};
     ASSERT_TRUE(open_when_up(relay, "c1"));
     process.reset();
+    process = std::make_unique<Process>(io_, socket(1), 41300);
+    EXPECT_TRUE(until([&] { return !events_.empty(); }));
+    EXPECT_EQ(events_.at(0), "c1/s1 lost");
+    EXPECT_TRUE(open(relay, "c3"));
+}
+
+TEST_F(WithWorkers, AWorkerThatStaysAwayLosesItsStreams) {
+    auto process = std::make_unique<Process>(io_, socket(1), 41300);
+    auto shared = std::make_shared<WorkerRelayShared>();
+    shared->grace = 200ms;
+    WorkerRelay relay{io_, {socket(1)}, 0, 1, shared};
+    ASSERT_TRUE(open_when_up(relay, "c1"));
+    process.reset();
+    EXPECT_FALSE(open(relay, "c2")) << "it waits for the worker, and not for ever";
     EXPECT_TRUE(until([&] { return !events_.empty(); }));
     EXPECT_EQ(events_.at(0), "c1/s1 lost");
     EXPECT_FALSE(open(relay, "c2"));
-    process = std::make_unique<Process>(io_, socket(1), 41300);
-    EXPECT_TRUE(open_when_up(relay, "c3"));
 }
 
-TEST_F(WithWorkers, ClosesWhatAnEarlierLifeLeft) {
+TEST_F(WithWorkers, ASuccessorThatHasTheStreamsIsGoneOnWith) {
+    const auto journal = socket(1) + ".journal";
+    auto process = std::make_unique<Process>(io_, socket(1), 41300, journal);
+    WorkerRelay relay{io_, {socket(1)}, 0, 1};
+    const auto ports = open_when_up(relay, "c1");
+    ASSERT_TRUE(ports);
+    ASSERT_TRUE(open(relay, "c2"));
+    // As after SIGKILL: the journal as it lay there.
+    std::filesystem::copy_file(journal, journal + ".kept");
+    process.reset();
+    std::filesystem::rename(journal + ".kept", journal);
+    // Asked for while there is nobody: done when the successor is there.
+    bool closed = false;
+    relay.close("c2", "s1", [&](const auto& counters) { closed = counters.size() == 1; });
+    std::optional<bool> updated;
+    relay.update("c1", "s1", Side::caller, {}, [&](bool done) { updated = done; });
+    process = std::make_unique<Process>(io_, socket(1), 41300, journal);
+    EXPECT_TRUE(until([&] { return updated.has_value() && closed; }));
+    EXPECT_EQ(updated, true);
+    EXPECT_EQ(process->worker.sessions(), 1u);
+    EXPECT_EQ(count(relay, "c1"), 1u);
+    const auto again = open(relay, "c1");
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->told[0].front().port, ports->told[0].front().port);
+    EXPECT_TRUE(events_.empty());
+}
+
+TEST_F(WithWorkers, CallsOfAnEarlierLifeAreAdopted) {
     Process process{io_, socket(1), 41400};
+    MediaRelay::Place place;
     {
-        WorkerRelay before{io_, {socket(1)}, 1, 2};
+        WorkerRelay before{io_, {socket(1)}, 3, 4};
         ASSERT_TRUE(open_when_up(before, "old"));
+        place = before.place("old");
     }
-    WorkerRelay other{io_, {socket(1)}, 0, 2};
-    ASSERT_TRUE(open_when_up(other, "mine"));
-    EXPECT_EQ(process.worker.sessions(), 2u) << "shard 1's are not shard 0's to close";
-    WorkerRelay after{io_, {socket(1)}, 1, 2};
-    EXPECT_TRUE(until([&] { return process.worker.sessions() == 1; }));
+    EXPECT_EQ(place, (MediaRelay::Place{socket(1), "3-old"}));
+    auto shared = std::make_shared<WorkerRelayShared>();
+    shared->spoken_for = {"3-old"};
+    WorkerRelay first{io_, {socket(1)}, 0, 2, shared};  // there are fewer shards now
+    WorkerRelay second{io_, {socket(1)}, 1, 2, shared};
+    second.adopt("old", place, {"s1", "gone"},
+                 [this](const std::string& stream, RelayEvent) { events_.push_back("old/" + stream + " lost"); });
+    second.adopt("older", {socket(1), "7-older"}, {"s1"},
+                 [this](const std::string& stream, RelayEvent) { events_.push_back("older/" + stream + " lost"); });
+    EXPECT_TRUE(until([&] { return events_.size() == 2; }));
+    EXPECT_EQ(std::set(events_.begin(), events_.end()), (std::set<std::string>{"old/gone lost", "older/s1 lost"}));
+    ASSERT_TRUE(open_when_up(first, "mine"));
+    EXPECT_EQ(process.worker.sessions(), 2u);
+    EXPECT_EQ(count(second, "old"), 1u);
+    EXPECT_EQ(second.place("old"), place);
+    ASSERT_TRUE(open(second, "old", "s2")) << "beside its other stream";
+    bool closed = false;
+    second.close("old", "s1", [](const auto&) {});
+    second.close("old", "s2", [&](const auto& counters) { closed = counters.size() == 1; });
+    EXPECT_TRUE(until([&] { return closed; }));
+    EXPECT_EQ(process.worker.sessions(), 1u);
 }
 
 TEST_F(WithWorkers, SilenceIsWhenBothSidesAreQuiet) {
