@@ -197,6 +197,7 @@ void Worker::handle(const proto::Request& request, Respond respond) {
                 return answer(
                     refuse(proto::REFUSAL_VERSION, "this worker speaks version " + std::to_string(api::kVersion)));
             }
+            for (const auto& shard : shards_) shard->retell_silence();
             proto::Reply reply;
             reply.set_version(api::kVersion);
             return answer(std::move(reply));
@@ -490,7 +491,8 @@ std::uint64_t Worker::allocations() const {
 }
 
 void Worker::end_silent() {
-    const auto limit = static_cast<std::uint64_t>(options_.media_timeout.count());
+    // Twice the time-out: a server that comes back hears of the silence first, and says why the call ends.
+    const auto limit = 2 * static_cast<std::uint64_t>(options_.media_timeout.count());
     count({}, [this, limit](const proto::Reply& reply) {
         for (const auto& stream : reply.counters()) {
             if (stream.a().silent_ms() < limit || stream.b().silent_ms() < limit) continue;

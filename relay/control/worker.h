@@ -60,7 +60,8 @@ class Worker {
     std::size_t sessions() const { return sessions_.size(); }
     /// Of TURN, on all shards.
     std::uint64_t allocations() const;
-    /// Ends the streams that have carried nothing from either side for the media time-out: for when nobody else does.
+    /// Ends the streams that have carried nothing from either side for twice the media time-out: for when nobody else
+    /// does.
     void end_silent();
     bool draining() const { return draining_; }
     /// Whether TURN answers STUN over TCP as well, so that nobody else needs to.

@@ -178,6 +178,12 @@ void Shard::serve_binding(std::vector<UdpSocket> sockets) {
     });
 }
 
+void Shard::retell_silence() {
+    post([this] {
+        for (auto& [key, stream] : streams_) stream->told_silent = {};
+    });
+}
+
 void Shard::serve(std::unique_ptr<ShardService> service) {
     auto shared = std::make_shared<std::unique_ptr<ShardService>>(std::move(service));
     post([this, shared] {

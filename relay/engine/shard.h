@@ -49,6 +49,8 @@ class Shard {
     /// Answers binding requests on these sockets as well.
     void serve_binding(std::vector<UdpSocket> sockets);
 
+    /// Says again which legs are silent: somebody may have come who has not heard it.
+    void retell_silence();
     void serve(std::unique_ptr<ShardService> service);
     /// Runs on the shard's thread, in order. From any thread.
     void post(std::function<void()> command);

@@ -277,14 +277,20 @@ std::string WorkerRelay::call_of(const std::string& name) const {
     return sessions_.contains(call) ? call : std::string{};
 }
 
+/// It may come after its call is over.
+void WorkerRelay::tap_event(const relay::api::Event& happened) const {
+    const auto adopted = adopted_names_.find(happened.session);
+    if (adopted == adopted_names_.end() && !happened.session.starts_with(prefix_)) return;  // another shard's
+    if (!tap_ended_) return;
+    tap_ended_(adopted != adopted_names_.end() ? adopted->second : happened.session.substr(prefix_.size()),
+               happened.tap);
+}
+
 void WorkerRelay::event(const relay::api::Event& happened) {
     if (happened.kind == api::Event::Kind::report) return;
+    if (happened.kind == api::Event::Kind::tap) return tap_event(happened);
     const auto call = call_of(happened.session);
     if (call.empty()) return;
-    if (happened.kind == api::Event::Kind::tap) {
-        if (tap_ended_) tap_ended_(call, happened.tap);
-        return;
-    }
     if (happened.kind == api::Event::Kind::silent) return check_silence(call, happened.stream, happened.leg);
     const auto at = sessions_.find(call);
     if (at == sessions_.end()) return;

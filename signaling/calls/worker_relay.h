@@ -124,6 +124,7 @@ class WorkerRelay final : public MediaRelay {
     void close_at(Worker& worker, const std::string& name, const std::string& stream, Counted done, bool again = false);
     void forget(const std::string& call, const std::string& stream);
     void event(const relay::api::Event& event);
+    void tap_event(const relay::api::Event& event) const;
     relay::api::Client* client_of(const std::string& call) const;
     relay::api::Callback<TapStatus> tap_answer(TapDone done) const;
     std::string call_of(const std::string& name) const;

@@ -306,6 +306,28 @@ class ServerDies(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(self.server.calls()[0]["id"], call["id"])
         self.server.wait_for(lambda: self.server.ctl("relay", "list")[0]["sessions"] == 0, "ports are not given back")
 
+    async def test_silence_that_nobody_heard_of_is_told_again(self):
+        talk = await self.talk()
+        self.server.kill()
+        self.hang_up_streams()
+        talk.stop()
+        await asyncio.sleep(6.5)
+        self.server.start()
+        self.server.wait_for(lambda: self.server.calls()[0].get("reason") == "media-timeout", "the call never ends", 20)
+
+    async def test_a_worker_with_other_settings_is_replaced_under_the_call(self):
+        talk = await self.talk()
+        worker = self.server.worker_pid()
+        self.server.kill()
+        self.hang_up_streams()
+        self.server.config.write_text(self.server.config.read_text().replace('media_timeout = "5 s"', 'media_timeout = "6 s"'))
+        self.server.start()
+        self.assertNotEqual(self.server.worker_pid(), worker)
+        heard = list(talk.heard)
+        self.server.wait_for(lambda: all(now > then + 20 for now, then in zip(talk.heard, heard)), "media does not go on")
+        self.assertEqual(self.server.calls()[0]["state"], "active")
+        await self.log_in()
+
     async def test_both_die(self):
         talk = await self.talk()
         worker = self.server.worker_pid()
