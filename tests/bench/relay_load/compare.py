@@ -80,13 +80,24 @@ class Carillon(Relay):
     def command(self):
         self.control = self.folder / "relay.sock"
         return [self.options.bin / "carillon-relay", "--control", self.control, "--bind", "127.0.0.1",
-                "--ports", "20000-32000", "--log-level", "warning"]
+                "--ports", "20000-32000", "--log-level", "warning", *self.journal()]
+
+    def journal(self):
+        """As carillond starts it; on a tmpfs, as its service does."""
+        return ["--journal", f"/dev/shm/relay-bench-{os.getpid()}.journal"]
 
     def ready(self):
         return self.control.exists()
 
     def target(self):
         return "carillon", self.control
+
+
+class CarillonNoJournal(Carillon):
+    """What the journal costs."""
+
+    def journal(self):
+        return []
 
 
 class CarillonTurn(Carillon):
@@ -169,7 +180,7 @@ class Coturn(Relay):
         return "turn", self.port
 
 
-RELAYS = {"carillon": Carillon, "carillon-turn": CarillonTurn, "rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso,
+RELAYS = {"carillon": Carillon, "carillon-no-journal": CarillonNoJournal, "carillon-turn": CarillonTurn, "rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso,
           "floor-coalesce": FloorCoalesce, "floor-uring": FloorUring}
 
 
