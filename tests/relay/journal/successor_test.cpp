@@ -55,6 +55,13 @@ class Endpoint {
         return data;
     }
 
+    /// The next that is no DTLS: a flight may have been said twice.
+    Packet receive_other() const {
+        auto packet = receive();
+        while (!packet.empty() && std::to_integer<unsigned>(packet[0]) - 20 < 44) packet = receive();
+        return packet;
+    }
+
   private:
     UdpSocket socket_;
 };
@@ -262,9 +269,9 @@ TEST_F(Successor, DtlsLegsGoOnWithTheKeysTheyAgreedOn) {
     caller_.send(sealed(out, rtp(2)), a);
     EXPECT_EQ(callee_.receive(), rtp(2)) << "neither a check nor a handshake was needed";
     callee_.send(rtp(9), b);
-    EXPECT_EQ(opened(in, caller_.receive()), rtp(9));
+    EXPECT_EQ(opened(in, caller_.receive_other()), rtp(9));
     caller_.send(check("relay:phone", kPassword), a);
-    EXPECT_TRUE(stun::looks_like_stun(caller_.receive())) << "consent goes on";
+    EXPECT_TRUE(stun::looks_like_stun(caller_.receive_other())) << "consent goes on";
     EXPECT_EQ(count().ports.fingerprint, fingerprint) << "the certificate that was signalled";
 }
 
