@@ -354,12 +354,15 @@ void Client::stanzas() {
             if (close_at == std::string_view::npos) break;
             at = close_at + closing.size();
         }
+        const auto stanza = text.substr(done, at - done);
         done = at;
         if (name == "r") {
             asked = true;
         } else if (name != "a") {
             ++stanzas_in_;
             if (name == "message") observer_.message(*this, attribute(tag, "id"));
+            if (name == "presence") observer_.presence(*this, stanza);
+            if (name == "iq") observer_.iq(*this);
         }
     }
     in_.erase(0, done);

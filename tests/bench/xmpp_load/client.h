@@ -31,6 +31,8 @@ class Observer {
     virtual ~Observer() = default;
     virtual void ready(Client&) = 0;
     virtual void message(Client&, std::string_view id) = 0;
+    virtual void presence(Client&, std::string_view stanza) = 0;
+    virtual void iq(Client&) = 0;
     virtual void lost(Client&, std::string_view why) = 0;
     virtual void has_output(Client&) = 0;  ///< flush() is wanted before the loop waits again
 };

@@ -26,6 +26,8 @@ LOADS = {
     "paced": ("chat", ["--rate", "500"], False, "messages between 200 users, 500 a second in all"),
     "chat-archive": ("chat", [], True, "as chat, every message archived for both"),
     "paced-archive": ("chat", ["--rate", "500"], True, "as paced, every message archived for both"),
+    "room-joins": ("room-joins", [], False, "joins of the last 50 occupants of a room"),
+    "room-chat": ("room-chat", ["--window", "2"], False, "messages to all occupants of a room, 2 on their way; each copy counts"),
     "logins": ("logins", [], False, "log-ins: STARTTLS, SCRAM-SHA-1, bind, farewell; 16 at a time"),
 }
 CHAT_USERS = 200
@@ -57,7 +59,7 @@ def install(servers):
 
 def measure(options, name, load):
     mode, arguments, archive, _ = LOADS[load]
-    users = options.sessions if mode == "idle" else CHAT_USERS
+    users = options.sessions if mode == "idle" else options.occupants if mode.startswith("room") else CHAT_USERS
     with tempfile.TemporaryDirectory(prefix="carillon-bench-") as folder:
         server = SERVERS[name](options, pathlib.Path(folder), users, archive)
         try:
@@ -86,6 +88,8 @@ def measure(options, name, load):
 COLUMNS = {
     "idle": [("KiB a session", "kib", 1)],
     "chat": [("CPU µs a message", "cpu_us", 1), ("messages/s", "rate", 0), ("p50 ms", "p50_ms", 1), ("p99 ms", "p99_ms", 1)],
+    "room-joins": [("CPU µs a join", "cpu_us", 0), ("p50 ms", "p50_ms", 1), ("p99 ms", "p99_ms", 1)],
+    "room-chat": [("CPU µs a copy", "cpu_us", 2), ("copies/s", "rate", 0), ("p50 ms", "p50_ms", 1), ("p99 ms", "p99_ms", 1)],
     "logins": [("CPU µs a log-in", "cpu_us", 0), ("log-ins/s", "rate", 0)],
 }
 
@@ -126,6 +130,7 @@ def parse_arguments():
     parser.add_argument("--server", type=words(SERVERS), default=list(SERVERS), metavar="A,B", help=f"among {','.join(SERVERS)}")
     parser.add_argument("--loads", type=words(LOADS), default=list(LOADS), metavar="A,B", help=f"among {','.join(LOADS)}")
     parser.add_argument("--sessions", type=int, default=5000, help="idle sessions")
+    parser.add_argument("--occupants", type=int, default=1000, help="of the room")
     parser.add_argument("--quick", action="store_true", help="1000 idle sessions, 3 seconds a measurement")
     parser.add_argument("--seconds", type=float, default=8, help="of one measurement")
     parser.add_argument("--settle", type=float, default=15, help="seconds before memory is read")
@@ -144,7 +149,7 @@ def main():
     if options.quick:
         options.sessions, options.seconds, options.settle = 1000, 3, 5
     if options.smoke:
-        options.sessions, options.seconds, options.settle = 40, 1, 0.5
+        options.sessions, options.seconds, options.settle, options.occupants = 40, 1, 0.5, 60
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
     if not options.smoke:

@@ -159,6 +159,11 @@ void Load::message(Client& client, std::string_view id) {
         ++counted_;
         latencies_.push_back(static_cast<std::uint32_t>(std::min<std::int64_t>((now_ns() - sent) / 1000, 0xffffffff)));
     }
+    if (mode_ == Mode::room) {
+        // One message has arrived when all have had it; the next is sent for it.
+        if (sending_ && received_ % clients_.size() == 0) send_to_room();
+        return;
+    }
     if (sending_ && plan_.rate == 0) send_message(client.number() ^ 1);
 }
 
@@ -204,6 +209,89 @@ Figures Load::logins() {
     figures.events = static_cast<double>(counted_);
     figures.lost = static_cast<double>(lost_);
     if (counted_ == 0) throw std::runtime_error{"no log-in succeeded: " + why_};
+    return figures;
+}
+
+void Load::join(std::size_t number) {
+    join_times_[number] = now_ns();
+    clients_[number]->send_stanza(
+        "<presence to='" + room() + "/nick" + std::to_string(number) +
+        "'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>");
+}
+
+/// XEP-0045 §7.2.2: one's own presence comes last.
+void Load::presence(Client& client, std::string_view stanza) {
+    if (mode_ != Mode::room || !stanza.contains("110") || join_times_[client.number()] == 0) return;
+    ++joined_;
+    if (measuring_) latencies_.push_back(static_cast<std::uint32_t>((now_ns() - join_times_[client.number()]) / 1000));
+    join_times_[client.number()] = 0;
+}
+
+/// One after the other, so that each join is to a room of one more.
+void Load::fill_room(std::size_t until) {
+    while (joined_ < until) {
+        const auto number = joined_;
+        join(number);
+        run(now_ns() + ns(30), [&] { return joined_ > number; });
+        if (joined_ == number)
+            throw std::runtime_error{"user " + std::to_string(number) + " did not get into the room"};
+        if (number > 0) continue;
+        clients_[0]->send_stanza("<iq type='set' id='unlock' to='" + room() +
+                                 "'><query xmlns='http://jabber.org/protocol/muc#owner'>"
+                                 "<x xmlns='jabber:x:data' type='submit'/></query></iq>");
+        run(now_ns() + ns(10), [&] { return answers_ > 0; });
+    }
+}
+
+Figures Load::room_joins() {
+    connect_all();
+    run(now_ns() + ns(1), kNever);
+    mode_ = Mode::room;
+    join_times_.assign(clients_.size(), 0);
+    fill_room(clients_.size() - std::min(plan_.joins, clients_.size() - 1));
+    run(now_ns() + ns(plan_.warm_up), kNever);
+    measuring_ = true;
+    const auto before = joined_;
+    const Measurement measurement{plan_.server};
+    fill_room(clients_.size());
+    run(now_ns() + ns(1), kNever);  // what the others are told
+    Figures figures;
+    measurement.end(figures);
+    measuring_ = false;
+    figures.events = static_cast<double>(joined_ - before);
+    figures.lost = static_cast<double>(lost_);
+    figures.p50_us = percentile(latencies_, 0.5);
+    figures.p99_us = percentile(latencies_, 0.99);
+    return figures;
+}
+
+void Load::send_to_room() {
+    sent_ += clients_.size();
+    auto& client = *clients_[speaker_++ % clients_.size()];
+    client.send_stanza("<message to='" + room() + "' type='groupchat' id='" + std::to_string(now_ns()) + "'><body>" +
+                       body_ + "</body></message>");
+}
+
+Figures Load::room_chat() {
+    (void)room_joins();
+    latencies_.clear();
+    received_ = sent_ = counted_ = 0;
+    sending_ = true;
+    for (std::size_t i = 0; i < plan_.window; ++i) send_to_room();
+    run(now_ns() + ns(plan_.warm_up), kNever);
+    latencies_.reserve(1 << 20);
+    measuring_ = true;
+    const Measurement measurement{plan_.server};
+    run(now_ns() + ns(plan_.seconds), kNever);
+    Figures figures;
+    measurement.end(figures);
+    measuring_ = false;
+    sending_ = false;
+    run(now_ns() + ns(20), [&] { return received_ >= sent_; });
+    figures.events = static_cast<double>(counted_);
+    figures.lost = static_cast<double>(lost_ + sent_ - received_);
+    figures.p50_us = percentile(latencies_, 0.5);
+    figures.p99_us = percentile(latencies_, 0.99);
     return figures;
 }
 

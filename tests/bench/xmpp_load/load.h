@@ -1,4 +1,4 @@
-/// The loads: idle sessions, chat between pairs, log-ins. One thread, one epoll.
+/// The loads: idle sessions, chat between pairs, log-ins, a room. One thread, one epoll.
 #pragma once
 #include <deque>
 #include <memory>
@@ -22,12 +22,13 @@ struct Plan {
     std::size_t window = 5;    ///< chat at saturation: messages of one sender on their way
     double rate = 0;           ///< chat: messages a second in all; 0 is saturation
     std::size_t body = 60;     ///< octets of a message's body
+    std::size_t joins = 50;    ///< of a room: the last of the users, whose joins are measured
 };
 
 struct Figures {
     double seconds = 0;
     double cpu_seconds = 0;
-    double events = 0;  ///< messages delivered, log-ins done, sessions held
+    double events = 0;  ///< messages delivered, log-ins done, sessions held, rooms joined
     double lost = 0;    ///< connections lost or refused; messages sent and not delivered
     double p50_us = 0;
     double p99_us = 0;
@@ -45,10 +46,16 @@ class Load final : public Observer {
     Figures idle();
     Figures chat();
     Figures logins();
+    /// All users in one room: what the last ones' joins cost.
+    Figures room_joins();
+    /// The same room: what a copy of a message costs.
+    Figures room_chat();
 
   private:
     void ready(Client&) override;
     void message(Client&, std::string_view id) override;
+    void presence(Client&, std::string_view stanza) override;
+    void iq(Client&) override { ++answers_; }
     void lost(Client&, std::string_view why) override;
     void has_output(Client& client) override { dirty_.push_back(&client); }
 
@@ -59,6 +66,10 @@ class Load final : public Observer {
     void start_client();
     void send_message(std::size_t from);
     void send_due(std::int64_t now);
+    std::string room() const { return "bench@conference." + plan_.target.domain; }
+    void join(std::size_t number);
+    void fill_room(std::size_t until);
+    void send_to_room();
 
     Plan plan_;
     SSL_CTX* context_;
@@ -71,7 +82,7 @@ class Load final : public Observer {
     std::size_t ready_ = 0;
     std::size_t lost_ = 0;
     std::string why_;
-    enum class Mode { connecting, chat, logins } mode_ = Mode::connecting;
+    enum class Mode { connecting, chat, logins, room } mode_ = Mode::connecting;
     bool sending_ = false;
     bool measuring_ = false;
     std::size_t sent_ = 0;
@@ -81,6 +92,10 @@ class Load final : public Observer {
     std::int64_t pace_start_ = 0;
     std::size_t paced_ = 0;
     std::size_t next_user_ = 0;
+    std::size_t answers_ = 0;
+    std::size_t joined_ = 0;
+    std::size_t speaker_ = 0;
+    std::vector<std::int64_t> join_times_;  // when each user asked
 };
 
 }  // namespace carillon::bench

@@ -13,7 +13,9 @@ int main(int argc, char** argv) {
     Plan plan;
     std::string mode;
     bool no_management = false;
-    app.add_option("mode", mode)->required()->check(CLI::IsMember({"idle", "chat", "logins"}));
+    app.add_option("mode", mode)
+        ->required()
+        ->check(CLI::IsMember({"idle", "chat", "logins", "room-joins", "room-chat"}));
     app.add_option("--host", plan.target.host);
     app.add_option("--port", plan.target.port)->required();
     app.add_option("--domain", plan.target.domain)->required();
@@ -33,7 +35,11 @@ int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     try {
         Load load{plan};
-        const auto figures = mode == "idle" ? load.idle() : mode == "chat" ? load.chat() : load.logins();
+        const auto figures = mode == "idle"         ? load.idle()
+                             : mode == "chat"       ? load.chat()
+                             : mode == "room-joins" ? load.room_joins()
+                             : mode == "room-chat"  ? load.room_chat()
+                                                    : load.logins();
         std::printf(
             "{\"seconds\": %.3f, \"cpu_seconds\": %.3f, \"events\": %.0f, \"lost\": %.0f, \"p50_us\": %.0f, "
             "\"p99_us\": %.0f, \"resident_before_kib\": %.0f, \"resident_after_kib\": %.0f, "

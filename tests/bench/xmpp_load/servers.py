@@ -23,6 +23,7 @@ SALT = b"sixteen octets.."
 ITERATIONS = 4096
 CONTACTS = 20
 START_TIMEOUT = 60.0
+FILE_LIMIT = 64 * 1024 * 1024
 
 
 def scram_keys(name):
@@ -57,6 +58,7 @@ class Server:
     def __init__(self, options, folder, users, archive):
         self.options, self.folder, self.users, self.archive = options, folder, users, archive
         self.port = free_port()
+        self.https = free_port() if getattr(options, "files", False) else 0  # for uploads, if they are wanted
         self.log = folder / "server.log"
         self.process = None
         make_certificate(folder)
@@ -110,7 +112,7 @@ class Carillon(Server):
             c2s_port = {self.port}
             c2s_tls_port = 0
             http_port = 0
-            https_port = 0
+            https_port = {self.https}
             stun_port = 0
             [data]
             dir = "{self.folder}/data"
@@ -126,6 +128,10 @@ class Carillon(Server):
             certificate = "{self.folder}/cert.pem"
             key = "{self.folder}/key.pem"
             {'modules_enabled' if self.archive else 'modules_disabled'} = ["archive"]
+            [module.http_upload]
+            max_file = "{FILE_LIMIT}B"
+            quota = "8GiB"
+            slots = 1000
             """))
         command = [self.options.bin / "carillond", "--config", self.folder / "carillon.toml"]
         self.launch(command)  # makes the database
@@ -175,6 +181,9 @@ class Prosody(Server):
     def start(self):
         write_prosody_data(self.folder / "data", self.users)
         archive = '"mam";' if self.archive else ""
+        upload = (f'Component "upload.{DOMAIN}" "http_file_share"\n'
+                  f'http_file_share_size_limit = {FILE_LIMIT}\nhttp_file_share_daily_quota = {FILE_LIMIT * 1000}'
+                  if self.https else "")
         (self.folder / "prosody.cfg.lua").write_text(textwrap.dedent(f"""\
             run_as_root = true
             daemonize = false
@@ -184,7 +193,9 @@ class Prosody(Server):
             c2s_ports = {{ {self.port} }}
             c2s_direct_tls_ports = {{ }}
             http_ports = {{ }}
-            https_ports = {{ }}
+            https_ports = {{ {self.https or ""} }}
+            https_ssl = {{ certificate = "{self.folder}/cert.pem"; key = "{self.folder}/key.pem" }}
+            http_host = "{DOMAIN}"
             network_backend = "event"
             network_settings = {{ tcp_backlog = 512 }}
             modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "smacks"; "carbons"; "blocklist"; "csi_simple"; "ping"; {archive} }}
@@ -197,6 +208,8 @@ class Prosody(Server):
             log = {{ warn = "*console" }}
             VirtualHost "{DOMAIN}"
                 ssl = {{ certificate = "{self.folder}/cert.pem"; key = "{self.folder}/key.pem" }}
+            Component "conference.{DOMAIN}" "muc"
+            {upload}
             """))
         self.launch(["prosody", "--config", self.folder / "prosody.cfg.lua"])
 
@@ -207,6 +220,12 @@ class Ejabberd(Server):
     def start(self):
         write_prosody_data(self.folder / "prosody", self.users)
         archive = "mod_mam:\n    default: always" if self.archive else "mod_time: {}"
+        upload_port, upload = "", ""
+        if self.https:
+            upload_port = (f'  - {{port: {self.https}, ip: "127.0.0.1", module: ejabberd_http, tls: true, '
+                           'request_handlers: {/upload: mod_http_upload}}')
+            upload = (f'  mod_http_upload: {{put_url: "https://@HOST@:{self.https}/upload", docroot: "{self.folder}/files", '
+                      f'max_size: {FILE_LIMIT}, access: all}}\n')
         (self.folder / "ejabberd.yml").write_text(textwrap.dedent(f"""\
             loglevel: 3
             hosts: ["{DOMAIN}"]
@@ -219,6 +238,7 @@ class Ejabberd(Server):
                 max_stanza_size: 262144
                 starttls_required: true
                 backlog: 512
+            {upload_port}
             auth_method: internal
             auth_password_format: scram
             acl: {{local: {{user_regexp: ""}}}}
@@ -230,11 +250,12 @@ class Ejabberd(Server):
               mod_client_state: {{}}
               mod_disco: {{}}
               mod_offline: {{}}
+              mod_muc: {{max_users: 5000, default_room_options: {{max_users: 5000}}}}
               mod_ping: {{}}
               mod_privacy: {{}}
               mod_roster: {{versioning: true}}
               mod_stream_mgmt: {{resend_on_timeout: if_offline}}
-              """) + f"  {archive}\n")
+              """) + f"  {archive}\n{upload}")
         (self.folder / "mnesia").mkdir()
         environment = {**os.environ, "EJABBERD_CONFIG_PATH": str(self.folder / "ejabberd.yml"),
                        "EJABBERD_LOG_PATH": str(self.folder / "ejabberd.log"), "HOME": str(self.folder),
