@@ -37,14 +37,14 @@ std::optional<AudioCodec> codec_named(std::string_view encoding_name) {
     return std::nullopt;
 }
 
-std::unique_ptr<Encoder> make_encoder(AudioCodec codec) {
+std::unique_ptr<Encoder> make_encoder(AudioCodec codec, const CodecOptions& options) {
     switch (codec) {
         case AudioCodec::pcmu:
             return std::make_unique<g711::G711Encoder>(g711::Law::mu);
         case AudioCodec::pcma:
             return std::make_unique<g711::G711Encoder>(g711::Law::a);
         case AudioCodec::opus:
-            return std::make_unique<opus::OpusEncoder>();
+            return std::make_unique<opus::OpusEncoder>(options);
         case AudioCodec::g722:
             return std::make_unique<g722::G722Encoder>();
         case AudioCodec::l16:
@@ -53,14 +53,14 @@ std::unique_ptr<Encoder> make_encoder(AudioCodec codec) {
     return nullptr;
 }
 
-std::unique_ptr<Decoder> make_decoder(AudioCodec codec) {
+std::unique_ptr<Decoder> make_decoder(AudioCodec codec, const CodecOptions& options) {
     switch (codec) {
         case AudioCodec::pcmu:
             return std::make_unique<g711::G711Decoder>(g711::Law::mu);
         case AudioCodec::pcma:
             return std::make_unique<g711::G711Decoder>(g711::Law::a);
         case AudioCodec::opus:
-            return std::make_unique<opus::OpusDecoder>();
+            return std::make_unique<opus::OpusDecoder>(options);
         case AudioCodec::g722:
             return std::make_unique<g722::G722Decoder>();
         case AudioCodec::l16:

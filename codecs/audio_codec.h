@@ -43,11 +43,21 @@ class Decoder {
     virtual ~Decoder() = default;
     /// Decodes one payload; answers the samples written, 0 when the payload is not of this codec.
     virtual std::size_t decode(Bytes payload, std::span<std::int16_t> out) = 0;
+    /// What the packet behind a lost one tells of the lost one (in-band FEC); answers the samples written, 0 when it
+    /// tells nothing.
+    virtual std::size_t recover(Bytes /*next*/, std::span<std::int16_t> /*out*/) { return 0; }
     /// Fills `out` with a guess for a lost frame. The longer the loss, the quieter the guess.
     virtual void conceal(std::span<std::int16_t> out) = 0;
 };
 
-std::unique_ptr<Encoder> make_encoder(AudioCodec codec);
-std::unique_ptr<Decoder> make_decoder(AudioCodec codec);
+/// For Opus; 0 is the codec's own choice.
+struct CodecOptions {
+    unsigned sample_rate = 0;  ///< of the samples: 8000, 12000, 16000, 24000 or 48000, whatever is on the wire
+    unsigned bitrate = 0;      ///< of the encoder
+    int complexity = 0;        ///< of the encoder, 1 to 10
+};
+
+std::unique_ptr<Encoder> make_encoder(AudioCodec codec, const CodecOptions& options = {});
+std::unique_ptr<Decoder> make_decoder(AudioCodec codec, const CodecOptions& options = {});
 
 }  // namespace carillon::codecs

@@ -1,4 +1,5 @@
-/// Opus at 48 kHz mono for calls: 20 ms frames, in-band FEC, the library's own concealment.
+/// Opus in mono for calls: 20 ms frames, in-band FEC both ways, the library's own concealment. Samples at 48 kHz, or at
+/// a lower rate where no more is known or wanted of the sound: that is cheaper, and on the wire it is all the same.
 /// Spec: RFC 6716, RFC 7587.
 /// Not here: stereo, other frame lengths on the sending side (every length is decoded).
 #pragma once
@@ -12,7 +13,7 @@ namespace carillon::codecs::opus {
 /// Owns: the libopus state; the constructor throws std::runtime_error when it cannot be made.
 class OpusEncoder final : public Encoder {
   public:
-    explicit OpusEncoder(int bitrate = 32000);
+    explicit OpusEncoder(const CodecOptions& options = {});
     std::size_t encode(Samples frame, std::span<std::byte> out) override;
 
   private:
@@ -25,8 +26,9 @@ class OpusEncoder final : public Encoder {
 /// Owns: the libopus state; the constructor throws std::runtime_error when it cannot be made.
 class OpusDecoder final : public Decoder {
   public:
-    OpusDecoder();
+    explicit OpusDecoder(const CodecOptions& options = {});
     std::size_t decode(Bytes payload, std::span<std::int16_t> out) override;
+    std::size_t recover(Bytes next, std::span<std::int16_t> out) override;
     void conceal(std::span<std::int16_t> out) override;
 
   private:

@@ -296,7 +296,7 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     const auto shard = known == sessions_.end() ? lightest_shard() : known->second.shard;
     std::optional<MediaPrograms::Started> program;
     if (setup.program.kind != api::Program::Kind::none) {
-        auto started = start_program(name, setup, shard);
+        auto started = start_program(name, setup.stream, setup.program, shard);
         if (!started) return respond(std::move(started.error()));
         program = std::move(*started);
     }
@@ -342,9 +342,10 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
 }
 
 std::expected<MediaPrograms::Started, proto::Reply> Worker::start_program(const std::string& session,
-                                                                          const api::StreamSetup& setup,
+                                                                          const std::string& stream,
+                                                                          const api::Program& program,
                                                                           std::size_t shard) {
-    auto tell = [this, alive = std::weak_ptr{alive_}, session, stream = setup.stream](api::ProgramEvent event) {
+    auto tell = [this, alive = std::weak_ptr{alive_}, session, stream](api::ProgramEvent event) {
         boost::asio::post(io_, [this, alive, session, stream, event = std::move(event)] {
             if (!alive.lock()) return;
             take_event({.kind = api::Event::Kind::program,
@@ -355,10 +356,19 @@ std::expected<MediaPrograms::Started, proto::Reply> Worker::start_program(const 
                         .program = event});
         });
     };
-    auto started = programs_->start(setup.program, *outlets_[shard], std::move(tell));
+    auto started = programs_->start(program, *outlets_[shard], std::move(tell));
     if (started) return std::move(*started);
     return std::unexpected{
         refuse(started.error().busy ? proto::REFUSAL_LIMIT : proto::REFUSAL_BAD_REQUEST, started.error().reason)};
+}
+
+/// For a shard to call: answers on the control thread.
+Worker::Respond Worker::later(Respond respond) {
+    return [this, alive = std::weak_ptr{alive_}, respond = std::move(respond)](const proto::Reply& reply) {
+        boost::asio::post(io_, [alive, respond, reply] {
+            if (alive.lock()) respond(reply);
+        });
+    };
 }
 
 void Worker::set_program(const proto::SetProgram& request, Respond respond) {
@@ -368,12 +378,40 @@ void Worker::set_program(const proto::SetProgram& request, Respond respond) {
     const auto session = sessions_.find(request.session());
     if (session == sessions_.end() || !session->second.streams.contains(request.stream()))
         return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));
-    const auto& opened = session->second.streams.at(request.stream());
+    auto& opened = session->second.streams.at(request.stream());
+    const bool fresh = opened.program_kind == api::Program::Kind::none && opened.mode == api::Mode::bridge &&
+                       program.kind == api::Program::Kind::transcode;
+    if (fresh) return add_program(request, session->second, opened, program, std::move(respond));
     if (!opened.program || opened.program_kind != program.kind)
         return respond(refuse(proto::REFUSAL_CONFLICT, "the stream has no program of that kind"));
     const auto changed = programs_->change(*opened.program, program);
     if (!changed) return respond(refuse(proto::REFUSAL_BAD_REQUEST, changed.error().reason));
-    respond({});
+    // Answered when it holds for the packets to come.
+    shards_[session->second.shard]->with(
+        Shard::key(request.session(), request.stream()),
+        [program](Stream* stream) {
+            if (stream && stream->program()) stream->program()->set(program);
+        },
+        [answer = later(std::move(respond))] { answer({}); });
+}
+
+/// A bridge becomes a transcode when it turns out that its ends share no codec.
+void Worker::add_program(const proto::SetProgram& request, Session& session, OpenedStream& stream,
+                         const api::Program& program, Respond respond) {
+    auto started = start_program(request.session(), request.stream(), program, session.shard);
+    if (!started) return respond(std::move(started.error()));
+    stream.program = started->ticket;
+    stream.program_kind = program.kind;
+    // std::function wants copies; the command runs once.
+    auto link = std::make_shared<std::unique_ptr<MediaLink>>(std::move(started->link));
+    shards_[session.shard]->with(
+        Shard::key(request.session(), request.stream()),
+        [link](Stream* found) {
+            if (!found) return link->reset();
+            found->carry(std::move(*link));
+            found->program()->attach(*found);
+        },
+        [answer = later(std::move(respond))] { answer({}); });
 }
 
 void Worker::update_leg(const proto::UpdateLeg& request, Respond respond) {

@@ -94,8 +94,12 @@ class Worker {
     void status(Respond respond);
     void take_event(api::Event event);
     std::expected<MediaPrograms::Started, api::proto::Reply> start_program(const std::string& session,
-                                                                           const api::StreamSetup& setup,
+                                                                           const std::string& stream,
+                                                                           const api::Program& program,
                                                                            std::size_t shard);
+    void add_program(const api::proto::SetProgram& request, Session& session, OpenedStream& stream,
+                     const api::Program& program, Respond respond);
+    Respond later(Respond respond);
     void forget(const std::string& session, const std::string& stream);
     // What a predecessor has left (taking_up.cpp).
     void take_up();

@@ -109,9 +109,11 @@ void Shard::add(std::unique_ptr<Stream> stream) {
     });
 }
 
-void Shard::with(std::string key, std::function<void(Stream&)> work) {
-    post([this, key = std::move(key), work = std::move(work)] {
-        if (const auto found = streams_.find(key); found != streams_.end()) work(*found->second);
+void Shard::with(std::string key, std::function<void(Stream*)> work, std::function<void()> done) {
+    post([this, key = std::move(key), work = std::move(work), done = std::move(done)] {
+        const auto found = streams_.find(key);
+        work(found == streams_.end() ? nullptr : found->second.get());
+        done();
     });
 }
 

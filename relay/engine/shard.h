@@ -40,8 +40,8 @@ class Shard {
     /// `done`, on the shard's thread, once it holds for the packets to come.
     void update(std::string key, std::size_t leg, api::LegSetup setup, std::function<void()> done);
     void remove(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done);
-    /// `work`, on the shard's thread, with that stream if it is there.
-    void with(std::string key, std::function<void(Stream& stream)> work);
+    /// `work`, on the shard's thread, with that stream or nullptr; then `done`.
+    void with(std::string key, std::function<void(Stream* stream)> work, std::function<void()> done);
     void count(std::vector<std::string> keys, std::function<void(std::vector<api::StreamCounters>)> done);
     /// Mirrors these streams, numbered from `first` on; and no longer. `done` when it holds for the packets to come.
     void tap(std::vector<std::string> keys, std::shared_ptr<Tap> tap, std::uint8_t first, std::function<void()> done);

@@ -37,14 +37,14 @@ unsigned clock_rate_of(const api::AudioFormat& format) {
     return codecs::format_of(codec).clock_rate;
 }
 
-AudioReceiver::AudioReceiver(const api::AudioFormat& format, OnEvent on_event)
+AudioReceiver::AudioReceiver(const api::AudioFormat& format, OnEvent on_event, unsigned opus_rate)
     : format_{format},
       codec_{codec_of(format) ? *codec_of(format) : throw std::runtime_error{"no codec " + format.codec}},
-      rate_{sample_rate_of(format)},
+      rate_{codec_ == codecs::AudioCodec::opus ? opus_rate : sample_rate_of(format)},
       clock_{clock_rate_of(format)},
       frame_{rate_ / 50},
       on_event_{std::move(on_event)},
-      decoder_{codecs::make_decoder(codec_)},
+      decoder_{codecs::make_decoder(codec_, {.sample_rate = rate_})},
       buffer_{clock_, {.target = kTarget, .maximum = kMaximum, .packets = kPackets}},
       books_{clock_},
       room_(static_cast<std::size_t>(rate_ / 1000 * kLongestPacket.count() + 200)) {
@@ -139,6 +139,9 @@ std::size_t AudioReceiver::play(const jitter::JitterBuffer::Playout& next, Heard
     if (noisy_) {
         noise_.make(out.first(frame_));
         kind = Heard::Kind::pause;
+    } else if (next.state == State::missing &&
+               decoder_->recover(buffer_.following(ticks(frame_)), out.first(frame_)) == frame_) {
+        kind = Heard::Kind::sound;  // the packet behind it says what was in it
     } else if (next.state == State::missing || codec_ == codecs::AudioCodec::opus) {
         decoder_->conceal(out.first(frame_));  // libopus makes the comfort noise of a pause itself
     } else {

@@ -43,8 +43,8 @@ class AudioReceiver {
     };
     using OnEvent = std::function<void(const Event& event)>;
 
-    /// Throws std::runtime_error when there is no such codec.
-    explicit AudioReceiver(const api::AudioFormat& format, OnEvent on_event = {});
+    /// Throws std::runtime_error when there is no such codec. `opus_rate`: of the samples that Opus decodes to.
+    explicit AudioReceiver(const api::AudioFormat& format, OnEvent on_event = {}, unsigned opus_rate = 48000);
 
     void on_rtp(Bytes packet, SteadyTime arrival);
     void on_rtcp(Bytes packet, SteadyTime arrival);

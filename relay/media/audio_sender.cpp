@@ -1,11 +1,11 @@
 #include "relay/media/audio_sender.h"
 
+#include <algorithm>
 #include <array>
 #include <random>
 #include <stdexcept>
 
 #include "codecs/comfort_noise/comfort_noise.h"
-#include "codecs/opus/opus_codec.h"
 #include "relay/media/audio_receiver.h"
 
 namespace carillon::relay {
@@ -16,6 +16,8 @@ using std::chrono::milliseconds;
 /// The first ones soon: a round trip is known, and a far end that waits for a report begins.
 constexpr std::array<milliseconds, 3> kFirstReports{milliseconds{500}, milliseconds{1000}, milliseconds{1500}};
 constexpr milliseconds kReports{5000};  // §6.2: the minimum
+constexpr unsigned kMostBits = 64'000;  // of one voice
+constexpr int kComplexity = 5;          // Opus: twice as many calls a core as with 9, and hardly to be heard
 constexpr std::uint8_t kVoice = 0x80;
 constexpr unsigned kVoiceLevel = 50;  // -dBov: what is louder counts as voice
 
@@ -32,20 +34,22 @@ std::string random_cname() {
     return name;
 }
 
-std::unique_ptr<codecs::Encoder> encoder_for(const api::AudioFormat& format) {
+codecs::AudioCodec codec_or_throw(const api::AudioFormat& format) {
     const auto codec = codec_of(format);
     if (!codec) throw std::runtime_error{"no codec " + format.codec};
-    return codecs::make_encoder(*codec);
+    return *codec;
 }
 
 }  // namespace
 
-AudioSender::AudioSender(const api::AudioFormat& format, std::size_t leg)
+AudioSender::AudioSender(const api::AudioFormat& format, std::size_t leg, unsigned opus_rate)
     : format_{format},
       leg_{leg},
-      rate_{sample_rate_of(format)},
+      rate_{codec_or_throw(format) == codecs::AudioCodec::opus ? opus_rate : sample_rate_of(format)},
       ticks_{clock_rate_of(format) / 50},
-      encoder_{encoder_for(format)},
+      encoder_{codecs::make_encoder(
+          *codec_of(format),
+          {.sample_rate = rate_, .bitrate = std::min(format.bitrate, kMostBits), .complexity = kComplexity})},
       // RFC 3711 §3.3.1: the first number from the lower half.
       sender_{random32(), static_cast<std::uint16_t>(random32() & 0x7FFF), random32()},
       cname_{random_cname()} {}

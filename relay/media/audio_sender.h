@@ -19,7 +19,7 @@ namespace carillon::relay {
 class AudioSender {
   public:
     /// Throws std::runtime_error when there is no such codec. `leg`: whose end it speaks to.
-    AudioSender(const api::AudioFormat& format, std::size_t leg);
+    AudioSender(const api::AudioFormat& format, std::size_t leg, unsigned opus_rate = 48000);
 
     /// Once in each tick: 20 ms at sample_rate(), or nothing to say.
     void sound(codecs::Samples frame, MediaPort& port, SteadyTime now);

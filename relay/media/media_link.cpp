@@ -47,10 +47,11 @@ void MediaLink::set(const api::Program& program) {
 
 MediaLink::Way MediaLink::take(std::size_t leg, std::span<std::byte> packet, bool rtcp, SteadyTime now) noexcept {
     const bool endpoint = one_legged();
+    if (!endpoint && heard_[0].none()) return Way::pass;  // it waits to be needed
     if (channel_->ended.load(std::memory_order_acquire)) return endpoint ? Way::drop : Way::pass;
     if (rtcp) {
         channel_->in[leg].push(packet, true, now);
-        if (!endpoint) return Way::both;
+        if (!endpoint) return returned_.any() ? Way::both : Way::job;  // reports are made anew
         return returned_.any() && turn_back_rtcp(packet, mask_) ? Way::back : Way::job;
     }
     if (packet.size() < 2) return Way::drop;

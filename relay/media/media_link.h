@@ -48,8 +48,8 @@ class MediaLink {
     MediaOutlet& outlet_;
     Stream* attached_ = nullptr;
     std::array<std::bitset<128>, 2> heard_;  // payload types for the job, by leg
-    std::bitset<128> returned_;
-    std::uint32_t mask_;  // makes other SSRCs of those that come back
+    std::bitset<128> returned_;              // of a transcode: those that pass as they are
+    std::uint32_t mask_;                     // makes other SSRCs of those that come back
     std::array<LegStatistics, 2> made_;
 };
 

@@ -36,6 +36,9 @@ class MediaPrograms {
     MediaLoad load() const { return pool_ ? pool_->load() : MediaLoad{}; }
 
   private:
+    std::expected<std::unique_ptr<MediaJob>, std::string> make_job(const api::Program& program,
+                                                                   const MediaJob::Tell& tell);
+
     MediaPoolOptions options_;
     SoundLibrary library_;
     std::unique_ptr<MediaPool> pool_;
