@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 
+#include "signaling/jingle/namespaces.h"
+
 namespace carillon::calls {
 namespace {
 
@@ -35,26 +37,19 @@ const jingle::PayloadType* companion(const std::vector<jingle::PayloadType>& typ
     return best;
 }
 
-std::string_view parameter(const xml::Element* type, std::string_view name) {
-    if (!type) return {};
-    for (const auto* child : type->children())
-        if (child->name() == "parameter" && child->attribute("name") == name) return child->attribute("value");
-    return {};
+std::uint8_t audio_level_id(const jingle::Content& content) {
+    const auto at = std::ranges::find(content.header_extensions, kAudioLevel, &jingle::HeaderExtension::uri);
+    return at != content.header_extensions.end() && at->id >= 1 && at->id <= 14 ? static_cast<std::uint8_t>(at->id) : 0;
 }
 
-std::uint8_t audio_level_id(const xml::Element& description) {
-    for (const auto* child : description.children()) {
-        if (!child->is("rtp-hdrext", kHeaderExtensions) || child->attribute("uri") != kAudioLevel) continue;
-        const auto id = jingle::to_number<unsigned>(child->attribute("id"));
-        if (id && *id >= 1 && *id <= 14) return static_cast<std::uint8_t>(*id);
-    }
-    return 0;
-}
-
-void take_opus(AudioFormat& format, const xml::Element* type) {
-    format.dtx = parameter(type, "usedtx") == "1";
-    const auto most = jingle::to_number<unsigned>(parameter(type, "maxaveragebitrate"));
+void take_opus(AudioFormat& format, const jingle::PayloadType& type) {
+    format.dtx = type.parameter("usedtx") == "1";
+    const auto most = jingle::to_number<unsigned>(type.parameter("maxaveragebitrate"));
     if (most && *most >= 6000) format.bitrate = std::min(*most, 510'000u);  // RFC 7587 §6.1
+}
+
+void add_parameter(xml::Element& type, std::string_view name, std::string_view value) {
+    type.add("parameter", jingle::ns::kRtp).set("name", name).set("value", value);
 }
 
 }  // namespace
@@ -78,13 +73,16 @@ std::optional<std::string> relay_codec(const jingle::PayloadType& type) {
     return std::nullopt;
 }
 
-const xml::Element* find_payload_type(const xml::Element& description, unsigned id) {
-    for (const auto* child : description.children())
-        if (child->name() == "payload-type" && jingle::to_number<unsigned>(child->attribute("id")) == id) return child;
-    return nullptr;
+bool goes_along(const jingle::PayloadType& type) {
+    return std::ranges::any_of(std::to_array<std::string_view>({"telephone-event", "CN", "red", "ulpfec", "rtx"}),
+                               [&](std::string_view name) { return is(type.name, name); });
 }
 
-std::optional<AudioFormat> relay_format(const jingle::Content& content, const xml::Element& description) {
+bool same_codec(const jingle::PayloadType& a, const jingle::PayloadType& b) {
+    return !a.name.empty() && a.clockrate == b.clockrate && a.channels == b.channels && is(a.name, b.name);
+}
+
+std::optional<AudioFormat> relay_format(const jingle::Content& content) {
     std::vector<jingle::PayloadType> types;
     for (const auto& type : content.payload_types) types.push_back(named(type));
     const auto chosen =
@@ -93,15 +91,48 @@ std::optional<AudioFormat> relay_format(const jingle::Content& content, const xm
     const unsigned clock = chosen->clockrate != 0 ? chosen->clockrate : 8000;
     AudioFormat format{.codec = *relay_codec(*chosen), .payload_type = static_cast<std::uint8_t>(chosen->id)};
     if (format.codec == "L16") format.clock_rate = clock;
-    if (format.codec == "opus") take_opus(format, find_payload_type(description, chosen->id));
+    if (format.codec == "opus") take_opus(format, *chosen);
     if (const auto* event = companion(types, "telephone-event", clock)) {
         format.telephone_event = static_cast<std::uint8_t>(event->id);
         format.telephone_event_rate = event->clockrate != 0 ? event->clockrate : 8000;
     }
     const auto* noise = companion(types, "CN", clock);
     if (noise && noise->clockrate == clock) format.comfort_noise = static_cast<std::uint8_t>(noise->id);
-    format.audio_level = audio_level_id(description);
+    format.audio_level = audio_level_id(content);
     return format;
+}
+
+xml::Element& add_payload_type(xml::Element& description, const jingle::PayloadType& type) {
+    auto& out = description.add("payload-type", jingle::ns::kRtp);
+    out.set("id", std::to_string(type.id));
+    if (!type.name.empty()) out.set("name", type.name);
+    if (type.clockrate != 0) out.set("clockrate", std::to_string(type.clockrate));
+    if (type.channels > 1) out.set("channels", std::to_string(type.channels));
+    return out;
+}
+
+void write_format(xml::Element& description, const AudioFormat& format, const std::vector<jingle::PayloadType>& types) {
+    // What else stands there is of another sender's streams, or of packets that nobody sends.
+    description.remove_children_if([](const xml::Element& child) {
+        constexpr auto kNames = std::to_array<std::string_view>(
+            {"payload-type", "rtcp-fb", "rtp-hdrext", "extmap-allow-mixed", "source", "ssrc-group", "bandwidth"});
+        return std::ranges::find(kNames, child.name()) != kNames.end();
+    });
+    const auto add = [&](std::optional<std::uint8_t> id) -> xml::Element* {
+        const auto type = id ? std::ranges::find(types, *id, &jingle::PayloadType::id) : types.end();
+        return type == types.end() ? nullptr : &add_payload_type(description, *type);
+    };
+    auto* codec = add(format.payload_type);
+    if (codec && format.codec == "opus") {
+        add_parameter(*codec, "minptime", "10");
+        add_parameter(*codec, "useinbandfec", "1");
+    }
+    add(format.telephone_event);
+    add(format.comfort_noise);
+    if (format.audio_level != 0)
+        description.add("rtp-hdrext", jingle::ns::kHeaderExtensions)
+            .set("id", std::to_string(format.audio_level))
+            .set("uri", kAudioLevel);
 }
 
 }  // namespace carillon::calls

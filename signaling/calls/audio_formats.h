@@ -17,15 +17,19 @@ jingle::PayloadType named(jingle::PayloadType type);
 /// The relay's name of the codec; nothing when it does not speak it.
 std::optional<std::string> relay_codec(const jingle::PayloadType& type);
 
-/// How sound travels when the first codec of `description` that the relay speaks is used, with what goes along:
+/// Not a sound of its own: telephone events, comfort noise, redundancy.
+bool goes_along(const jingle::PayloadType& type);
+bool same_codec(const jingle::PayloadType& a, const jingle::PayloadType& b);
+
+/// How sound travels when the first codec of the content that the relay speaks is used, with what goes along:
 /// telephone events, comfort noise, audio levels. Nothing when there is none.
-std::optional<AudioFormat> relay_format(const jingle::Content& content, const xml::Element& description);
+std::optional<AudioFormat> relay_format(const jingle::Content& content);
 
-/// The description's <payload-type/> of that id, or nullptr.
-const xml::Element* find_payload_type(const xml::Element& description, unsigned id);
+/// Tells in `description` that the sound is of that format, and nothing else; `types` are what the numbers stand for.
+void write_format(xml::Element& description, const AudioFormat& format, const std::vector<jingle::PayloadType>& types);
+/// One <payload-type/>, without parameters.
+xml::Element& add_payload_type(xml::Element& description, const jingle::PayloadType& type);
 
-inline constexpr std::string_view kHeaderExtensions = "urn:xmpp:jingle:apps:rtp:rtp-hdrext:0";  // XEP-0294
-inline constexpr std::string_view kFeedback = "urn:xmpp:jingle:apps:rtp:rtcp-fb:0";             // XEP-0293
 inline constexpr std::string_view kAudioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 
 }  // namespace carillon::calls

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <stdexcept>
 
+#include "signaling/calls/audio_formats.h"
+#include "signaling/calls/transcoding.h"
 #include "signaling/jingle/leg.h"
 
 namespace carillon::calls {
@@ -110,12 +111,6 @@ std::expected<void, BridgeFault> settle_sdes(BridgeLeg& leg, const Content& cont
     if (own == leg.cryptos.end()) return std::unexpected{BridgeFault::security};
     agree(leg, *own, theirs);
     return {};
-}
-
-bool same_codec(const jingle::PayloadType& a, const jingle::PayloadType& b) {
-    const auto same_char = [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); };
-    return !a.name.empty() && a.clockrate == b.clockrate && a.channels == b.channels &&
-           std::ranges::equal(a.name, b.name, same_char);
 }
 
 /// RFC 3264 §6.1 lets the answer give a codec another number than the offer. Each leg keeps its own.
@@ -223,6 +218,7 @@ void describe_leg(const Stream& stream, const Stream& carrier, Side to, xml::Ele
     jingle::set_rtcp_mux(*description, leg.offers_mux);
     // What the other side calls by its numbers, this side knows by its own.
     jingle::renumber(*description, stream.leg(other(to)).said.bridge->payload_types);
+    describe_codecs(stream, to, *description);
 }
 
 }  // namespace carillon::calls

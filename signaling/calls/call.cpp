@@ -99,7 +99,10 @@ void fold_counters(Call& call) {
     record.jitter_to_callee_ms = from_caller.jitter_ms;
     record.jitter_to_caller_ms = from_callee.jitter_ms;
     // The record says what was used, not what was offered.
-    const std::string_view relayed = !call.endpoint_name.empty() ? "endpoint" : call.bridge ? "bridge" : "forward";
+    const std::string_view relayed = !call.endpoint_name.empty()                              ? "endpoint"
+                                     : std::ranges::any_of(call.streams, &Stream::transcoded) ? "transcode"
+                                     : call.bridge                                            ? "bridge"
+                                                                                              : "forward";
     if (from_caller.packets + from_callee.packets > 0) {
         record.path = relayed;
     } else if (call.answered) {

@@ -53,13 +53,18 @@ struct Stream {
     bool silent = false;
     StreamPorts ports;
     std::array<Leg, 2> legs;
-    StreamCounters last;                             ///< the latest counters
-    std::vector<jingle::PayloadType> offered_types;  ///< bridged: as the offer has them
-    relay::api::Program program;                     ///< bridged: what the relay does with the sound
+    StreamCounters last;                                    ///< the latest counters
+    std::vector<jingle::PayloadType> offered_types;         ///< bridged: as the offer has them
+    Side offerer = Side::caller;                            ///< bridged
+    std::optional<relay::api::AudioFormat> offered_format;  ///< bridged: what the relay itself would take of the offer
+    std::vector<jingle::PayloadType> added;                 ///< bridged: what the relay offers beyond
+    relay::api::Program program;                            ///< bridged: what the relay does with the sound
 
     Leg& leg(Side side) { return legs[index(side)]; }
     const Leg& leg(Side side) const { return legs[index(side)]; }
     bool bridged() const { return legs[0].said.bridge.has_value(); }
+    /// Each side is spoken to in its own codec.
+    bool transcoded() const { return program.kind == relay::api::Program::Kind::transcode && !program.a.codec.empty(); }
     /// Whether nothing but the relay can carry it.
     bool needs_relay(RelayMode mode) const { return mode == RelayMode::always || !ice || bridged(); }
     std::uint64_t packets() const { return last.from[0].packets + last.from[1].packets; }
@@ -86,9 +91,12 @@ struct Call {
     std::optional<std::array<Manner, 2>> bridge;  ///< the relay stands between the ends: how each is spoken to
     std::unique_ptr<EndpointCall> endpoint;       ///< the server itself is the callee
     std::string endpoint_name;
-    std::size_t closing = 0;      ///< streams whose last figures are awaited
-    bool bundle_offered = false;  ///< bridged: by who began the session
-    std::string invite_ns;        ///< XEP-0353 namespace when it began by a message
+    std::size_t closing = 0;       ///< streams whose last figures are awaited
+    bool transcodes = false;       ///< bridged: offers are extended by what the relay speaks
+    bool reserves = false;         ///< bridged: the ends share no codec, a transcoder is needed for certain
+    std::optional<Arrival> offer;  ///< the session-initiate as it came, to be made again in other words
+    bool bundle_offered = false;   ///< bridged: by who began the session
+    std::string invite_ns;         ///< XEP-0353 namespace when it began by a message
     bool ringing = false;
     bool delivered = false;  ///< session-initiate has been routed
     std::vector<Stream> streams;

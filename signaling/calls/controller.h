@@ -101,6 +101,11 @@ class Controller {
     void open_stream(const CallPtr& call, const std::string& stream, const std::function<void(bool)>& done);
     void relay_event(const CallPtr& call, const std::string& stream, RelayEvent event);
 
+    // Calls whose ends share no codec (reoffering.cpp).
+    void keep_offer(const CallPtr& call);
+    bool reoffer(const CallPtr& call);
+    void transcoder_refused(const CallPtr& call);
+
     // Calls that the server answers itself (answering.cpp).
     class Line;
     void answer_proposal(const CallPtr& call, const xmpp::Jid& bare, const Endpoint& endpoint);

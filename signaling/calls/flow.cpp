@@ -49,6 +49,7 @@ void Controller::work(const CallPtr& call) {
         case Action::session_initiate:
             return initiate(call);
         case Action::session_terminate: {
+            if (reoffer(call)) return;
             auto arrival = std::move(*call->current);
             call->current.reset();
             auto why = arrival.jingle.reason.condition;
@@ -110,8 +111,10 @@ void Controller::choose_path(const CallPtr& call) {
     auto* env = environment(*call);
     if (!env) return;
     const auto offered = manner_of(call->current->jingle);
-    if (!relay_ || !offered || call->mode == RelayMode::never || env->settings().bridge == BridgeMode::never)
+    const auto& settings = env->settings();
+    if (!relay_ || !offered || call->mode == RelayMode::never || settings.bridge == BridgeMode::never)
         return relay_then_route(call);
+    const auto wanted = settings.transcode == TranscodeMode::always ? BridgeMode::always : settings.bridge;
     auto declared = std::make_shared<Abilities>();
     await(
         call,
@@ -121,12 +124,14 @@ void Controller::choose_path(const CallPtr& call) {
                 done(true);
             });
         },
-        [this, call, declared, offered = *offered, mode = env->settings().bridge](bool) {
+        [this, call, declared, offered = *offered, mode = wanted, transcode = settings.transcode](bool) {
             if (const auto callee = bridge_manner(call->current->jingle, *declared, mode)) {
                 call->bridge = {offered, *callee};
+                call->transcodes = transcode != TranscodeMode::never;
                 log::debug("call is bridged",
                            {{"call", call->record.id}, {"caller", to_string(offered)}, {"callee", to_string(*callee)}});
             }
+            if (!call->bridge && transcode == TranscodeMode::automatic) keep_offer(call);
             relay_then_route(call);
         });
 }
@@ -177,6 +182,7 @@ void Controller::perform(const CallPtr& call, std::vector<RelayTask> tasks, std:
     const auto task = tasks[at];
     auto go_on = [this, call, tasks = std::move(tasks), at, done = std::move(done)](bool result) mutable {
         if (call->phase == Phase::ended) return;
+        if (!result && tasks[at].kind == RelayTask::Kind::program) return transcoder_refused(call);
         if (auto* stream = call->find_id(tasks[at].stream); !result && stream) {
             log::warning("relay refuses a stream", {{"call", call->record.id}, {"content", stream->name}});
             if (stream->open) close_streams(call, {stream->id});
@@ -191,6 +197,8 @@ void Controller::perform(const CallPtr& call, std::vector<RelayTask> tasks, std:
         [&](std::function<void(bool)> answer) {
             auto* stream = call->find_id(task.stream);
             if (task.kind == RelayTask::Kind::open) return open_stream(call, task.stream, answer);
+            if (task.kind == RelayTask::Kind::program)
+                return relay_->set_program(call->record.id, task.stream, stream->program, std::move(answer));
             relay_->update(call->record.id, task.stream, task.side, stream->leg(task.side).said, std::move(answer));
         },
         std::move(go_on));
@@ -228,6 +236,7 @@ void Controller::open_stream(const CallPtr& call, const std::string& id, const s
 /// Policy `always` or a bridge, and no relay: the call cannot be.
 void Controller::relay_failed(const CallPtr& call) {
     const auto& arrival = *call->current;
+    if (arrival.jingle.action == Action::session_initiate && call->reserves) return transcoder_refused(call);
     if (arrival.jingle.action == Action::session_initiate) {
         return refuse(call, xmpp::StanzaError::resource_constraint().with_text("no media relay is free"),
                       "relay-refused");
@@ -309,6 +318,9 @@ void Controller::mark_answered(const CallPtr& call, const jingle::Jingle& answer
     call->record.callee = call->callee;
     call->record.answered = env->clock().wall();
     call->record.codecs = jingle::describe_codecs(answer.contents);
+    call->offer.reset();
+    for (const auto& stream : call->streams)
+        if (stream.transcoded()) call->record.codecs = stream.program.a.codec + " | " + stream.program.b.codec;
     save(*call);
     if (env->settings().record && call->bridge) record_by_policy(call);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "signaling/calls/bridging.h"
+#include "signaling/calls/transcoding.h"
 #include "signaling/jingle/leg.h"
 #include "signaling/jingle/rewrite.h"
 
@@ -212,29 +213,48 @@ void settle_replacement(Call& call, const Content& content, bool accepted, std::
 using Tasks = std::vector<RelayTask>;
 
 /// A new content whose legs the relay ends.
-std::expected<void, PlanFault> plan_bridged_offer(Call& call, Side side, const Content& content,
-                                                  const jingle::Limits& limits, Tasks& tasks) {
+std::expected<void, PlanFault> plan_bridged_offer(Call& call, Side side, const jingle::Jingle& jingle,
+                                                  const Content& content, const jingle::Limits& limits, Tasks& tasks) {
     if (call.streams.size() >= 2 * limits.contents) return std::unexpected{PlanFault::too_many};
     auto& stream = add_stream(call, content, false);
     if (!take_offer(stream, side, content, (*call.bridge)[index(other(side))]))
         return std::unexpected{PlanFault::security};
+    if (call.transcodes) extend_offer(stream, side, content, jingle);
+    if (call.reserves && !stream.added.empty()) stream.program.kind = relay::api::Program::Kind::transcode;
     take_signalled(stream, side, content);
     tasks.push_back({RelayTask::Kind::open, stream.id, side});
     return {};
 }
 
+/// The program is the stream's that will carry the content: in a bundle, the first one's.
+void give_program(Call& call, Stream& stream, const jingle::Jingle& answer, Tasks& tasks) {
+    const auto* bundle = answer.bundle();
+    const bool rides = bundle && std::ranges::find(bundle->contents, stream.name) != bundle->contents.end();
+    auto* carrier = rides ? call.find({}, bundle->contents.front()) : &stream;
+    if (!carrier || !carrier->bridged()) carrier = &stream;
+    if (carrier != &stream) carrier->program = stream.program;
+    for (const auto& content : answer.contents) {
+        if (!rides || content.name == stream.name) continue;
+        for (const auto& type : content.payload_types)
+            carrier->program.returned.push_back(static_cast<std::uint8_t>(type.id));
+    }
+    tasks.push_back({RelayTask::Kind::program, carrier->id, Side::caller});
+}
+
 /// What a side says of a content that is bridged already.
-std::expected<void, PlanFault> plan_bridged(Stream& stream, Side side, const jingle::Jingle& jingle,
+std::expected<void, PlanFault> plan_bridged(Call& call, Stream& stream, Side side, const jingle::Jingle& jingle,
                                             const Content& content, Tasks& tasks) {
     const bool answer = answers(jingle.action);
     if (answer && !fits(stream, side, content)) return std::unexpected{PlanFault::transport};
     if (about_replacement(jingle.action) || !fits(stream, side, content)) return {};
     if (answer && !take_answer(stream, side, content)) return std::unexpected{PlanFault::security};
+    const bool transcoded = answer && take_codecs(stream, side, content);
     const auto change = take_signalled(stream, side, content);
     if (change.restarted && !answer) restart_leg(stream, side);
     if (!stream.open || (!answer && !change.changed)) return {};
     tasks.push_back({RelayTask::Kind::update, stream.id, side});
     if (answer) tasks.push_back({RelayTask::Kind::update, stream.id, other(side)});
+    if (transcoded) give_program(call, stream, jingle, tasks);
     return {};
 }
 
@@ -289,13 +309,13 @@ std::expected<std::vector<RelayTask>, PlanFault> plan_media(Call& call, Side sid
     for (const auto& content : jingle.contents) {
         auto* bridged = call.find(content.creator, content.name);
         if (bridged && bridged->bridged()) {
-            if (const auto done = plan_bridged(*bridged, side, jingle, content, tasks); !done)
+            if (const auto done = plan_bridged(call, *bridged, side, jingle, content, tasks); !done)
                 return std::unexpected{done.error()};
             continue;
         }
         if (!relayable(call.mode, content.transport.kind)) continue;
         if (call.bridge && content.is_rtp && offers_content(jingle.action) && !bridged) {
-            if (const auto done = plan_bridged_offer(call, side, content, limits, tasks); !done)
+            if (const auto done = plan_bridged_offer(call, side, jingle, content, limits, tasks); !done)
                 return std::unexpected{done.error()};
             continue;
         }

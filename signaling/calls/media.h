@@ -15,7 +15,7 @@ namespace carillon::calls {
 
 /// Something to ask of the relay before a stanza may go on.
 struct RelayTask {
-    enum class Kind : std::uint8_t { open, update };
+    enum class Kind : std::uint8_t { open, update, program };
     Kind kind = Kind::open;
     std::string stream;
     Side side = Side::caller;  ///< of an update

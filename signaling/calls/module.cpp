@@ -80,7 +80,10 @@ runtime::Verdict CallsModule::sent_iq(xmpp::Stanza& iq) {
     const auto hash = pair_hash(iq.from(), iq.to());
     if (!iq.is_iq_request()) {
         // Answers to what the server sent in the other user's name are for nobody.
-        if (iq.id().starts_with(kOwnIqPrefix)) return runtime::Verdict::taken;
+        if (iq.id().starts_with(kOwnIqPrefix)) {
+            if (iq.is_error()) refused(iq);
+            return runtime::Verdict::taken;
+        }
         if (iq.is_error() && !serves(iq.to())) refused(iq);  // the addressee's side is elsewhere, and does not look
         return runtime::Verdict::pass;
     }

@@ -40,4 +40,23 @@ std::optional<BridgeMode> bridge_mode(std::string_view text) {
     return std::nullopt;
 }
 
+std::string_view to_string(TranscodeMode mode) {
+    switch (mode) {
+        case TranscodeMode::automatic:
+            return "auto";
+        case TranscodeMode::always:
+            return "always";
+        case TranscodeMode::never:
+            return "never";
+    }
+    return "never";
+}
+
+std::optional<TranscodeMode> transcode_mode(std::string_view text) {
+    if (text == "auto") return TranscodeMode::automatic;
+    if (text == "always") return TranscodeMode::always;
+    if (text == "never") return TranscodeMode::never;
+    return std::nullopt;
+}
+
 }  // namespace carillon::calls

@@ -27,15 +27,25 @@ enum class BridgeMode : std::uint8_t {
     never,
 };
 
+/// When the relay changes the codec.
+enum class TranscodeMode : std::uint8_t {
+    automatic,  ///< when the ends share none
+    always,     ///< every call is bridged, and each end offered all that the relay speaks
+    never,
+};
+
 std::string_view to_string(RelayMode mode);
 std::optional<RelayMode> relay_mode(std::string_view text);
 std::string_view to_string(BridgeMode mode);
 std::optional<BridgeMode> bridge_mode(std::string_view text);
+std::string_view to_string(TranscodeMode mode);
+std::optional<TranscodeMode> transcode_mode(std::string_view text);
 
 /// Of one virtual host.
 struct CallSettings {
     RelayMode relay = RelayMode::fallback;
     BridgeMode bridge = BridgeMode::automatic;
+    TranscodeMode transcode = TranscodeMode::automatic;
     std::chrono::milliseconds ring_timeout{30'000};   ///< from the call to its answer
     std::chrono::milliseconds max_duration{0};        ///< from the answer; 0: no bound
     std::chrono::milliseconds tick{10'000};           ///< permission, metering, statistics

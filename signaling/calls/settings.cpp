@@ -14,6 +14,7 @@ struct CallFields {
     std::string bridge{to_string(settings.bridge)};
     std::string record = "never";
     std::string record_files = "both";
+    std::string transcode{to_string(settings.transcode)};
 };
 
 config::Schema schema(CallFields& fields) {
@@ -31,6 +32,9 @@ config::Schema schema(CallFields& fields) {
                 "encrypted from end to end cannot be (see bridge). Tell your users where the law wants it.")
         .choice("record_files", fields.record_files, {"both", "legs", "mixed"},
                 "What a recording is: a file for each side, one with both, or all three.")
+        .choice("transcode", fields.transcode, {"auto", "always", "never"},
+                "Whether the relay changes the codec of sound. auto: when the ends share none; always: each end may "
+                "choose among all that the relay speaks, and every call is bridged. Not with relay = never.")
         .duration("ring_timeout", s.ring_timeout, 1s, 10min, "From the call to its answer.")
         .duration("max_duration", s.max_duration, 0s, 168h, "Longest call; 0 s: no bound.")
         .duration("tick", s.tick, 1s, 1h, "How often permission and counters of a running call are looked at.")
@@ -58,6 +62,7 @@ CallSettings read_call_settings(const config::Value& table, config::Problems& pr
     fields.settings.bridge = bridge_mode(fields.bridge).value_or(BridgeMode::automatic);
     fields.settings.record = fields.record == "bridged";
     fields.settings.recording_files = {.legs = fields.record_files != "mixed", .mixed = fields.record_files != "legs"};
+    fields.settings.transcode = transcode_mode(fields.transcode).value_or(TranscodeMode::automatic);
     return fields.settings;
 }
 

@@ -32,6 +32,8 @@ constexpr std::array<std::pair<std::string_view, Action>, 15> kActions{{
 constexpr std::size_t kMaxSid = 256;      // random identifiers are a tenth of it
 constexpr std::size_t kMaxIceText = 256;  // RFC 8839 §5.4: ufrag and pwd end at 256 characters
 constexpr std::size_t kMaxPayloadTypes = 128;
+constexpr std::size_t kMaxParameters = 32;
+constexpr std::size_t kMaxExtensions = 32;
 
 std::string lower(std::string_view text) {
     std::string out{text};
@@ -83,11 +85,18 @@ Parsed<Transport> parse_transport(const xml::Element& element, const Limits& lim
     return transport;
 }
 
-std::optional<unsigned> apt_of(const xml::Element& type) {
+std::map<std::string, std::string> parse_parameters(const xml::Element& type) {
+    std::map<std::string, std::string> out;
     for (const auto* child : type.children())
-        if (child->name() == "parameter" && child->attribute("name") == "apt")
-            return to_number<unsigned>(child->attribute("value"));
-    return std::nullopt;
+        if (child->name() == "parameter" && out.size() < kMaxParameters)
+            out.try_emplace(std::string{child->attribute("name")}, child->attribute("value"));
+    return out;
+}
+
+void parse_header_extension(const xml::Element& element, Content& content) {
+    const auto id = to_number<unsigned>(element.attribute("id"));
+    if (!id || content.header_extensions.size() >= kMaxExtensions) return;
+    content.header_extensions.push_back({.id = *id, .uri = std::string{element.attribute("uri")}});
 }
 
 void parse_description(const xml::Element& element, Content& content) {
@@ -102,14 +111,18 @@ void parse_description(const xml::Element& element, Content& content) {
     }
     for (const auto* child : element.children()) {
         if (child->name() == "rtcp-mux") content.rtcp_mux = true;
+        if (child->is("rtp-hdrext", ns::kHeaderExtensions)) parse_header_extension(*child, content);
         if (child->name() != "payload-type" || content.payload_types.size() >= kMaxPayloadTypes) continue;
         const auto id = to_number<unsigned>(child->attribute("id"));
         if (!id || *id > 127) continue;
+        auto parameters = parse_parameters(*child);
+        const auto apt = parameters.contains("apt") ? to_number<unsigned>(parameters["apt"]) : std::nullopt;
         content.payload_types.push_back({.id = *id,
                                          .name = std::string{child->attribute("name")},
                                          .clockrate = to_number<unsigned>(child->attribute("clockrate")).value_or(0),
                                          .channels = to_number<unsigned>(child->attribute("channels")).value_or(1),
-                                         .apt = apt_of(*child)});
+                                         .apt = apt,
+                                         .parameters = std::move(parameters)});
     }
 }
 
@@ -180,6 +193,11 @@ std::string_view to_string(Action action) {
     for (const auto& [name, value] : kActions)
         if (value == action) return name;
     return "other";
+}
+
+std::string_view PayloadType::parameter(std::string_view wanted) const {
+    const auto at = parameters.find(std::string{wanted});
+    return at == parameters.end() ? std::string_view{} : std::string_view{at->second};
 }
 
 bool Candidate::is_mdns() const { return ip.ends_with(".local"); }

@@ -5,6 +5,7 @@
 /// Not here: changing an element (rewrite.h), Jingle messages (invite.h), the life of a session (calls/).
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -76,6 +77,14 @@ struct PayloadType {
     unsigned clockrate = 0;
     unsigned channels = 1;
     std::optional<unsigned> apt{};  ///< of rtx (RFC 4588): the payload type it repeats
+    std::map<std::string, std::string> parameters{};
+
+    std::string_view parameter(std::string_view name) const;  ///< empty when absent
+};
+
+struct HeaderExtension {  // XEP-0294
+    unsigned id = 0;
+    std::string uri;
 };
 
 struct Content {
@@ -89,6 +98,7 @@ struct Content {
     bool must_encrypt = false;    ///< <encryption required='1'/>
     std::vector<Crypto> cryptos;  ///< SDES keys that can be used
     std::vector<PayloadType> payload_types;
+    std::vector<HeaderExtension> header_extensions{};
     Transport transport;
 };
 

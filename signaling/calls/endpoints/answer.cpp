@@ -47,33 +47,9 @@ void finish_content(xml::Element& element, const Content& content) {
                 content.transport.kind == jingle::TransportKind::ice_udp ? jingle::ns::kIceUdp : jingle::ns::kRawUdp);
 }
 
-void add_payload_type(xml::Element& description, const xml::Element& offered, unsigned id) {
-    const auto* type = find_payload_type(offered, id);
-    if (!type) return;
-    auto& out = description.add("payload-type", jingle::ns::kRtp);
-    for (const auto& [name, value] : type->attributes()) out.set(name, value);
-}
-
-void add_parameter(xml::Element& type, std::string_view name, std::string_view value) {
-    type.add("parameter", jingle::ns::kRtp).set("name", name).set("value", value);
-}
-
-void answer_audio(xml::Element& jingle, const Content& content, const xml::Element& offered,
-                  const AudioFormat& format) {
+void answer_audio(xml::Element& jingle, const Content& content, const AudioFormat& format) {
     auto& element = add_content(jingle, content);
-    auto& description = add_description(element, "audio");
-    add_payload_type(description, offered, format.payload_type);
-    if (format.codec == "opus") {
-        auto& type = *description.child("payload-type");
-        add_parameter(type, "minptime", "10");
-        add_parameter(type, "useinbandfec", "1");
-    }
-    if (format.telephone_event) add_payload_type(description, offered, *format.telephone_event);
-    if (format.comfort_noise) add_payload_type(description, offered, *format.comfort_noise);
-    if (format.audio_level != 0)
-        description.add("rtp-hdrext", kHeaderExtensions)
-            .set("id", std::to_string(format.audio_level))
-            .set("uri", kAudioLevel);
+    write_format(add_description(element, "audio"), format, content.payload_types);
     finish_content(element, content);
 }
 
@@ -131,11 +107,11 @@ std::expected<Answer, jingle::Reason> make_answer(const xml::Element& offer, con
             out.video.push_back({content.name, returns_video ? ids_of(content) : std::vector<std::uint8_t>{}});
         } else {
             sound = true;
-            const auto format = out.audio.empty() ? relay_format(content, *offered) : std::nullopt;
+            const auto format = out.audio.empty() ? relay_format(content) : std::nullopt;
             if (!format) continue;
             out.audio = content.name;
             out.format = *format;
-            answer_audio(out.jingle, content, *offered, *format);
+            answer_audio(out.jingle, content, *format);
         }
         answered.push_back(content.name);
     }

@@ -3,7 +3,6 @@
 #include <stdexcept>
 
 #include "config/schema.h"
-#include "signaling/calls/audio_formats.h"
 #include "signaling/calls/endpoints/echo.h"
 #include "signaling/calls/module.h"
 #include "signaling/calls/settings.h"
@@ -193,7 +192,7 @@ xml::Element EndpointsModule::info(const Endpoint* endpoint) const {
     if (!endpoint) return query;
     namespace ns = jingle::ns;
     for (const auto var : {ns::kJingle, ns::kRtp, ns::kIceUdp, ns::kRawUdp, ns::kDtls, ns::kGrouping, kInvite,
-                           kHeaderExtensions, kFeedback, kCaps})
+                           ns::kHeaderExtensions, ns::kFeedback, kCaps})
         feature(var);
     feature("urn:xmpp:jingle:apps:rtp:audio");
     feature("urn:xmpp:jingle:apps:rtp:video");

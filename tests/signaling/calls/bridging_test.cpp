@@ -21,7 +21,10 @@ constexpr Abilities kIceOnly{.known = true, .ice = true, .raw = false, .dtls = f
 constexpr Abilities kAll{.known = true, .ice = true, .raw = true, .dtls = true};
 
 struct BridgedScene : Scene {
-    explicit BridgedScene(const Abilities& callee) { host.declared[kJuliet] = callee; }
+    explicit BridgedScene(const Abilities& callee) {
+        host.declared[kJuliet] = callee;
+        host.settings_.transcode = TranscodeMode::never;  // codecs are agreed between the ends here
+    }
     const LegSetup& leg(Side side) { return relay.streams.at(0).setup.legs[index(side)]; }
     /// The newest that the worker was told of that side.
     const LegSetup& updated(Side side) {

@@ -33,6 +33,11 @@ class FakeRelay final : public calls::MediaRelay {
         updates.push_back({stream, side, std::move(leg)});
         answers.push_back([done, ok = !dead] { done(ok); });
     }
+    void set_program(const std::string&, const std::string& stream, relay::api::Program program,
+                     Updated done) override {
+        programs.emplace_back(stream, std::move(program));
+        answers.push_back([done, ok = !busy] { done(ok); });
+    }
     void count(const std::string&, Counted done) override {
         answers.push_back([this, done] { done(counters); });
     }
@@ -69,7 +74,9 @@ class FakeRelay final : public calls::MediaRelay {
     std::vector<Update> updates;
     std::vector<calls::StreamCounters> counters;
     std::deque<std::function<void()>> answers;  // run by Scene::settle()
+    std::vector<std::pair<std::string, relay::api::Program>> programs;
     bool refuse = false;
+    bool busy = false;    // no media program is taken
     bool dead = false;    // updates fail
     bool silent = false;  // never answers an open
 
@@ -79,7 +86,7 @@ class FakeRelay final : public calls::MediaRelay {
             late.push_back(std::move(done));
             return;
         }
-        if (refuse) {
+        if (refuse || (busy && setup.program.kind != relay::api::Program::Kind::none)) {
             answers.push_back([done] { done(std::unexpected{std::string{"no ports"}}); });
             return;
         }

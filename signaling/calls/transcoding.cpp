@@ -1,0 +1,104 @@
+#include "signaling/calls/transcoding.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "signaling/calls/audio_formats.h"
+
+namespace carillon::calls {
+namespace {
+
+using Kind = relay::api::Program::Kind;
+
+/// Best first; 0 is a number still to be found.
+const std::array<jingle::PayloadType, 5> kSpoken{{{.id = 0, .name = "opus", .clockrate = 48000, .channels = 2},
+                                                  {.id = 9, .name = "G722", .clockrate = 8000},
+                                                  {.id = 8, .name = "PCMA", .clockrate = 8000},
+                                                  {.id = 0, .name = "PCMU", .clockrate = 8000},
+                                                  {.id = 0, .name = "L16", .clockrate = 16000}}};
+const jingle::PayloadType kEvents{.id = 0, .name = "telephone-event", .clockrate = 8000};
+
+bool is_static(const jingle::PayloadType& type) { return type.clockrate == 8000 && type.name != kEvents.name; }
+
+/// RFC 3551 §3: dynamic numbers, and those that RTCP leaves when they are used up.
+std::optional<unsigned> free_number(const std::set<unsigned>& taken) {
+    for (unsigned id = 96; id <= 127; ++id)
+        if (!taken.contains(id)) return id;
+    for (unsigned id = 35; id <= 63; ++id)
+        if (!taken.contains(id)) return id;
+    return std::nullopt;
+}
+
+void add(Stream& stream, jingle::PayloadType type, std::set<unsigned>& taken) {
+    const bool fits = is_static(type) && !taken.contains(type.id);
+    const auto id = fits ? std::optional{type.id} : free_number(taken);
+    if (!id) return;
+    type.id = *id;
+    taken.insert(*id);
+    stream.added.push_back(std::move(type));
+}
+
+/// Numbers of this content are told apart by the relay: none passes to the other side.
+void forget_numbers(Stream& stream, Side side, const std::vector<jingle::PayloadType>& types) {
+    auto& numbers = stream.leg(side).said.bridge->payload_types;
+    for (const auto& type : types) numbers.erase(static_cast<std::uint8_t>(type.id));
+}
+
+}  // namespace
+
+bool lacks_codec(std::string_view reason) {
+    return reason == "failed-application" || reason == "incompatible-parameters" ||
+           reason == "unsupported-applications";
+}
+
+void extend_offer(Stream& stream, Side offerer, const jingle::Content& content, const jingle::Jingle& offer) {
+    stream.offerer = offerer;
+    const auto format = content.media == "video" ? std::nullopt : relay_format(content);
+    if (!format) return;
+    stream.offered_format = *format;
+    std::vector<jingle::PayloadType> types;
+    for (const auto& type : content.payload_types) types.push_back(named(type));
+    std::set<unsigned> taken;
+    for (const auto& each : offer.contents)
+        for (const auto& type : each.payload_types) taken.insert(type.id);
+    for (const auto& spoken : kSpoken)
+        if (std::ranges::none_of(types, [&](const auto& type) { return same_codec(type, spoken); }))
+            add(stream, spoken, taken);
+    if (!format->telephone_event) add(stream, kEvents, taken);
+}
+
+bool take_codecs(Stream& stream, Side answerer, const jingle::Content& content) {
+    if (!stream.offered_format || stream.added.empty()) return false;
+    std::vector<jingle::PayloadType> answered;
+    for (const auto& type : content.payload_types) answered.push_back(named(type));
+    const auto first = std::ranges::find_if(answered, [](const auto& type) { return !goes_along(type); });
+    const auto is_added = [&](const jingle::PayloadType& type) {
+        return std::ranges::any_of(stream.added, [&](const auto& added) { return same_codec(added, type); });
+    };
+    const auto format = relay_format(content);
+    if (first == answered.end() || !format || !is_added(*first)) return false;  // the ends understand one another
+    stream.program.kind = Kind::transcode;
+    (stream.offerer == Side::caller ? stream.program.a : stream.program.b) = *stream.offered_format;
+    (answerer == Side::caller ? stream.program.a : stream.program.b) = *format;
+    forget_numbers(stream, stream.offerer, stream.offered_types);
+    forget_numbers(stream, answerer, content.payload_types);
+    return true;
+}
+
+void describe_codecs(const Stream& stream, Side to, xml::Element& description) {
+    if (!stream.offered_format || stream.added.empty()) return;
+    if (to != stream.offerer) {
+        for (const auto& type : stream.added) add_payload_type(description, type);
+        return;
+    }
+    if (stream.transcoded()) return write_format(description, *stream.offered_format, stream.offered_types);
+    // Of what was added nothing is used.
+    description.remove_children_if([&](const xml::Element& child) {
+        const auto id =
+            child.name() == "payload-type" ? jingle::to_number<unsigned>(child.attribute("id")) : std::nullopt;
+        return id && std::ranges::find(stream.added, *id, &jingle::PayloadType::id) != stream.added.end();
+    });
+}
+
+}  // namespace carillon::calls
