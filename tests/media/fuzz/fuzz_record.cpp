@@ -1,0 +1,35 @@
+/// Recordings take whatever comes as RTP; what libopus decodes is a packet for the file reader, too, and as long.
+#include <array>
+#include <cstdlib>
+
+#include "codecs/opus/opus_packet.h"
+#include "codecs/opus/storage_codec.h"
+#include "media/record/leg_track.h"
+
+using namespace carillon;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const Bytes input{reinterpret_cast<const std::byte*>(data), size};
+    {
+        codecs::opus::StorageDecoder decoder{48'000};
+        std::array<std::int16_t, codecs::opus::kLongestPacket> pcm;
+        const auto decoded = decoder.decode(input, pcm);
+        const auto info = codecs::opus::PacketInfo::parse(input);
+        if (decoded > 0 && (!info || info->samples != decoded)) std::abort();
+    }
+    // Packets of one leg, each behind its length; its time goes on by the octet after that.
+    record::PcmLine line;
+    record::LegTrack track{{{111, "opus/48000"}, {63, "red/48000"}, {96, "L16/16000"}}, nullptr, line, true};
+    ByteReader in{input};
+    std::chrono::nanoseconds now{0};
+    while (const auto length = in.u8()) {
+        const auto passed = in.u8();
+        const auto packet = in.take(*length);
+        if (!passed || !packet) break;
+        now += std::chrono::milliseconds{*passed};
+        track.packet(*packet, now);
+        while (line.cursor() < static_cast<std::uint64_t>(now / std::chrono::milliseconds{20})) line.take();
+    }
+    track.advance(now, true);
+    return 0;
+}
