@@ -1,7 +1,7 @@
 /// How good a call feels, computed from what the network did to it: the E-model.
 /// Spec: ITU-T G.107 §7 with the default values of table 2; ITU-T G.113 Appendix I for Ie and Bpl.
-/// Not here: echo and noise terms (headsets, no echo: Idte and Idle are 0), wide-band scales (G.107.1): a perfect call
-/// is 4.41 whatever the codec.
+/// Not here: echo and noise terms (headsets, no echo: Idte and Idle are 0), wide-band calls (e_model_wideband.h): a
+/// perfect call is 4.41 whatever the codec.
 #pragma once
 #include <algorithm>
 #include <chrono>

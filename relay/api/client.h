@@ -14,6 +14,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "relay/api/program.h"
+#include "relay/api/quality.h"
 #include "relay/api/tap.h"
 
 namespace carillon::relay::api {
@@ -76,6 +77,7 @@ struct LegCounters {
     double jitter_ms = 0, round_trip_ms = 0;
     std::map<std::string, std::uint64_t> drops;
     std::string learned;
+    LegQuality quality{};  ///< of what this leg's endpoint sends, as the other hears it
 };
 struct StreamCounters {
     std::string session, stream;

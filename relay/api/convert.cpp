@@ -25,6 +25,7 @@ LegCounters from_proto(const proto::LegCounters& counters) {
                     .round_trip_ms = counters.round_trip_ms(),
                     .learned = counters.learned()};
     for (const auto& [reason, count] : counters.drops()) out.drops[reason] = count;
+    out.quality = api::from_proto(counters.quality());
     return out;
 }
 
@@ -41,6 +42,7 @@ void to_proto(const LegCounters& counters, proto::LegCounters& out) {
     out.set_round_trip_ms(counters.round_trip_ms);
     out.set_learned(counters.learned);
     for (const auto& [reason, count] : counters.drops) (*out.mutable_drops())[reason] = count;
+    api::to_proto(counters.quality, *out.mutable_quality());
 }
 
 }  // namespace

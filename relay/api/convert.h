@@ -19,6 +19,10 @@ void to_proto(const ProgramEvent& event, proto::ProgramEvent& out);
 StreamCounters from_proto(const proto::StreamCounters& counters);
 void to_proto(const StreamCounters& counters, proto::StreamCounters& out);
 
+// convert_quality.cpp
+LegQuality from_proto(const proto::LegQuality& quality);
+void to_proto(const LegQuality& quality, proto::LegQuality& out);
+
 // convert_tap.cpp
 CaptureSetup from_proto(const proto::CaptureSetup& setup);
 void to_proto(const CaptureSetup& setup, proto::CaptureSetup& out);

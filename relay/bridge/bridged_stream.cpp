@@ -37,7 +37,7 @@ Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::
     const auto media = buffer.first(opened.size);
     if (taps_) [[unlikely]]
         taps_->opened(port.fd, media, opened.rtcp, from);
-    leg.statistics.on_media(media, now);
+    leg.statistics.on_media(media, now, true);
     if (opened.rtcp) leg.statistics.on_rtcp(media, now, media_ ? media_->made(port.leg) : beyond.statistics);
     if (!media_) return leave(1 - port.leg, buffer, opened.size, opened.rtcp, now);
     switch (media_->take(port.leg, media, opened.rtcp, now)) {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "media/rtp/rtcp.h"
+#include "relay/engine/sound.h"
 
 namespace carillon::relay {
 
@@ -32,7 +32,7 @@ std::uint32_t ClockRate::on_packet(const rtp::Header& header, std::chrono::nanos
     return rate_;
 }
 
-void LegStatistics::on_media(Bytes datagram, SteadyTime now) {
+void LegStatistics::on_media(Bytes datagram, SteadyTime now, bool clear) {
     ++packets;
     bytes += datagram.size();
     last_media = now;
@@ -44,7 +44,15 @@ void LegStatistics::on_media(Bytes datagram, SteadyTime now) {
         stream.used = true;
         stream.ssrc = header->ssrc;
         const auto arrival = now.time_since_epoch();
-        stream.reception.on_packet(*header, arrival, stream.clock.on_packet(*header, arrival));
+        const auto rate = stream.clock.on_packet(*header, arrival);
+        stream.reception.on_packet(*header, arrival, rate);
+        stream.bursts.on_packet(*header);
+        if (rate == 90'000) return;  // video
+        if (carries_sound(*header, datagram, clear)) {
+            quiet_since = {};
+        } else if (quiet_since == SteadyTime{}) {
+            quiet_since = now;
+        }
         return;
     }
 }
@@ -56,6 +64,8 @@ void LegStatistics::on_rtcp(Bytes datagram, SteadyTime now, LegStatistics& other
         reports_[next_report_] = {*summary->sender_report_mid_ntp, now};
         next_report_ = (next_report_ + 1) % reports_.size();
     }
+    if (const auto extended = rtp::ExtendedReports::parse(datagram); extended && extended->voip) voip = extended->voip;
+    if (summary->first_report) heard = summary->first_report;
     if (!summary->first_report || summary->first_report->last_sr == 0) return;
     // SRTCP is encrypted behind the first eight octets; what looks like a report there names no SR that passed here.
     for (const auto& report : other.reports_) {
@@ -64,6 +74,24 @@ void LegStatistics::on_rtcp(Bytes datagram, SteadyTime now, LegStatistics& other
         const double trip = std::chrono::duration<double>(now - report.passed).count() - held;
         if (trip >= 0 && trip < 10) round_trip_ms = trip * 1000;
     }
+}
+
+std::optional<LegStatistics::Audio> LegStatistics::audio() const {
+    const Stream* most = nullptr;
+    for (const auto& stream : streams_) {
+        const auto rate = stream.clock.rate();
+        if (!stream.used || rate == 0 || rate == 90'000) continue;
+        if (!most || stream.reception.received() > most->reception.received()) most = &stream;
+    }
+    if (!most) return std::nullopt;
+    return Audio{.ssrc = most->ssrc,
+                 .clock_rate = most->clock.rate(),
+                 .payload_type = most->clock.payload_type(),
+                 .received = most->reception.received(),
+                 .expected = most->reception.expected(),
+                 .loss = most->reception.loss(),
+                 .burst_ratio = most->bursts.burst_ratio(),
+                 .jitter_ms = static_cast<double>(most->reception.jitter().count()) / 1e6};
 }
 
 std::uint64_t LegStatistics::expected() const {

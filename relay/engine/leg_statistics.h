@@ -3,10 +3,14 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "config/base/bytes.h"
 #include "config/base/clock.h"
+#include "media/rtp/loss_bursts.h"
 #include "media/rtp/reception.h"
+#include "media/rtp/rtcp.h"
+#include "media/rtp/rtcp_xr.h"
 #include "relay/learning/drop.h"
 
 namespace carillon::relay {
@@ -16,6 +20,8 @@ class ClockRate {
   public:
     /// In Hz; 0 while not known.
     std::uint32_t on_packet(const rtp::Header& header, std::chrono::nanoseconds arrival);
+    std::uint32_t rate() const { return rate_; }
+    std::uint8_t payload_type() const { return payload_type_; }
 
   private:
     std::uint32_t rate_ = 0;
@@ -32,7 +38,8 @@ struct LegStatistics {
     DropCounters drops{};
     SteadyTime last_media{};
 
-    void on_media(Bytes datagram, SteadyTime now);
+    /// `clear`: RTP payloads are readable.
+    void on_media(Bytes datagram, SteadyTime now, bool clear = false);
     /// A report of this endpoint about what `other` sent: measures the way there and back.
     void on_rtcp(Bytes datagram, SteadyTime now, LegStatistics& other);
 
@@ -43,11 +50,25 @@ struct LegStatistics {
     double jitter_ms() const;  ///< of the stream with the most packets
     double round_trip_ms = 0;  ///< relay to this endpoint and back; 0: not known
 
+    // For the quality (call_quality.h).
+    /// The stream of audio with the most packets.
+    struct Audio {
+        std::uint32_t ssrc = 0, clock_rate = 0;
+        std::uint8_t payload_type = 0;
+        std::uint64_t received = 0, expected = 0;
+        double loss = 0, burst_ratio = 1, jitter_ms = 0;
+    };
+    std::optional<Audio> audio() const;
+    SteadyTime quiet_since{};               ///< packets come without sound since then; 0: with
+    std::optional<rtp::ReportBlock> heard;  ///< the endpoint's last report of what it hears
+    std::optional<rtp::VoipMetrics> voip;   ///< the same by RFC 3611
+
   private:
     struct Stream {
         std::uint32_t ssrc = 0;
         bool used = false;
         rtp::Reception reception;
+        rtp::LossBursts bursts;
         ClockRate clock;
     };
     struct SenderReport {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "media/rtp/packet.h"
+#include "relay/engine/call_quality.h"
 
 namespace carillon::relay {
 namespace {
@@ -91,7 +92,7 @@ Decision Stream::on_datagram(const Port& port, Bytes datagram, const Address& fr
     save_after(port);
     if (drop != Drop::none) return {.drop = drop, .to = {}};
     if (!stun::looks_like_stun(datagram)) {
-        near.statistics.on_media(datagram, now);
+        near.statistics.on_media(datagram, now, mode_ == api::Mode::plain);
         if (rtp::looks_like_rtp_or_rtcp(datagram) && rtp::is_rtcp(datagram))
             near.statistics.on_rtcp(datagram, now, far.statistics);
     } else {
@@ -203,6 +204,7 @@ api::StreamCounters Stream::counters(SteadyTime now) const {
                              .stun = held.stun,
                              .jitter_ms = held.jitter_ms(),
                              .round_trip_ms = held.round_trip_ms};
+        out.quality = quality_of(held, legs_[1 - index].statistics, now);
         const auto quiet = since(std::max(legs_[absent ? 0 : index].statistics.last_media, begun_), now);
         out.silent_ms =
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(quiet).count());

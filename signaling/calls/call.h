@@ -11,11 +11,12 @@
 #include <vector>
 
 #include "config/base/clock.h"
+#include "signaling/calls/audio_trouble.h"
 #include "signaling/calls/endpoints/endpoint.h"
 #include "signaling/calls/media_relay.h"
 #include "signaling/calls/policy.h"
 #include "signaling/jingle/jingle.h"
-#include "signaling/storage/storage.h"
+#include "signaling/storage/call_quality_store.h"
 #include "signaling/xmpp/stanza.h"
 
 namespace carillon::calls {
@@ -102,9 +103,13 @@ struct Call {
     std::vector<Stream> streams;
     unsigned next_stream = 1;
     storage::CallRecord record;
-    unsigned taps = 0;      ///< captures and recordings begun so far
-    std::string recording;  ///< the tap that records it; empty: none
-    StreamCounters past;    ///< summed over streams that are closed already
+    storage::CallQuality sound;  ///< kept beside the record
+    TroubleBook troubles;        ///< one-way audio, dead air
+    AudioTrouble trouble;        ///< as the last counters say
+    std::array<bool, 2> held{};  ///< by side: on hold, or muted, by its own word (XEP-0167 §8)
+    unsigned taps = 0;           ///< captures and recordings begun so far
+    std::string recording;       ///< the tap that records it; empty: none
+    StreamCounters past;         ///< summed over streams that are closed already
 
     std::deque<Arrival> waiting;
     std::optional<Arrival> current;     ///< the one being worked on
@@ -142,6 +147,11 @@ void add_past(Call& call, const StreamCounters& counters);
 
 /// All that has come from that side.
 SideCounters sum_of(const Call& call, Side side);
+/// Both sides over all streams, closed ones with them.
+std::array<SideCounters, 2> sides_of(const Call& call);
+
+/// Looks for one-way audio and dead air in the counters. `answered_ms`: since the answer.
+void look_for_trouble(Call& call, std::uint64_t answered_ms);
 
 /// Brings the record's figures and path up to the streams' counters.
 void fold_counters(Call& call);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "signaling/calls/media_relay.h"
-#include "signaling/storage/storage.h"
+#include "signaling/storage/call_quality_store.h"
 
 namespace carillon::calls {
 
@@ -25,6 +25,9 @@ struct CallInfo {
     std::string relay;  ///< the policy that holds: always, fallback, never
     std::chrono::seconds duration{0};
     std::vector<StreamInfo> streams;
+    storage::CallQuality sound{};
+    std::string trouble{};  ///< now: one-way audio, dead air
+    bool recording = false;
 };
 
 }  // namespace carillon::calls

@@ -29,8 +29,41 @@ json::object leg(std::string_view name, std::uint64_t packets, std::uint64_t oct
         {"from", name}, {"packets", packets}, {"octets", octets}, {"loss_percent", 100 * loss}, {"jitter_ms", jitter}};
 }
 
+json::object quality(const relay::api::LegQuality& heard) {
+    json::object out{{"mos", heard.mos},
+                     {"r", heard.r},
+                     {"scale", heard.wideband ? "G.107.1" : "G.107"},
+                     {"loss_percent", 100 * heard.loss},
+                     {"burst_ratio", heard.burst_ratio},
+                     {"delay_ms", heard.delay_ms}};
+    if (heard.quiet_ms >= 1000) out["quiet_seconds"] = heard.quiet_ms / 1000;
+    if (!heard.reported) return out;
+    json::object own{{"loss_percent", 100 * heard.reported_loss},
+                     {"discarded_percent", 100 * heard.reported_discarded}};
+    if (heard.reported_r > 0) own["r"] = heard.reported_r;
+    if (heard.reported_mos_lq > 0) own["mos_lq"] = heard.reported_mos_lq;
+    if (heard.reported_mos_cq > 0) own["mos_cq"] = heard.reported_mos_cq;
+    if (heard.reported_end_system_ms > 0) own["end_system_ms"] = heard.reported_end_system_ms;
+    out["reported"] = std::move(own);
+    return out;
+}
+
 json::object leg(std::string_view name, const SideCounters& counters) {
-    return leg(name, counters.packets, counters.bytes, counters.loss, counters.jitter_ms);
+    auto out = leg(name, counters.packets, counters.bytes, counters.loss, counters.jitter_ms);
+    if (counters.silent_ms >= 1000) out["silent_seconds"] = counters.silent_ms / 1000;
+    if (counters.round_trip_ms > 0) out["round_trip_ms"] = counters.round_trip_ms;
+    if (counters.quality.mos > 0 || counters.quality.reported) out["quality"] = quality(counters.quality);
+    json::object drops;
+    for (const auto& [reason, count] : counters.drops) drops[reason] = count;
+    if (!drops.empty()) out["drops"] = std::move(drops);
+    return out;
+}
+
+/// The sound as far as it was judged; the worse direction stands for the call.
+void put_sound(json::object& out, const storage::CallQuality& sound) {
+    if (sound.mos_to_callee > 0) out["mos_from_caller"] = sound.mos_to_callee;
+    if (sound.mos_to_caller > 0) out["mos_from_callee"] = sound.mos_to_caller;
+    if (!sound.trouble.empty()) out["trouble"] = sound.trouble;
 }
 
 /// Legs by who sent what was counted.
@@ -82,10 +115,19 @@ json::object details(const storage::CallRecord& record) {
     return out;
 }
 
+json::object details(const storage::CallRecord& record, const std::optional<storage::CallQuality>& sound) {
+    auto out = details(record);
+    if (sound) put_sound(out, *sound);
+    return out;
+}
+
 json::object details(const CallInfo& call) {
     auto out = details(call.record);
     out["state"] = call.state;
     if (call.record.answered) out["seconds"] = call.duration.count();
+    put_sound(out, call.sound);
+    if (!call.trouble.empty()) out["trouble_now"] = call.trouble;
+    if (call.recording) out["recording"] = true;
     out["sid"] = call.sid;
     out["relay"] = call.relay;
     json::array contents;

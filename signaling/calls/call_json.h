@@ -15,6 +15,7 @@ boost::json::object to_json(const CallInfo& call);
 /// call.show: the line, `contents` and `legs`.
 boost::json::object details(const CallInfo& call);
 boost::json::object details(const storage::CallRecord& record);
+boost::json::object details(const storage::CallRecord& record, const std::optional<storage::CallQuality>& sound);
 boost::json::object to_json(const Channel& channel);
 /// A capture or a recording.
 boost::json::object to_json(const TapStatus& tap);

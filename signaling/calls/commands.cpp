@@ -17,6 +17,7 @@ using boost::asio::awaitable;
 struct Context {
     CallDesk& desk;
     storage::CallStore& calls;
+    storage::CallQualityStore* quality;
     boost::asio::thread_pool& blocking;
 };
 
@@ -61,7 +62,9 @@ awaitable<Reply> show(Context context, const json::object& arguments) {
     }
     const auto record = co_await context.calls.get(key);
     if (!record) co_return admin::refuse("not_found", "There is no call " + *id + "; call list shows them.");
-    co_return Reply{details(*record)};
+    std::optional<storage::CallQuality> sound;
+    if (context.quality) sound = co_await context.quality->get(key);
+    co_return Reply{details(*record, sound)};
 }
 
 awaitable<Reply> hangup(Context context, const json::object& arguments) {
@@ -180,9 +183,9 @@ awaitable<Reply> close_channels(Context context, const json::object& arguments) 
 
 }  // namespace
 
-void add_call_commands(admin::Registry& registry, CallDesk& desk, storage::CallStore& calls,
+void add_call_commands(admin::Registry& registry, CallDesk& desk, storage::Storage& storage,
                        boost::asio::thread_pool& blocking) {
-    const Context context{desk, calls, blocking};
+    const Context context{desk, storage.calls(), storage::call_quality_of(storage), blocking};
     registry.add("call.list", "List calls, running ones first",
                  [context](const json::object& arguments) { return list(context, arguments); });
     registry.add("call.show", "Everything about one call",

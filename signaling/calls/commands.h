@@ -6,12 +6,12 @@
 
 #include "signaling/admin/registry.h"
 #include "signaling/calls/desk.h"
-#include "signaling/storage/storage.h"
+#include "signaling/storage/call_quality_store.h"
 
 namespace carillon::calls {
 
 /// What the commands stand on must outlive the registry's last command; `blocking` takes what waits on shards.
-void add_call_commands(admin::Registry& registry, CallDesk& desk, storage::CallStore& calls,
+void add_call_commands(admin::Registry& registry, CallDesk& desk, storage::Storage& storage,
                        boost::asio::thread_pool& blocking);
 
 }  // namespace carillon::calls

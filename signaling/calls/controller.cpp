@@ -208,7 +208,10 @@ std::vector<CallInfo> Controller::list() const {
                       .sid = call->sid,
                       .relay = std::string{to_string(call->mode)},
                       .duration = {},
-                      .streams = {}};
+                      .streams = {},
+                      .sound = call->sound,
+                      .trouble = to_string(call->trouble),
+                      .recording = !call->recording.empty()};
         if (call->ringing && call->phase != Phase::active) info.state = "ringing";
         const auto env = environments_.find(call->host);
         if (call->answered && env != environments_.end()) {

@@ -153,6 +153,7 @@ class Controller {
     void tick(const CallPtr& call);
     CallFacts facts(const Call& call);
     void save(const Call& call);
+    void judge(Call& call);
 
     /// A session-terminate for who was away when the call ended.
     struct Farewell {

@@ -14,7 +14,22 @@ std::string own_iq_id() { return std::string{kOwnIqPrefix} + random_id(); }
 }  // namespace
 
 void Controller::save(const Call& call) {
-    if (auto* env = environment(call)) env->save(call.record);
+    auto* env = environment(call);
+    if (!env) return;
+    env->save(call.record);
+    if (call.record.ended && call.answered && !call.sound.id.empty()) env->save_quality(call.sound);
+}
+
+/// With counters that have just come.
+void Controller::judge(Call& call) {
+    const auto* env = environment(call);
+    if (!env || !call.answered) return;
+    const auto passed = env->clock().now() - *call.answered;
+    const auto before = call.trouble.kind;
+    look_for_trouble(call, static_cast<std::uint64_t>(std::max<std::int64_t>(
+                               std::chrono::duration_cast<std::chrono::milliseconds>(passed).count(), 0)));
+    if (call.trouble.kind != before && call.trouble.kind != AudioTrouble::Kind::none)
+        log::warning("trouble with the sound of a call", {{"call", call.record.id}, {"what", to_string(call.trouble)}});
 }
 
 CallFacts Controller::facts(const Call& call) {
@@ -142,6 +157,7 @@ void Controller::close_streams(const CallPtr& call, const std::vector<std::strin
                                   add_past(*call, last);
                               }
                           }
+                          (*alive)->judge(*call);
                           fold_counters(*call);
                           if (call->phase == Phase::ended && !counters.empty()) (*alive)->save(*call);
                           if (last_one) endpoint_ended(call);
@@ -203,7 +219,8 @@ void Controller::tick(const CallPtr& call) {
         return end(call, {.condition = "expired", .text = "the longest time for a call is over"}, "max-duration");
     if (const auto reason = env->policy().check(now)) return end(call, *reason, reason->condition);
     if (!relay_ || !call->relays()) return fold_counters(*call);
-    relay_->count(call->record.id, [call](const std::vector<StreamCounters>& counters) {
+    relay_->count(call->record.id, [self = std::weak_ptr{self_}, call](const std::vector<StreamCounters>& counters) {
+        const auto alive = self.lock();
         for (const auto& now_counted : counters) {
             auto* stream = call->find_id(now_counted.stream);
             if (!stream) continue;
@@ -211,7 +228,9 @@ void Controller::tick(const CallPtr& call) {
             stream->last = now_counted;
             if (stream->packets() > before) stream->silent = false;
         }
-        if (call->phase != Phase::ended) fold_counters(*call);
+        if (!alive || call->phase == Phase::ended) return;
+        (*alive)->judge(*call);
+        fold_counters(*call);
     });
 }
 

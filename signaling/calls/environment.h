@@ -10,7 +10,7 @@
 #include "signaling/calls/abilities.h"
 #include "signaling/calls/endpoints/endpoint.h"
 #include "signaling/calls/policy.h"
-#include "signaling/storage/storage.h"
+#include "signaling/storage/call_quality_store.h"
 #include "signaling/xmpp/stanza.h"
 
 namespace carillon::calls {
@@ -26,6 +26,8 @@ class Environment {
     virtual void reply_error(const xmpp::Stanza& request, const xmpp::StanzaError& error) = 0;
     /// Writes the record; later records of the same id replace it.
     virtual void save(storage::CallRecord record) = 0;
+    /// How it sounded, the same way.
+    virtual void save_quality(storage::CallQuality) {}
     /// Says whether that full JID is bound now, and from then on reports its end through Controller::session_gone()
     /// with `key`, until forget(). Calls back on this shard, not from within the call.
     virtual void watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) = 0;

@@ -302,6 +302,7 @@ void Controller::tell_restarts(Call& call) {
 
 void Controller::after_route(const CallPtr& call, const Arrival& arrival) {
     if (arrival.jingle.ringing && arrival.side == Side::callee) call->ringing = true;
+    if (arrival.jingle.on_hold) call->held[index(arrival.side)] = *arrival.jingle.on_hold;
     if (arrival.jingle.action != Action::session_accept || arrival.side != Side::callee ||
         call->phase != Phase::initiated)
         return;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,8 +65,11 @@ struct SideCounters {
     std::uint64_t bytes = 0;
     double loss = 0;  ///< 0..1
     double jitter_ms = 0;
-    std::uint64_t expected = 0, lost = 0;  ///< packets
-    double round_trip_ms = 0;              ///< relay to the side and back; 0: not known
+    std::uint64_t expected = 0, lost = 0;          ///< packets
+    std::uint64_t silent_ms = 0;                   ///< since the last packet
+    double round_trip_ms = 0;                      ///< relay to the side and back; 0: not known
+    std::map<std::string, std::uint64_t> drops{};  ///< by reason (relay/learning/drop.h)
+    relay::api::LegQuality quality{};              ///< of what the side sends, as the other hears it
 };
 struct StreamCounters {
     std::string stream;

@@ -259,6 +259,19 @@ runtime::awaitable<void> CallsModule::write_records() {
     writing_ = false;
 }
 
+void CallsModule::save_quality(storage::CallQuality quality) {
+    if (storage::call_quality_of(context_.storage())) context_.spawn(write_quality(std::move(quality)));
+}
+
+runtime::awaitable<void> CallsModule::write_quality(storage::CallQuality quality) {
+    const auto id = quality.id;
+    try {
+        co_await storage::call_quality_of(context_.storage())->put(std::move(quality));
+    } catch (const storage::StorageError& error) {
+        log::error("call quality not written", {{"call", id}, {"error", error.what()}});
+    }
+}
+
 void CallsModule::wake() {
     if (std::exchange(woken_, true)) return;
     timer_ = context_.after(kPollInterval, [this] {

@@ -33,6 +33,7 @@ class CallsModule final : public runtime::Module, public Environment {
     void route(xmpp::Stanza stanza) override;
     void reply_error(const xmpp::Stanza& request, const xmpp::StanzaError& error) override;
     void save(storage::CallRecord record) override;
+    void save_quality(storage::CallQuality quality) override;
     void watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) override;
     void abilities(const xmpp::Jid& full, std::function<void(Abilities)> done) override;
     Endpoint* endpoint(const xmpp::Jid& address) override;
@@ -65,6 +66,7 @@ class CallsModule final : public runtime::Module, public Environment {
     void adopt_calls();
     void with_controller(std::size_t hash, std::function<void(CallsModule& there)> work);
     runtime::awaitable<void> write_records();
+    runtime::awaitable<void> write_quality(storage::CallQuality quality);
 
     runtime::ModuleContext& context_;
     CallSettings settings_;

@@ -59,7 +59,10 @@ SideCounters from_api(const api::LegCounters& leg) {
             .jitter_ms = leg.jitter_ms,
             .expected = leg.expected,
             .lost = leg.lost,
-            .round_trip_ms = leg.round_trip_ms};
+            .silent_ms = leg.silent_ms,
+            .round_trip_ms = leg.round_trip_ms,
+            .drops = leg.drops,
+            .quality = leg.quality};
 }
 
 std::vector<StreamCounters> from_api(const std::vector<api::StreamCounters>& counters) {

@@ -293,7 +293,7 @@ Result Daemon::open_admin() {
     add_certificate_command();
     relays::add_relay_commands(commands_, io_, relays::control_sockets(settings_));
     call_desk_ = std::make_unique<calls::CallDesk>(*switchboard_, host_->environment());
-    calls::add_call_commands(commands_, *call_desk_, storage_->calls(), blocking_);
+    calls::add_call_commands(commands_, *call_desk_, *storage_, blocking_);
     auto server = admin::Server::open(io_, settings_.admin_socket(), commands_);
     if (!server) return std::unexpected{server.error()};
     admin_ = std::move(*server);

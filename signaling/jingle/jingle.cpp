@@ -235,6 +235,10 @@ Parsed<Jingle> parse(const xml::Element& element, const Limits& limits) {
             jingle.reason = parse_reason(*child);
         } else if (child->is("ringing", ns::kRtpInfo)) {
             jingle.ringing = true;
+        } else if (child->ns() == ns::kRtpInfo) {
+            const auto& word = child->name();
+            if (word == "hold" || word == "mute") jingle.on_hold = true;
+            if (word == "unhold" || word == "unmute" || word == "active") jingle.on_hold = false;
         }
     }
     return jingle;

@@ -120,6 +120,8 @@ struct Jingle {
     std::vector<Group> groups;
     Reason reason;
     bool ringing = false;  ///< session-info with <ringing/> of XEP-0167
+    std::optional<bool>
+        on_hold;  ///< session-info with <hold/> or <mute/>: true; <unhold/>, <unmute/>, <active/>: false
 
     /// The contents that share one transport with the first of them; nullptr without BUNDLE.
     const Group* bundle() const;

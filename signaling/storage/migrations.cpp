@@ -130,6 +130,11 @@ constexpr std::array<std::string_view, 2> kArchiveText{
     "CREATE INDEX archive_text_by_owner ON archive_text (owner, id)",
 };
 
+constexpr std::array<std::string_view, 1> kCallQuality{
+    "CREATE TABLE call_quality (id VARCHAR(255) NOT NULL PRIMARY KEY, mos_to_callee DOUBLE PRECISION NOT NULL, "
+    "mos_to_caller DOUBLE PRECISION NOT NULL, trouble TEXT NOT NULL)",
+};
+
 constexpr auto kAll = std::to_array<Migration>({
     {1, "users, rosters, offline messages, calls", kFirst},
     {2, "find a callee's calls", kSecond},
@@ -144,6 +149,7 @@ constexpr auto kAll = std::to_array<Migration>({
     {11, "settings of hosts", kHostData},
     {12, "user directory", kDirectory},
     {13, "words in the archive", kArchiveText},
+    {14, "how calls sounded", kCallQuality},
 });
 
 }  // namespace

@@ -1,6 +1,7 @@
 /// SQL implementations of the stores of services: settings of hosts, the user directory.
 /// Internal to signaling/storage.
 #pragma once
+#include "signaling/storage/call_quality_store.h"
 #include "signaling/storage/database.h"
 #include "signaling/storage/directory_store.h"
 #include "signaling/storage/host_data_store.h"
@@ -13,6 +14,16 @@ class SqlHostDataStore final : public HostDataStore {
     awaitable<std::optional<std::string>> get(std::string host, std::string name) override;
     awaitable<void> put(std::string host, std::string name, std::string value) override;
     awaitable<void> erase(std::string host, std::string name) override;
+
+  private:
+    Database& database_;
+};
+
+class SqlCallQualityStore final : public CallQualityStore {
+  public:
+    explicit SqlCallQualityStore(Database& database) : database_{database} {}
+    awaitable<void> put(CallQuality quality) override;
+    awaitable<std::optional<CallQuality>> get(std::string id) override;
 
   private:
     Database& database_;

@@ -8,7 +8,12 @@
 namespace carillon::storage {
 namespace {
 
-class SqlStorage final : public Storage, public HasPubsub, public HasUploads, public HasHostData, public HasDirectory {
+class SqlStorage final : public Storage,
+                         public HasPubsub,
+                         public HasUploads,
+                         public HasHostData,
+                         public HasDirectory,
+                         public HasCallQuality {
   public:
     SqlStorage(const std::string& backend, const std::string& parameters, std::size_t connections)
         : database_{backend, parameters, connections} {}
@@ -25,6 +30,7 @@ class SqlStorage final : public Storage, public HasPubsub, public HasUploads, pu
     RoomStore& rooms() override { return rooms_; }
     UploadStore& uploads() override { return uploads_; }
     HostDataStore& host_data() override { return host_data_; }
+    CallQualityStore& call_quality() override { return call_quality_; }
     DirectoryStore& directory() override { return directory_; }
 
   private:
@@ -42,6 +48,7 @@ class SqlStorage final : public Storage, public HasPubsub, public HasUploads, pu
     SqlPubsubStore pubsub_{database_};
     SqlUploadStore uploads_{database_};
     SqlHostDataStore host_data_{database_};
+    SqlCallQualityStore call_quality_{database_};
     SqlDirectoryStore directory_{database_};
 };
 

@@ -6,8 +6,9 @@ Usage: capture_test.py DIR_WITH_PROGRAMS
 import json
 import pathlib
 import re
-import signal
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -153,6 +154,60 @@ def of_an_end_to_end_call(server):
     print("ok      captured an end-to-end call", flush=True)
 
 
+def one_way(server):
+    """The callee's program is stopped for a while: what that is is told while it lasts and afterwards."""
+    seen = {}
+
+    def during(call):
+        time.sleep(3)
+        clean = server.ctl("call", "show", call["id"])
+        assert clean["mos_from_caller"] > 4.3 and clean["mos_from_callee"] > 4.3, clean
+        legs = clean["contents"][0]["legs"]
+        assert all(leg["quality"]["scale"] == "G.107" and leg["quality"]["loss_percent"] < 1 for leg in legs), legs
+        strangers(call)
+        os.kill(phones.callee.pid, signal.SIGSTOP)
+        try:
+            def named():
+                shown = server.ctl("call", "show", call["id"])
+                if shown["state"] == "ended":  # the caller has lost patience
+                    return True
+                seen.update(id=call["id"], drops=[leg.get("drops", {}) for leg in shown["contents"][0]["legs"]])
+                return "nothing comes from the callee" in shown.get("trouble_now", "")
+            server.wait_for(named, "one-way audio is not seen", 30)
+        finally:
+            os.kill(phones.callee.pid, signal.SIGCONT)
+
+    class Watched(Phones):
+        def answering(self, end):
+            self.callee = super().answering(end)
+            return self.callee
+
+    phones = Watched(server, "oneway")
+    bridge_test.SECONDS = 25
+    try:
+        phones.call(["--raw-udp"], ["--raw-udp"], during)
+    except AssertionError:
+        if "drops" not in seen:
+            raise
+    bridge_test.SECONDS = 8
+    assert any(drops.get("unproven", 0) + drops.get("not_media", 0) > 0 for drops in seen["drops"]), seen
+    server.wait_for(lambda: server.ctl("call", "show", seen["id"]).get("trouble"), "nothing is kept of it")
+    kept = server.ctl("call", "show", seen["id"])
+    assert kept["state"] == "ended" and "one-way audio: nothing comes from the callee" in kept["trouble"], kept
+    assert 1 <= kept["mos_from_caller"] <= 4.5 and 1 <= kept["mos_from_callee"] <= 4.5, kept  # the callee lost much meanwhile
+    assert "trouble with the sound of a call" in server.log_text()
+    print("ok      called one-way audio what it is", flush=True)
+
+
+def strangers(call):
+    """Packets that belong to nobody: they are dropped and counted."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for _ in range(5):
+            for content in call["contents"]:
+                for address in content["a"] + content["b"]:
+                    stranger.sendto(b"no media at all", (address["ip"], address["port"]))
+
+
 def by_policy(binaries):
     """Every bridged call is recorded; its worker is killed, and what was said up to the last second is there."""
     server = Server(binaries, calls='record = "bridged"', users=users(["policy"]))
@@ -183,10 +238,11 @@ def by_policy(binaries):
 
 def main():
     binaries = pathlib.Path(sys.argv[1])
-    server = Server(binaries, calls='relay = "always"', users=users(["bridged", "forwarded"]))
+    server = Server(binaries, calls='relay = "always"\ntick = "1 s"', users=users(["bridged", "forwarded", "oneway"]))
     try:
         of_a_bridged_call(server)
         of_an_end_to_end_call(server)
+        one_way(server)
     finally:
         server.stop()
     by_policy(binaries)

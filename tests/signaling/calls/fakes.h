@@ -116,6 +116,7 @@ class FakeHost : public calls::Environment {
         errors.emplace_back(std::string{request.id()}, std::string{error.condition});
     }
     void save(storage::CallRecord record) override { records[record.id].push_back(std::move(record)); }
+    void save_quality(storage::CallQuality quality) override { sounds[quality.id] = std::move(quality); }
     void watch(const xmpp::Jid& full, const std::string& key, std::function<void(bool)> done) override {
         watched.insert(full.str() + ' ' + key);
         answers.push_back([this, full, done] { done(bound.contains(full.str())); });
@@ -138,6 +139,7 @@ class FakeHost : public calls::Environment {
     std::vector<xmpp::Stanza> routed;
     std::vector<std::pair<std::string, std::string>> errors;  // id, condition
     std::map<std::string, std::vector<storage::CallRecord>> records;
+    std::map<std::string, storage::CallQuality> sounds;  // by call
     std::deque<std::function<void()>> answers;
 };
 
