@@ -64,9 +64,9 @@ class FileStore {
     /// Every hash in the folder of that first octet.
     std::vector<std::string> list(std::uint8_t first) const;
     std::uint64_t free_space() const;
+    std::filesystem::path path_of(const std::string& hash) const;
 
   private:
-    std::filesystem::path path_of(const std::string& hash) const;
 
     std::filesystem::path folder_;
 };

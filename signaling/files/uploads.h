@@ -48,6 +48,18 @@ class Uploads {
     std::optional<storage::Upload> recent(std::string_view path) const;
     std::uint64_t free_space() const { return content_.free_space(); }
 
+    // Files that the server itself keeps for a user, or reads: from any thread.
+    /// Takes in a copy of `file`, at once; the answer has id, size and hash. `wanted`: as for open_slot(), but the
+    /// size.
+    awaitable<std::expected<storage::Upload, storage::UploadReservation>> keep(std::filesystem::path file,
+                                                                               storage::Upload wanted,
+                                                                               storage::UploadLimits limits);
+    /// A file that is there, by its path behind the address of the web server.
+    awaitable<std::optional<storage::Upload>> find(std::string path);
+    awaitable<bool> copy(std::string hash, std::filesystem::path to);
+    awaitable<void> forget(std::string id) { return store_.expire(std::move(id)); }
+    std::filesystem::path content(const std::string& hash) const { return content_.path_of(hash); }
+
     void add_to(http::Routes& routes);
     /// From now on files that have had their day go, every `interval`.
     void start(boost::asio::io_context& io, std::chrono::milliseconds interval);

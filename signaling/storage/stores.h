@@ -176,6 +176,7 @@ class SqlUploadStore final : public UploadStore {
     awaitable<void> set_thumbnail(std::string hash, ThumbnailSize size) override;
     awaitable<std::size_t> collect(WallTime now, std::size_t limit,
                                    std::function<void(const std::string& hash)> remove) override;
+    awaitable<void> expire(std::string id) override;
     awaitable<std::uint64_t> used(std::string owner, WallTime now) override;
     awaitable<std::size_t> remove_unknown(std::vector<std::string> hashes,
                                           std::function<void(const std::string& hash)> remove) override;
@@ -186,7 +187,8 @@ class SqlUploadStore final : public UploadStore {
 
 /// Removes all that an owner has published. For the transaction that removes the user.
 void erase_pubsub(soci::session& sql, const std::string& owner);
-/// Lets an owner's files go at the next collection. For the transaction that removes the user.
+/// Lets an owner's files go at the next collection, and those that the server keeps for it (OWNER/voicemail). For the
+/// transaction that removes the user.
 void expire_uploads(soci::session& sql, const std::string& owner);
 /// Removes all that an owner has in the archive. For the transaction that removes the user.
 void erase_archive(soci::session& sql, const std::string& owner);

@@ -143,6 +143,12 @@ awaitable<std::size_t> SqlUploadStore::collect(WallTime now, std::size_t limit,
     });
 }
 
+awaitable<void> SqlUploadStore::expire(std::string id) {
+    return database_.write([id = std::move(id)](soci::session& sql) {
+        sql << "UPDATE uploads SET expires = 0 WHERE id = :id", soci::use(id);
+    });
+}
+
 awaitable<std::uint64_t> SqlUploadStore::used(std::string owner, WallTime now) {
     return database_.read([owner = std::move(owner), at = to_milliseconds(now)](soci::session& sql) {
         return static_cast<std::uint64_t>(sum(sql, owner, 0, at));
@@ -165,7 +171,9 @@ awaitable<std::size_t> SqlUploadStore::remove_unknown(std::vector<std::string> h
 }
 
 void expire_uploads(soci::session& sql, const std::string& owner) {
-    sql << "UPDATE uploads SET expires = 0 WHERE owner = :owner", soci::use(owner);
+    const auto kept_for_it = owner + "/voicemail";
+    sql << "UPDATE uploads SET expires = 0 WHERE owner = :owner OR owner = :kept", soci::use(owner),
+        soci::use(kept_for_it);
 }
 
 }  // namespace carillon::storage

@@ -66,6 +66,8 @@ class UploadStore {
     /// Forgets what has expired, at most `limit` files; content that nobody refers to any more is given to `remove`.
     virtual awaitable<std::size_t> collect(WallTime now, std::size_t limit,
                                            std::function<void(const std::string& hash)> remove) = 0;
+    /// That file goes at the next collection.
+    virtual awaitable<void> expire(std::string id) = 0;
     /// Octets of one owner's files.
     virtual awaitable<std::uint64_t> used(std::string owner, WallTime now) = 0;
     /// Those of `hashes` that no file refers to are given to `remove`, in turn with `publish`. Says how many.

@@ -147,9 +147,28 @@ TEST_F(UploadStoreTest, ARemovedUsersFilesGo) {
     ever.keep = {};
     reserve(ever);
     complete("1");
+    auto kept = an_upload("2");
+    kept.owner = "a@example.org/voicemail";
+    reserve(kept);
+    auto anothers = an_upload("3");
+    anothers.owner = "aa@example.org/voicemail";
+    reserve(anothers);
+    complete("2");
     EXPECT_TRUE(run(storage_->users().remove(xmpp::Jid::parse("a@example.org").value())));
+    EXPECT_EQ(collect(kNow), 2u);
+    EXPECT_EQ(removed_, std::vector{kHash});
+}
+
+TEST_F(UploadStoreTest, AFileMayGoBeforeItsTime) {
+    reserve(an_upload("1"));
+    reserve(an_upload("2"));
+    complete("1");
+    asio::io_context io;
+    asio::co_spawn(io, store().expire("1"), [](std::exception_ptr thrown) { EXPECT_FALSE(thrown); });
+    io.run();
     EXPECT_EQ(collect(kNow), 1u);
     EXPECT_EQ(removed_, std::vector{kHash});
+    EXPECT_TRUE(complete("2"));
 }
 
 TEST_F(UploadStoreTest, ContentOfNobodyIsFound) {
