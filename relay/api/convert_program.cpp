@@ -47,7 +47,8 @@ Program from_proto(const proto::Program& program) {
     out.sink = {.kind = static_cast<Sink::Kind>(sink.kind()),
                 .file = sink.file(),
                 .longest = std::chrono::seconds{sink.longest_s()},
-                .silence = std::chrono::seconds{sink.silence_s()}};
+                .silence = std::chrono::seconds{sink.silence_s()},
+                .most_octets = sink.most_octets()};
     for (const auto type : program.returned()) out.returned.push_back(static_cast<std::uint8_t>(type));
     return out;
 }
@@ -70,6 +71,7 @@ void to_proto(const Program& program, proto::Program& out) {
     sink.set_file(program.sink.file);
     sink.set_longest_s(static_cast<std::uint32_t>(program.sink.longest.count()));
     sink.set_silence_s(static_cast<std::uint32_t>(program.sink.silence.count()));
+    sink.set_most_octets(program.sink.most_octets);
     for (const auto type : program.returned) out.add_returned(type);
 }
 
@@ -78,7 +80,8 @@ ProgramEvent from_proto(const proto::ProgramEvent& event) {
             .digit = event.digit(),
             .reason = event.reason(),
             .file = event.file(),
-            .duration = std::chrono::milliseconds{event.duration_ms()}};
+            .duration = std::chrono::milliseconds{event.duration_ms()},
+            .sound = std::chrono::milliseconds{event.sound_ms()}};
 }
 
 void to_proto(const ProgramEvent& event, proto::ProgramEvent& out) {
@@ -87,6 +90,7 @@ void to_proto(const ProgramEvent& event, proto::ProgramEvent& out) {
     out.set_reason(event.reason);
     out.set_file(event.file);
     out.set_duration_ms(static_cast<std::uint64_t>(event.duration.count()));
+    out.set_sound_ms(static_cast<std::uint64_t>(event.sound.count()));
 }
 
 }  // namespace carillon::relay::api

@@ -39,12 +39,14 @@ struct Source {
     friend bool operator==(const Source&, const Source&) = default;
 };
 
-/// What becomes of what the end says.
+/// What becomes of what the end says. A file whose name ends in .opus or .ogg is Ogg/Opus, and new; else WAV, and what
+/// was there is lost.
 struct Sink {
     enum class Kind : std::uint8_t { nothing = 0, file = 1 } kind = Kind::nothing;
-    std::string file;
+    std::string file{};
     std::chrono::seconds longest{0};  ///< 0: no bound
     std::chrono::seconds silence{0};  ///< ends after so much of it; 0: never
+    std::uint64_t most_octets = 0;    ///< of the file, Ogg/Opus only; 0: no bound
     friend bool operator==(const Sink&, const Sink&) = default;
 };
 
@@ -69,6 +71,7 @@ struct ProgramEvent {
     std::string reason;                     ///< sink_ended: silence, longest, replaced, full, closed; failed: why
     std::string file;                       ///< sink_ended
     std::chrono::milliseconds duration{0};  ///< sink_ended: of the recording
+    std::chrono::milliseconds sound{0};     ///< sink_ended: how much of it was not quiet
 };
 
 }  // namespace carillon::relay::api

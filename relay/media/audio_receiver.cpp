@@ -126,7 +126,10 @@ std::size_t AudioReceiver::play(const jitter::JitterBuffer::Playout& next, Heard
     if (next.state == State::frame && next.payload_type == format_.payload_type) {
         kind = Heard::Kind::sound;
         noisy_ = false;
-        if (const auto samples = decoder_->decode(next.payload, out); samples > 0) return samples;
+        if (const auto samples = decoder_->decode(next.payload, out); samples > 0) {
+            if (on_payload_) on_payload_(next.payload);
+            return samples;
+        }
         kind = Heard::Kind::guessed;  // not of this codec: as good as lost
         decoder_->conceal(out.first(frame_));
         return frame_;

@@ -42,6 +42,7 @@ class AudioReceiver {
         bool begins = false;          ///< the first that is seen of it
     };
     using OnEvent = std::function<void(const Event& event)>;
+    using OnPayload = std::function<void(Bytes payload)>;
 
     /// Throws std::runtime_error when there is no such codec. `opus_rate`: of the samples that Opus decodes to.
     explicit AudioReceiver(const api::AudioFormat& format, OnEvent on_event = {}, unsigned opus_rate = 48000);
@@ -49,6 +50,8 @@ class AudioReceiver {
     void on_rtp(Bytes packet, SteadyTime arrival);
     void on_rtcp(Bytes packet, SteadyTime arrival);
     Heard frame();
+    /// From within frame(): each payload that is being decoded, in order.
+    void on_payload(OnPayload tell) { on_payload_ = std::move(tell); }
     /// So much time has gone by without frame().
     void skip(std::size_t ticks);
     /// About what has come since the last one; nothing before the first packet.
@@ -73,6 +76,7 @@ class AudioReceiver {
     unsigned rate_, clock_;
     std::size_t frame_;
     OnEvent on_event_;
+    OnPayload on_payload_;
     std::unique_ptr<codecs::Decoder> decoder_;
     codecs::ComfortNoise noise_;
     bool noisy_ = false;  // the end has described its silence

@@ -20,6 +20,8 @@ EndpointJob::EndpointJob(const api::AudioFormat& format, std::unique_ptr<SoundSo
       source_{std::move(source)},
       sink_{std::move(sink)},
       frame_(receiver_.sample_rate() / 50) {
+    if (codec_of(format) == codecs::AudioCodec::opus)
+        receiver_.on_payload([this](Bytes payload) { sink_->payload(payload); });
     if (format.telephone_event) return;
     detector_ = std::make_unique<codecs::DtmfDetector>();
     if (receiver_.sample_rate() != kDetectorRate)
@@ -62,7 +64,8 @@ void EndpointJob::finish_sink(std::string reason) {
            .digit = {},
            .reason = std::move(reason),
            .file = sink_->file(),
-           .duration = length});
+           .duration = length,
+           .sound = sink_->sound()});
 }
 
 void EndpointJob::tick(MediaPort& port, SteadyTime now) {

@@ -28,8 +28,11 @@ class SoundLibrary {
         Recording recording;
     };
     static constexpr std::size_t kKept = 64;
-    static constexpr std::uintmax_t kLargest = 64u << 20;  // octets of a file
-    std::list<Entry> entries_;                             // latest first
+    static constexpr std::uintmax_t kLargest = 64u << 20;   // octets of a file
+    static constexpr std::size_t kMostSamples = 32u << 20;  // kept of all
+    void forget();
+
+    std::list<Entry> entries_;  // latest first
 };
 
 }  // namespace carillon::relay
