@@ -21,7 +21,8 @@ constexpr std::size_t kFarewells = 10'000;
 void Controller::keep(Call& call) {
     auto* env = environment(call);
     if (!env || call.phase == Phase::ended) return;
-    if (call.endpoint || env->endpoint(call.callee)) return;  // who answers is this process: it ends with it
+    if (call.endpoint || call.standing_in || env->endpoint(call.callee))
+        return call.kept.reset();  // who answers is this process: the call ends with it
     auto state = to_state(call, relay_ ? relay_->place(call.record.id) : MediaRelay::Place{});
     const auto hash = std::hash<std::string>{}(state);
     if (call.kept && call.kept_hash == hash) return;

@@ -97,7 +97,7 @@ void Controller::answer(const CallPtr& call, Endpoint& endpoint) {
         // XEP-0166 §6.3: the session begins, so that it can be ended with a reason.
         const jingle::Reason none{"unsupported-transports", "no transport that this server speaks"};
         const auto reason = answer ? none : answer.error();
-        acknowledge(*call, arrival.stanza);
+        if (!call->delivered) acknowledge(*call, arrival.stanza);
         tell(*call, Side::caller, jingle::make_terminate(call->sid, call->initiator, reason));
         call->current.reset();
         return finish(call, reason.condition);
@@ -158,7 +158,7 @@ void Controller::set_programs(Call& call, const Answer& answer) {
 void Controller::accept_for_endpoint(const CallPtr& call, const Answer& answer, const jingle::Jingle& answered) {
     auto* env = environment(*call);
     if (!env) return;
-    acknowledge(*call, call->current->stanza);
+    if (!call->delivered) acknowledge(*call, call->current->stanza);
     auto element = answer.jingle;
     element.set("initiator", call->initiator).set("responder", call->callee.str());
     rewrite_media(*call, Side::callee, answered, element);
@@ -174,6 +174,11 @@ void Controller::accept_for_endpoint(const CallPtr& call, const Answer& answer, 
 bool Controller::at_endpoint(const CallPtr& call) {
     auto arrival = *std::exchange(call->current, std::nullopt);
     const auto& jingle = arrival.jingle;
+    if (arrival.side == Side::callee) {  // somebody answers for them already
+        reply_error(*call, arrival.stanza, xmpp::StanzaError::item_not_found());
+        next(call);
+        return true;
+    }
     switch (jingle.action) {
         case Action::session_terminate: {
             acknowledge(*call, arrival.stanza);

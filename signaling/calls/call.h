@@ -92,10 +92,13 @@ struct Call {
     std::optional<std::array<Manner, 2>> bridge;  ///< the relay stands between the ends: how each is spoken to
     std::unique_ptr<EndpointCall> endpoint;       ///< the server itself is the callee
     std::string endpoint_name;
-    std::size_t closing = 0;       ///< streams whose last figures are awaited
     bool transcodes = false;       ///< bridged: offers are extended by what the relay speaks
     bool reserves = false;         ///< bridged: the ends share no codec, a transcoder is needed for certain
-    std::optional<Arrival> offer;  ///< the session-initiate as it came, to be made again in other words
+    bool may_reoffer = false;      ///< the relay could help ends that share no codec
+    bool may_stand_in = false;     ///< somebody answers for the callee
+    bool standing_in = false;      ///< and does
+    std::optional<Arrival> offer;  ///< the session-initiate as it came, while it may be needed again
+    std::size_t closing = 0;       ///< streams whose last figures are awaited
     bool bundle_offered = false;   ///< bridged: by who began the session
     std::string invite_ns;         ///< XEP-0353 namespace when it began by a message
     bool ringing = false;
@@ -118,6 +121,7 @@ struct Call {
 
     std::optional<SteadyTime> step_deadline;
     std::optional<SteadyTime> ring_deadline;
+    std::optional<SteadyTime> stand_in_at;
     std::optional<SteadyTime> next_tick;
     std::optional<SteadyTime> restart_deadline;
     std::array<std::optional<SteadyTime>, 2> gone_deadline;

@@ -162,17 +162,20 @@ void Controller::observe(const std::string& host, const xmpp::Stanza& message) {
         const auto call = make(host, env, message.from(), message.to().bare(), invite->id, Phase::proposed);
         call->invite_ns = invite->ns;
         save(*call);
-        if (const auto* endpoint = env.endpoint(message.to())) answer_proposal(call, message.to().bare(), *endpoint);
-        keep(*call);
-        return;
+        if (const auto* endpoint = env.endpoint(message.to()))
+            return answer_proposal(call, message.to().bare(), *endpoint);
+        consult_stand_in(call);
+        return keep(*call);
     }
     auto side = Side::caller;
     const auto call = find(message.from(), message.to(), invite->id, {}, side);
     if (!call || call->phase > Phase::proceeding) return;
+    if (call->standing_in && side == Side::callee) return;  // too late
     if (invite->action == InviteAction::ringing && side == Side::callee) call->ringing = true;
     if ((invite->action == InviteAction::proceed || invite->action == InviteAction::accept) && side == Side::callee) {
         call->phase = Phase::proceeding;
         call->callee = message.from();
+        call->stand_in_at.reset();
         call->ring_deadline = env.clock().now() + env.settings().ring_timeout;  // for the session to follow
         keep(*call);
     }

@@ -43,6 +43,8 @@ class Controller {
     void take(const std::string& host, xmpp::Stanza iq);
     /// A message with a XEP-0353 element; it goes its own way, this is a copy. `host`: as above.
     void observe(const std::string& host, const xmpp::Stanza& message);
+    /// A <reject/> for being busy, held back: it goes on from here unless somebody answers for the callee.
+    void busy(const std::string& host, const xmpp::Stanza& message);
     /// The addressee answered an IQ of `to` with an error.
     void failed(const xmpp::Jid& from, const xmpp::Jid& to, std::string_view id, std::string_view condition);
     void session_gone(const xmpp::Jid& full, const std::string& key);
@@ -119,6 +121,14 @@ class Controller {
                         std::function<void(bool)> done);
     void program_event(const CallPtr& call, const ProgramEvent& event);
     static void endpoint_ended(const CallPtr& call);
+
+    // Calls that the server answers for a callee who does not (standing_in.cpp).
+    void consult_stand_in(const CallPtr& call);
+    void callee_absent(const CallPtr& call);
+    /// False: nobody answers for the callee, or it is too late.
+    bool stand_in(const CallPtr& call, const jingle::Reason& why);
+    bool stand_in_for_busy(const CallPtr& call);
+    void take_over(const CallPtr& call, Endpoint& endpoint);
 
     // Ends (ending.cpp).
     /// The server ends the call: each side that has a session is told `reason`; the record says `why`.

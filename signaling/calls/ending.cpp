@@ -42,6 +42,10 @@ CallFacts Controller::facts(const Call& call) {
 }
 
 void Controller::refuse(const CallPtr& call, const xmpp::StanzaError& error, std::string_view why) {
+    if (call->standing_in && call->delivered) {  // the callee's client has acknowledged the session already
+        call->current.reset();
+        return end(call, {.condition = "timeout", .text = "no answer"}, why, Side::callee);
+    }
     reply_error(*call, call->current->stanza, error);
     for (const auto& waiting : call->waiting) reply_error(*call, waiting.stanza, xmpp::StanzaError::item_not_found());
     call->waiting.clear();
@@ -199,9 +203,11 @@ void Controller::poll_call(const CallPtr& call, SteadyTime now) {
     }
     for (const auto side : {Side::caller, Side::callee}) {
         if (call->phase == Phase::ended || !due(call->gone_deadline[index(side)])) continue;
+        if (side == Side::callee && stand_in(call, {.condition = "gone", .text = {}})) continue;
         end(call, {.condition = "gone", .text = "the other side has lost its connection"}, "gone", side);
     }
     if (call->phase == Phase::ended) return;
+    if (due(call->stand_in_at) && stand_in(call, {.condition = "timeout", .text = "no answer"})) return;
     if (due(call->ring_deadline)) return end(call, {.condition = "timeout", .text = "no answer"}, "timeout");
     if (due(call->restart_deadline))
         return end(call, {.condition = "connectivity-error", .text = "the media relay is gone"}, "relay-lost");

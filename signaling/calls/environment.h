@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,12 @@
 #include "signaling/xmpp/stanza.h"
 
 namespace carillon::calls {
+
+/// That somebody answers for a callee who does not.
+struct StandIn {
+    bool reachable = false;              ///< a device of the callee's is there
+    std::chrono::milliseconds after{0};  ///< without an answer
+};
 
 /// Threading: its shard only.
 class Environment {
@@ -41,6 +48,13 @@ class Environment {
     virtual void abilities(const xmpp::Jid& full, std::function<void(Abilities abilities)> done) = 0;
     /// What answers calls at that address in place of a client; nullptr: nothing does.
     virtual Endpoint* endpoint(const xmpp::Jid& /*address*/) { return nullptr; }
+    /// What answers for that callee, if the callee wants it; nullptr: nothing does.
+    virtual Endpoint* stand_in(const xmpp::Jid& /*callee*/) { return nullptr; }
+    /// Asks whether and when, where there is one. Calls back as watch() does.
+    virtual void ask_stand_in(const xmpp::Jid& /*caller*/, const xmpp::Jid& /*callee*/,
+                              std::function<void(std::optional<StandIn>)> done) {
+        done(std::nullopt);
+    }
     virtual void forget(const xmpp::Jid& full, const std::string& key) = 0;
     /// Asks for Controller::poll() within half a second.
     virtual void wake() = 0;

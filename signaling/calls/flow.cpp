@@ -50,6 +50,7 @@ void Controller::work(const CallPtr& call) {
             return initiate(call);
         case Action::session_terminate: {
             if (reoffer(call)) return;
+            if (stand_in_for_busy(call)) return;
             auto arrival = std::move(*call->current);
             call->current.reset();
             auto why = arrival.jingle.reason.condition;
@@ -96,12 +97,16 @@ void Controller::initiate(const CallPtr& call) {
     auto* env = environment(*call);
     if (!env) return;
     if (auto refusal = env->policy().admit(facts(*call))) return refuse(call, *refusal, refusal->condition);
-    if (auto* endpoint = env->endpoint(call->callee)) return answer(call, *endpoint);
+    auto* endpoint = call->standing_in ? env->stand_in(call->callee) : env->endpoint(call->callee);
+    if (endpoint) return answer(call, *endpoint);
+    if (call->standing_in) return refuse(call, xmpp::StanzaError::service_unavailable(), "unavailable");
+    if (env->stand_in(call->callee) && call->invite_ns.empty()) call->offer = *call->current;
     await(
         call, [&](std::function<void(bool)> done) { env->watch(call->callee, call->key, std::move(done)); },
         [this, call](bool bound) {
             // The callee is not there: an answer at once, and no port is spent.
-            if (!bound) return refuse(call, xmpp::StanzaError::service_unavailable(), "unavailable");
+            if (!bound) return callee_absent(call);
+            consult_stand_in(call);
             choose_path(call);
         });
 }
@@ -315,11 +320,12 @@ void Controller::mark_answered(const CallPtr& call, const jingle::Jingle& answer
     call->phase = Phase::active;
     call->answered = now;
     call->ring_deadline.reset();
+    call->stand_in_at.reset();
+    call->offer.reset();
     call->next_tick = now + env->settings().tick;
     call->record.callee = call->callee;
     call->record.answered = env->clock().wall();
     call->record.codecs = jingle::describe_codecs(answer.contents);
-    call->offer.reset();
     for (const auto& stream : call->streams)
         if (stream.transcoded()) call->record.codecs = stream.program.a.codec + " | " + stream.program.b.codec;
     save(*call);

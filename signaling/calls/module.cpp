@@ -2,6 +2,7 @@
 
 #include "config/base/log.h"
 #include "signaling/calls/settings.h"
+#include "signaling/calls/voicemail/office.h"
 #include "signaling/jingle/invite.h"
 #include "signaling/jingle/namespaces.h"
 #include "signaling/session/client_features.h"
@@ -72,8 +73,7 @@ runtime::Verdict CallsModule::sent(xmpp::Stanza& stanza) {
     if (stanza.to().empty()) return runtime::Verdict::pass;
     if (!serves(stanza.to()) && !is_foreign(stanza.to()) && !endpoint(stanza.to())) return runtime::Verdict::pass;
     if (stanza.is_iq()) return sent_iq(stanza);
-    if (stanza.is_message()) sent_message(stanza);
-    return runtime::Verdict::pass;
+    return stanza.is_message() ? sent_message(stanza) : runtime::Verdict::pass;
 }
 
 runtime::Verdict CallsModule::sent_iq(xmpp::Stanza& iq) {
@@ -109,17 +109,22 @@ void CallsModule::refused(const xmpp::Stanza& iq) {
                     });
 }
 
-void CallsModule::sent_message(const xmpp::Stanza& message) {
-    if (message.is_error()) return;
+runtime::Verdict CallsModule::sent_message(const xmpp::Stanza& message) {
+    using runtime::Verdict;
+    if (message.is_error()) return Verdict::pass;
     const auto invite = jingle::parse_invite(message.element());
-    if (!invite) return;
+    if (!invite) return Verdict::pass;
     const auto hash = pair_hash(message.from(), message.to());
     if (invite->action == jingle::InviteAction::propose &&
         !room_for_call(message.from().str(), call_key(message.from(), invite->id), hash))
-        return;
-    with_controller(hash, [host = std::string{context_.host().str()}, message](CallsModule& there) {
-        there.controller().observe(host, message);
+        return Verdict::pass;
+    // Somebody else may answer for who is busy: then the caller must not hear of it.
+    const bool held = invite->action == jingle::InviteAction::reject && invite->reason.condition == "busy" &&
+                      !message.to().same_bare(message.from()) && stand_in(message.from());
+    with_controller(hash, [host = std::string{context_.host().str()}, message, held](CallsModule& there) {
+        held ? there.controller().busy(host, message) : there.controller().observe(host, message);
     });
+    return held ? Verdict::taken : Verdict::pass;
 }
 
 /// Counts a new call of a device's, a full JID; false when its user has too many already.
@@ -224,6 +229,19 @@ Endpoint* CallsModule::endpoint(const xmpp::Jid& address) {
     if (shard_->endpoints.empty()) return nullptr;
     const auto at = shard_->endpoints.find(address.bare().str());
     return at == shard_->endpoints.end() ? nullptr : at->second;
+}
+
+Endpoint* CallsModule::stand_in(const xmpp::Jid& callee) {
+    const auto at = shard_->stand_ins.find(callee.domain());
+    return at == shard_->stand_ins.end() || callee.node().empty() ? nullptr : at->second.endpoint;
+}
+
+void CallsModule::ask_stand_in(const xmpp::Jid& caller, const xmpp::Jid& callee,
+                               std::function<void(std::optional<StandIn>)> done) {
+    const auto at = shard_->stand_ins.find(callee.domain());
+    const auto office = at == shard_->stand_ins.end() ? nullptr : at->second.office.lock();
+    if (office) return office->willing(caller, callee, std::move(done));
+    done(std::nullopt);
 }
 
 void CallsModule::route(xmpp::Stanza stanza) {

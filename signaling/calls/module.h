@@ -39,6 +39,9 @@ class CallsModule final : public runtime::Module, public Environment {
     Endpoint* endpoint(const xmpp::Jid& address) override;
     void expect(const xmpp::Jid& full, const std::string& key, std::function<void(bool bound)> done) override;
     std::shared_ptr<void> keep(const std::string& state) override;
+    Endpoint* stand_in(const xmpp::Jid& callee) override;
+    void ask_stand_in(const xmpp::Jid& caller, const xmpp::Jid& callee,
+                      std::function<void(std::optional<StandIn>)> done) override;
     void forget(const xmpp::Jid& full, const std::string& key) override;
     void wake() override;
 
@@ -49,7 +52,7 @@ class CallsModule final : public runtime::Module, public Environment {
     runtime::Verdict sent(xmpp::Stanza& stanza);
     runtime::Verdict sent_iq(xmpp::Stanza& iq);
     void refused(const xmpp::Stanza& iq);
-    void sent_message(const xmpp::Stanza& message);
+    runtime::Verdict sent_message(const xmpp::Stanza& message);
     void session_closed(const xmpp::Jid& full);
     bool serves(const xmpp::Jid& user) const;
 

@@ -18,14 +18,16 @@ void Controller::keep_offer(const CallPtr& call) {
     const bool helps = std::ranges::any_of(contents, [](const jingle::Content& content) {
         return content.is_rtp && content.media != "video" && relay_format(content);
     });
-    if (helps) call->offer = *call->current;
+    if (!helps) return;
+    call->may_reoffer = true;
+    call->offer = *call->current;
 }
 
 /// True: the terminate goes no further, the callee is asked anew.
 bool Controller::reoffer(const CallPtr& call) {
     const auto& arrival = *call->current;
-    if (!call->offer || call->bridge || arrival.side != Side::callee || call->phase != Phase::initiated ||
-        !lacks_codec(arrival.jingle.reason.condition))
+    if (!call->may_reoffer || !call->offer || call->bridge || arrival.side != Side::callee ||
+        call->phase != Phase::initiated || !lacks_codec(arrival.jingle.reason.condition))
         return false;
     const auto offered = manner_of(call->offer->jingle);
     if (!offered) return false;
@@ -37,7 +39,7 @@ bool Controller::reoffer(const CallPtr& call) {
     call->streams.clear();
     call->bridge = {*offered, *offered};
     call->transcodes = call->reserves = true;
-    call->current = std::move(*std::exchange(call->offer, std::nullopt));
+    call->current = *call->offer;  // somebody may still have to answer it for the callee
     // The caller has its answer to the first one: this one is the server's.
     call->current->stanza.element().set("id", std::string{kOwnIqPrefix} + random_id());
     log::debug("call is offered again, to be transcoded", {{"call", call->record.id}});

@@ -20,6 +20,7 @@ namespace carillon::calls {
 class CallsModule;
 class Endpoint;
 class JingleNodes;
+class VoicemailOffice;
 
 /// Threading: of one shard.  Owns: the shard's calls and its access to relays.
 struct ShardCalls {
@@ -32,6 +33,12 @@ struct ShardCalls {
     std::map<std::string, CallsModule*, std::less<>> modules;  // by virtual host
     std::map<std::string, JingleNodes*, std::less<>> nodes;    // by virtual host
     std::map<std::string, Endpoint*, std::less<>> endpoints;   // by bare JID
+    // By virtual host: what answers for its users, and whoever knows whether it may.
+    struct StandsIn {
+        Endpoint* endpoint = nullptr;
+        std::weak_ptr<VoicemailOffice> office;
+    };
+    std::map<std::string, StandsIn, std::less<>> stand_ins;
 };
 
 /// A service of the process (runtime::ModuleContext::service). Threading: each slot belongs to its shard.

@@ -213,6 +213,9 @@ Result Daemon::start() {
     invite_facts_.registration = [this](const std::string& host) { return registration_possible(host); };
     host_->provide(invite_facts_.web);
     host_->provide(*uploads_);
+    voicemail_ = std::make_unique<calls::VoicemailSpool>(
+        std::filesystem::absolute(std::filesystem::path{settings_.data.dir} / "voicemail"));
+    host_->provide(*voicemail_);
     host_->provide(*bytestreams_);
     running_ = true;
     if (auto started = host_->start(all_modules()); !started) return started;

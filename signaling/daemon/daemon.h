@@ -13,6 +13,7 @@
 #include "signaling/calls/desk.h"
 #include "signaling/calls/ledger.h"
 #include "signaling/calls/switchboard.h"
+#include "signaling/calls/voicemail/spool.h"
 #include "signaling/components/components.h"
 #include "signaling/daemon/data_folder.h"
 #include "signaling/daemon/invite_commands.h"
@@ -74,6 +75,7 @@ class Daemon {
     std::unique_ptr<federation::Federation> federation_;
     std::unique_ptr<components::Components> components_;
     std::unique_ptr<calls::CallLedger> call_ledger_;
+    std::unique_ptr<calls::VoicemailSpool> voicemail_;
     std::unique_ptr<calls::Switchboard> switchboard_;
     std::unique_ptr<stream::StreamServer> streams_;
     boost::asio::thread_pool blocking_{1};  ///< operator's commands that wait on shards

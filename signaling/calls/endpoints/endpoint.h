@@ -68,6 +68,8 @@ class Endpoint {
     /// Whether video comes back as it came; else it is taken and not answered.
     virtual bool returns_video() const { return false; }
     virtual std::size_t calls_per_user() const = 0;
+    /// What somebody writes to it; false: it is told help().
+    virtual bool take_message(const xmpp::Stanza&) { return false; }
     /// A call that has been let in; an error refuses it.
     virtual std::expected<std::unique_ptr<EndpointCall>, xmpp::StanzaError> answer(
         std::shared_ptr<EndpointLine> line) = 0;

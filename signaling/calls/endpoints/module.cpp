@@ -2,13 +2,17 @@
 
 #include <stdexcept>
 
+#include "config/base/log.h"
 #include "config/schema.h"
 #include "signaling/calls/endpoints/echo.h"
 #include "signaling/calls/module.h"
 #include "signaling/calls/settings.h"
+#include "signaling/calls/voicemail/endpoint.h"
 #include "signaling/jingle/invite.h"
 #include "signaling/jingle/namespaces.h"
+#include "signaling/runtime/web_address.h"
 #include "signaling/session/caps_verification.h"
+#include "signaling/session/session.h"
 
 namespace carillon::calls {
 namespace {
@@ -23,6 +27,10 @@ constexpr std::string_view kPing = "urn:xmpp:ping";
 constexpr std::string_view kCaps = "http://jabber.org/protocol/caps";
 constexpr std::string_view kCapsNode = "https://carillon.example/endpoint";
 constexpr std::string_view kInvite = "urn:xmpp:jingle-message:0";
+constexpr std::string_view kStandInResource = "voicemail";  // of the callee, as answer_proposal() has it
+constexpr int kStandInPriority = 60;
+
+using namespace std::chrono_literals;
 
 std::string check_address(std::string_view text) {
     if (text.empty()) return {};
@@ -38,6 +46,17 @@ EndpointSettings settings_of(const runtime::ModuleContext& context) {
         .boolean("echo", settings.echo, "Answer calls to echo@, where callers hear themselves.")
         .boolean("foreign", settings.foreign, "Let users of other servers call.")
         .integer("calls_per_user", settings.calls_per_user, 1, 100, "Calls of one user to one endpoint at a time.");
+    auto& voicemail = settings.voicemail;
+    constexpr std::size_t kMiB = 1024 * 1024;
+    schema.boolean("voicemail", voicemail.enabled, "Answer for users who are away, busy or do not answer.")
+        .duration("voicemail_after", voicemail.after, 0s, 2min, "Without an answer; users may choose otherwise.")
+        .duration("voicemail_longest", voicemail.longest, 5s, 30min, "Longest recording.")
+        .duration("voicemail_silence", voicemail.silence, 1s, 1min, "Silence that ends a recording.")
+        .duration("voicemail_keep", voicemail.keep, 0s, 87600h, "After which a recording goes; 0s: never.")
+        .size("voicemail_quota", voicemail.quota, 64 * 1024, 64 * 1024 * kMiB, "Of one user's recordings.")
+        .integer("voicemail_messages", voicemail.messages, 1, 500, "In one user's box; more push the oldest out.")
+        .text("voicemail_greeting", voicemail.greeting, "Sound file for users without a greeting; empty: tones.")
+        .text("voicemail_sounds", voicemail.sounds, "Folder of announcements (docs/voicemail.md); empty: tones.");
     if (!context.settings().is_null()) schema.read(context.settings(), "module.endpoints", problems);
     throw_on(problems);
     return settings;
@@ -58,6 +77,7 @@ EndpointsModule::EndpointsModule(runtime::ModuleContext& context)
       domain_{domain_of(context, settings_)},
       shard_{shard_calls(context)} {
     if (settings_.echo) add(std::make_unique<EchoEndpoint>(settings_.calls_per_user));
+    if (settings_.voicemail.enabled) open_voicemail();
     hooks_ += context.item(domain_, "Calls to the server");
     hooks_ += context.serve_domain(domain_, [this](Stanza stanza) { take(std::move(stanza)); });
 }
@@ -65,6 +85,37 @@ EndpointsModule::EndpointsModule(runtime::ModuleContext& context)
 EndpointsModule::~EndpointsModule() {
     for (const auto& endpoint : endpoints_)
         std::erase_if(shard_->endpoints, [&](const auto& entry) { return entry.second == endpoint.get(); });
+    if (office_) shard_->stand_ins.erase(std::string{context_.host().domain()});
+}
+
+void EndpointsModule::open_voicemail() {
+    auto* spool = context_.service<VoicemailSpool>();
+    auto* uploads = context_.service<files::Uploads>();
+    const auto* web = context_.service<runtime::WebAddress>();
+    const auto base = web ? web->of(std::string{context_.host().domain()}) : std::string{};
+    if (!spool || !uploads || base.empty())
+        return log::warning("no voicemail: it needs pages over TLS, where recordings are fetched", {});
+    const auto address = xmpp::Jid::make("voicemail", domain_.domain());
+    if (!address) throw std::invalid_argument{domain_.str() + " cannot have an address for voicemail"};
+    office_ = std::make_shared<VoicemailOffice>(context_, settings_.voicemail, *address, *spool, *uploads, base);
+    auto endpoint = std::make_unique<VoicemailEndpoint>(office_, settings_.calls_per_user);
+    shard_->stand_ins[std::string{context_.host().domain()}] = {endpoint.get(), office_};
+    add(std::move(endpoint));
+    hooks_ += context_.intercept(runtime::Stage::to_local, kStandInPriority,
+                                 [this](Stanza& stanza) { return describe_stand_in(stanza); });
+}
+
+/// Clients ask whom they are about to call what it can do: USER/voicemail, while no device has that name.
+runtime::Verdict EndpointsModule::describe_stand_in(const Stanza& iq) {
+    const bool asks = iq.is_iq_request() && iq.type() == "get" && iq.to().resource() == kStandInResource;
+    if (!asks || !iq.payload() || !(iq.payload()->is("query", kInfo) || iq.payload()->is("ping", kPing)))
+        return runtime::Verdict::pass;
+    auto* account = context_.account(iq.to().bare());
+    if (account && account->session(kStandInResource)) return runtime::Verdict::pass;
+    auto result = Stanza::result_of(iq);
+    if (iq.payload()->is("query", kInfo)) result.element().append(info(find(office_->address())));
+    context_.route(std::move(result));
+    return runtime::Verdict::taken;
 }
 
 void EndpointsModule::add(std::unique_ptr<Endpoint> endpoint) {
@@ -74,7 +125,7 @@ void EndpointsModule::add(std::unique_ptr<Endpoint> endpoint) {
     endpoints_.push_back(std::move(endpoint));
 }
 
-const Endpoint* EndpointsModule::find(const Jid& address) const {
+Endpoint* EndpointsModule::find(const Jid& address) const {
     for (const auto& endpoint : endpoints_)
         if (address.node() == endpoint->name()) return endpoint.get();
     return nullptr;
@@ -109,9 +160,10 @@ void EndpointsModule::give_to_controller(Stanza stanza) {
 }
 
 void EndpointsModule::take_message(const Stanza& message) {
-    const auto* endpoint = find(message.to());
+    auto* endpoint = find(message.to());
     if (!endpoint) return context_.reply_error(message, StanzaError::item_not_found());
     if (jingle::parse_invite(message.element())) return give_to_controller(message);
+    if (may_call(message.from()) && endpoint->take_message(message)) return;
     const bool asks = (message.type() == "chat" || message.type() == "normal" || message.type().empty()) &&
                       message.element().child("body") && !message.element().child("delay");
     if (!asks || !may_call(message.from())) return;
@@ -203,7 +255,7 @@ runtime::ModuleDescriptor endpoints_module() {
     return {.info = {.name = "endpoints",
                      .xep = 0,
                      .version = {},
-                     .summary = "Addresses at which the server itself answers calls: echo"},
+                     .summary = "Addresses at which the server itself answers calls: echo, voicemail"},
             .make = [](runtime::ModuleContext& context) { return std::make_unique<EndpointsModule>(context); },
             .enabled_by_default = true};
 }

@@ -7,6 +7,7 @@
 
 #include "signaling/calls/endpoints/endpoint.h"
 #include "signaling/calls/switchboard.h"
+#include "signaling/calls/voicemail/office.h"
 #include "signaling/runtime/module.h"
 
 namespace carillon::calls {
@@ -16,6 +17,7 @@ struct EndpointSettings {
     bool echo = true;
     bool foreign = false;  ///< users of other servers may call
     std::size_t calls_per_user = 2;
+    VoicemailSettings voicemail;
 };
 
 /// Threading: one instance a shard, on that shard.  Owns: its endpoints.
@@ -24,9 +26,14 @@ class EndpointsModule final : public runtime::Module {
     explicit EndpointsModule(runtime::ModuleContext& context);
     ~EndpointsModule() override;
 
+    /// Null: this host has none.
+    VoicemailOffice* voicemail() { return office_.get(); }
+
   private:
     void add(std::unique_ptr<Endpoint> endpoint);
-    const Endpoint* find(const xmpp::Jid& address) const;
+    void open_voicemail();
+    runtime::Verdict describe_stand_in(const xmpp::Stanza& iq);
+    Endpoint* find(const xmpp::Jid& address) const;
     bool may_call(const xmpp::Jid& user) const;
     void take(xmpp::Stanza stanza);
     void take_message(const xmpp::Stanza& message);
@@ -42,6 +49,7 @@ class EndpointsModule final : public runtime::Module {
     EndpointSettings settings_;
     xmpp::Jid domain_;
     std::shared_ptr<ShardCalls> shard_;
+    std::shared_ptr<VoicemailOffice> office_;
     std::vector<std::unique_ptr<Endpoint>> endpoints_;
     runtime::Registrations hooks_;  // declared last: handlers go away before what they use
 };
