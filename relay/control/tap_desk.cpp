@@ -180,7 +180,7 @@ void TapDesk::list(const std::string& session, Respond respond) {
     for (const auto& tap : wanted)
         thread_.status(tap, [this, reply, left, respond](TapStatus status) {
             on_control([reply, left, respond, status = std::move(status)] {
-                put(status, *reply->add_taps());
+                if (!status.kind.empty()) put(status, *reply->add_taps());  // it has ended meanwhile
                 if (--*left == 0) respond(std::move(*reply));
             });
         });
