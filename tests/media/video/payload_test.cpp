@@ -212,7 +212,9 @@ TEST_P(VideoPath, ALostPacketCostsItsFrameUntilAKeyFrameComes) {
         for (std::size_t k = 0; k < packets.size(); ++k)
             if (i != 4 || k > 0) path.assembler.put(packets[k].first, packets[k].second);
         while (path.assembler.take()) ++taken;
-        if (i == 7) EXPECT_TRUE(path.assembler.missing());
+        if (i == 7) {
+            EXPECT_TRUE(path.assembler.missing());
+        }
     }
     EXPECT_EQ(taken, 11u);
     EXPECT_FALSE(path.assembler.missing()) << "the key frame";
