@@ -283,7 +283,9 @@ void Client::status(Callback<WorkerStatus> done) {
                                     .draining = status.draining(),
                                     .drops = {},
                                     .kernel_drops = status.kernel_drops(),
-                                    .threads = status.threads()};
+                                    .threads = status.threads(),
+                                    .cpu_load = status.cpu_load(),
+                                    .packets_per_second = status.packets_per_second()};
                    for (const auto& [reason, count] : status.drops()) out.drops[reason] = count;
                    return out;
                }));

@@ -99,6 +99,8 @@ struct WorkerStatus {
     std::map<std::string, std::uint64_t> drops;
     std::uint64_t kernel_drops = 0;  ///< datagrams that found a socket's buffer full
     std::uint32_t threads = 1;       ///< that carry media
+    double cpu_load = 0;             ///< over the last second, in processors
+    std::uint64_t packets_per_second = 0;
 };
 
 enum class Failure : std::uint8_t {

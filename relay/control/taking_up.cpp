@@ -58,7 +58,6 @@ void Worker::take_up() {
     journal_->settle(left.streams.empty() ? 0 : left.attempts + 1);
     if (!left.streams.empty())
         log::info("streams of a worker that died go on", {{"streams", taken}, {"of", left.streams.size()}});
-    beat();
 }
 
 bool Worker::take_up(journal::ReadStream& left, SteadyTime now) {
@@ -104,8 +103,8 @@ bool Worker::take_up(journal::ReadStream& left, SteadyTime now) {
 }
 
 void Worker::beat() {
-    if (!journal_) return;
-    journal_->beat(std::chrono::steady_clock::now());
+    if (journal_) journal_->beat(std::chrono::steady_clock::now());
+    measure();
     beats_.expires_after(kBeat);
     beats_.async_wait([this, alive = std::weak_ptr{alive_}](auto error) {
         if (!error && alive.lock()) beat();

@@ -18,6 +18,15 @@ constexpr std::size_t kMaxName = 256;
 constexpr int kMaxCredentials = 4;
 constexpr int kMaxRemotes = 8;
 
+double cpu_seconds() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
 proto::Reply refuse(proto::Refusal refusal, std::string reason) {
     proto::Reply reply;
     reply.set_refusal(refusal);
@@ -124,6 +133,7 @@ Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
     }
     programs_ = std::make_unique<MediaPrograms>(options_.media);
     take_up();  // before anybody else takes a port
+    beat();
     open_binding_server();
 }
 
@@ -528,6 +538,25 @@ std::uint64_t Worker::allocations() const {
     return sum;
 }
 
+std::uint64_t Worker::packets() const {
+    std::uint64_t sum = 0;
+    for (const auto& shard : shards_) sum += shard->forwarded();
+    for (const auto& counters : turn_) sum += counters->packets;
+    for (const auto* outlet : outlets_) sum += outlet->sent();
+    return sum;
+}
+
+void Worker::measure() {
+    const auto now = std::chrono::steady_clock::now();
+    const Sample sample{now, cpu_seconds(), packets()};
+    if (const double passed = std::chrono::duration<double>(now - sample_.at).count(); passed > 0.1) {
+        cpu_load_ = std::max(0.0, sample.cpu_s - sample_.cpu_s) / passed;
+        packets_per_second_ =
+            static_cast<std::uint64_t>(static_cast<double>(sample.packets - sample_.packets) / passed);
+        sample_ = sample;
+    }
+}
+
 void Worker::end_silent() {
     // Twice the time-out: a server that comes back hears of the silence first, and says why the call ends.
     const auto limit = 2 * static_cast<std::uint64_t>(options_.media_timeout.count());
@@ -566,35 +595,24 @@ void Worker::status(Respond respond) {
     std::uint64_t kernel_drops = 0;
     for (const auto& shard : shards_) kernel_drops += shard->kernel_drops();
     status.set_kernel_drops(kernel_drops);
-    std::uint64_t packets = 0;
     std::uint64_t bindings = 0;
-    for (const auto& shard : shards_) {
-        packets += shard->forwarded();
-        bindings += shard->binding_requests();
-    }
-    std::uint64_t allocations = 0;
+    for (const auto& shard : shards_) bindings += shard->binding_requests();
     std::uint64_t unauthorized = 0;
     for (const auto& counters : turn_) {
-        packets += counters->packets;
         bindings += counters->bindings;
-        allocations += counters->allocations;
         unauthorized += counters->unauthorized;
     }
-    for (const auto* outlet : outlets_) packets += outlet->sent();
     const auto media = programs_->load();
     status.set_media_jobs(media.jobs);
     status.set_media_busy(media.busiest);
     status.set_media_late(media.late);
-    status.set_turn_allocations(allocations);
+    status.set_turn_allocations(allocations());
     status.set_turn_unauthorized(unauthorized);
-    status.set_packets(packets);
+    status.set_packets(packets());
     status.set_binding_requests(bindings);
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& time) {
-        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-    };
-    status.set_cpu_s(seconds(usage.ru_utime) + seconds(usage.ru_stime));
+    status.set_cpu_s(cpu_seconds());
+    status.set_cpu_load(cpu_load_);
+    status.set_packets_per_second(packets_per_second_);
     status.set_uptime_s(static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count()));
     respond(std::move(reply));

@@ -104,7 +104,10 @@ class Worker {
     // What a predecessor has left (taking_up.cpp).
     void take_up();
     bool take_up(journal::ReadStream& left, SteadyTime now);
+    /// Once a second: a sign of life, and a look at the load.
     void beat();
+    void measure();
+    std::uint64_t packets() const;
     std::unique_ptr<journal::Record> record_of(const std::string& session, const api::StreamSetup& setup,
                                                const OpenedStream& opened, SteadyTime began, SteadyTime expires);
     std::vector<api::Address> told(const std::vector<BoundPort>& ports) const;
@@ -132,6 +135,13 @@ class Worker {
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
     std::unique_ptr<journal::Journal> journal_;  // outlives the shards, whose streams write to it
     boost::asio::steady_timer beats_;
+    struct Sample {
+        std::chrono::steady_clock::time_point at = std::chrono::steady_clock::now();
+        double cpu_s = 0;
+        std::uint64_t packets = 0;
+    } sample_;
+    double cpu_load_ = 0;
+    std::uint64_t packets_per_second_ = 0;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     TapDesk taps_;
     std::vector<std::unique_ptr<Shard>> shards_;  // last: their threads end before what they report to

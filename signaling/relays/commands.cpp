@@ -3,6 +3,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -58,6 +59,8 @@ json::object to_json(const std::string& name, const std::optional<WorkerStatus>&
     out["streams"] = status->streams;
     out["ports_free"] = status->ports_free;
     out["packets"] = status->packets;
+    out["packets_per_second"] = status->packets_per_second;
+    out["cpu_percent"] = std::round(1000 * status->cpu_load) / 10;
     out["kernel_drops"] = status->kernel_drops;
     out["seconds_up"] = status->uptime_s;
     json::object drops;
