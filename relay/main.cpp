@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
                    "End by itself after so many seconds without anybody on the control socket and without sessions "
                    "[0: never]");
     app.add_option("--shards", options.shards, "Data threads [1]")->check(CLI::Range(1, 256));
-    app.add_option("--media-threads", options.media.threads, "Threads that decode and encode [1]")
+    app.add_option("--media-threads", options.media.threads, "Threads that decode and encode [one a processor]")
         ->check(CLI::Range(1, 256));
     app.add_option("--media-jobs", options.media.jobs_per_thread, "Streams that one of them may work for [500]")
         ->check(CLI::Range(0, 100'000));

@@ -203,7 +203,8 @@ void MediaPool::Worker::measure(steady_clock::time_point now) {
 }
 
 MediaPool::MediaPool(MediaPoolOptions options) : options_{options} {
-    for (std::size_t i = 0; i < std::max<std::size_t>(options_.threads, 1); ++i)
+    const std::size_t processors = std::max(1u, std::thread::hardware_concurrency());
+    for (std::size_t i = 0; i < (options_.threads > 0 ? options_.threads : processors); ++i)
         workers_.push_back(std::make_unique<Worker>(i));
 }
 

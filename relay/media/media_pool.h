@@ -18,7 +18,7 @@
 namespace carillon::relay {
 
 struct MediaPoolOptions {
-    std::size_t threads = 1;
+    std::size_t threads = 0;  ///< 0: one a processor
     std::size_t jobs_per_thread = 500;
     double busiest = 0.8;  ///< share of a thread's time above which it takes no new job
 };

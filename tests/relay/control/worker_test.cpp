@@ -194,6 +194,104 @@ TEST_F(WorkerTest, IceChecksAndMediaPassUnopenedBothWays) {
     EXPECT_EQ(counters.a.learned, "127.0.0.1:" + std::to_string(caller_.port()));
 }
 
+api::StreamSetup echo_setup(std::uint16_t port) {
+    api::StreamSetup setup{.stream = "audio", .mode = api::Mode::bridge, .a = {}, .b = {}};
+    setup.a.remotes = {{1, "127.0.0.1", port}};
+    setup.a.rtcp_mux = true;
+    setup.program.kind = api::Program::Kind::endpoint;
+    setup.program.a = {.codec = "PCMU", .payload_type = 0};
+    setup.program.source.kind = api::Source::Kind::echo;
+    setup.program.returned = {96};
+    return setup;
+}
+
+TEST_F(WorkerTest, AnswersWithSoundAndTurnsPicturesBack) {
+    start();
+    const auto ports = open("call", echo_setup(caller_.port()));
+    ASSERT_TRUE(ports) << ports.error().reason;
+    EXPECT_TRUE(ports->b.empty()) << "there is no other end";
+    const auto a = ports->a.front().port;
+    auto picture = rtp(1, 0xAABBCCDD);
+    picture[1] = std::byte{96};
+    caller_.send(picture, a);
+    std::string back;
+    std::size_t sound = 0;
+    for (std::uint16_t i = 0; i < 50 && (back.empty() || sound < 10); ++i) {
+        caller_.send(rtp(i), a);
+        for (auto packet = caller_.receive(100ms).first; !packet.empty(); packet = caller_.receive(1ms).first) {
+            if ((packet[1] & 0x7F) == 96) back = packet;
+            if ((packet[1] & 0x7F) == 0 && packet.size() == 172) ++sound;
+        }
+    }
+    ASSERT_EQ(back.size(), picture.size());
+    EXPECT_NE(back.substr(8, 4), as_text(picture).substr(8, 4)) << "another source: no end meets itself";
+    EXPECT_EQ(back.substr(12), as_text(picture).substr(12));
+    EXPECT_GE(sound, 10U);
+    const auto counters = count("call");
+    EXPECT_GE(counters.a.packets, 10U);
+    EXPECT_GE(counters.b.packets, 10U) << "what the relay has made";
+
+    auto program = echo_setup(0).program;
+    program.source = {.kind = api::Source::Kind::clips, .clips = {{{}, 440, 100ms}}};
+    std::optional<api::Event> told;
+    client_->on_event([&](const api::Event& event) {
+        if (event.kind == api::Event::Kind::program) told = event;
+    });
+    EXPECT_TRUE(ask<bool>([&](auto done) { client_->set_program("call", "audio", program, done); }));
+    EXPECT_TRUE(until([&] { return told.has_value(); }));
+    EXPECT_EQ(told ? told->program.kind : api::ProgramEvent::Kind{}, api::ProgramEvent::Kind::source_ended);
+    program.source.clips = {{"/nonexistent.wav"}};
+    const auto missing = ask<bool>([&](auto done) { client_->set_program("call", "audio", program, done); });
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().failure, api::Failure::bad_request);
+    EXPECT_FALSE(ask<bool>([&](auto done) { client_->set_program("call", "other", program, done); }));
+}
+
+TEST_F(WorkerTest, RefusesProgramsThatItHasNoThreadFor) {
+    auto options = small();
+    options.media.jobs_per_thread = 1;
+    options.media.threads = 1;
+    start(std::move(options));
+    ASSERT_TRUE(open("one", echo_setup(caller_.port())));
+    const auto refused = open("two", echo_setup(callee_.port()));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().failure, api::Failure::limit);
+    EXPECT_NE(refused.error().reason.find("media programs"), std::string::npos);
+    auto bridge = echo_setup(callee_.port());
+    bridge.program = {};
+    bridge.b.remotes = {{1, "127.0.0.1", stranger_.port()}};
+    EXPECT_TRUE(open("three", bridge)) << "what needs no program has room";
+    auto wrong = echo_setup(callee_.port());
+    wrong.program.a.codec = "speex";
+    EXPECT_EQ(open("four", wrong).error().failure, api::Failure::bad_request);
+    auto unbridged = echo_setup(callee_.port());
+    unbridged.mode = api::Mode::plain;
+    EXPECT_EQ(open("five", unbridged).error().failure, api::Failure::bad_request);
+}
+
+TEST_F(WorkerTest, ABridgeBecomesATranscode) {
+    start();
+    api::StreamSetup setup{.stream = "audio", .mode = api::Mode::bridge, .a = {}, .b = {}};
+    setup.a.remotes = {{1, "127.0.0.1", caller_.port()}};
+    setup.b.remotes = {{1, "127.0.0.1", callee_.port()}};
+    setup.a.rtcp_mux = setup.b.rtcp_mux = true;
+    const auto ports = open("call", setup);
+    ASSERT_TRUE(ports);
+    caller_.send(rtp(1), ports->a.front().port);
+    EXPECT_EQ(callee_.receive().first, as_text(rtp(1))) << "as it came";
+    api::Program program{.kind = api::Program::Kind::transcode};
+    program.a = {.codec = "PCMU", .payload_type = 0};
+    program.b = {.codec = "PCMA", .payload_type = 8};
+    ASSERT_TRUE(ask<bool>([&](auto done) { client_->set_program("call", "audio", program, done); }));
+    std::string packet;
+    for (std::uint16_t i = 2; i < 100 && packet.empty(); ++i) {
+        caller_.send(rtp(i), ports->a.front().port);
+        packet = callee_.receive(30ms).first;
+        if (packet.size() > 1 && (packet[1] & 0x7F) != 8) packet.clear();  // a report
+    }
+    ASSERT_EQ(packet.size(), 172U);
+}
+
 TEST_F(WorkerTest, AStrangerGetsNothingAndChangesNothing) {
     start();
     const auto ports = open("call", ice_setup());
