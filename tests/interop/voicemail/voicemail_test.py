@@ -24,7 +24,8 @@ from server import DOMAIN, Server, free_port  # noqa: E402
 SPEECH = "/usr/share/asterisk/sounds/en_US_f_Allison/conf-adminmenu.wav"
 MAILBOX = f"voicemail@calls.{DOMAIN}"
 FORM = "urn:carillon:voicemail"
-USERS = ("romeo", "juliet", "nurse", "benvolio", "tybalt", "paris", "rosaline", "mercutio", "laurence", "balthasar")
+USERS = ("romeo", "juliet", "nurse", "benvolio", "tybalt", "paris", "rosaline", "mercutio", "laurence", "balthasar",
+         "capulet", "montague")
 SETTINGS = """
 [module.endpoints]
 voicemail = true
@@ -172,6 +173,27 @@ async def offline_dtls_opus(server):
 @test
 async def offline_raw_pcma(server):
     return await left_by_phone(server, "paris", "nurse", 0.9, "--raw-udp", "--codec", "pcma")
+
+
+@test
+async def offline_aiortc(server):
+    """Another maker's ICE, DTLS, SRTP and Opus."""
+    process = await asyncio.create_subprocess_exec(
+        "/usr/bin/python3", HERE / "aiortc_leaver.py", "--jid", f"capulet@{DOMAIN}/aiortc", "--password", "capulet-secret", "--host",
+        "127.0.0.1", "--port", str(server.port), "--trust", server.trust(), "--peer", f"montague@{DOMAIN}", "--play",
+        speech(server.work, 3.5), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, trouble = await asyncio.wait_for(process.communicate(), 100)
+    assert process.returncode == 0, f"{out.decode()}{trouble.decode()}"
+    words = json.loads(out)
+    assert words["jmi"][:2] == ["ringing", "proceed"] and words["codec"] == "opus", words
+    assert words["answered_by"] == f"montague@{DOMAIN}/voicemail", words
+    mail = await Mail(server, "montague", "desk").here()
+    try:
+        correlation, seconds = alike(server, check_notice(server, await mail.hear_mailbox(), "capulet"), "montague")
+        assert correlation > 0.4, correlation  # on a busy machine its pace slips
+        return f"{correlation}, {seconds} s"
+    finally:
+        mail.abort()
 
 
 @test
