@@ -157,7 +157,7 @@ TEST_F(EndpointTest, RecordsUntilItIsQuiet) {
     const auto file =
         (std::filesystem::temp_directory_path() / ("carillon-sink-" + std::to_string(::getpid()) + ".wav")).string();
     make(pcmu(), {}, {.kind = api::Sink::Kind::file, .file = file, .longest = 60s, .silence = 1s});
-    for (int i = 0; i < 50; ++i) tick();  // nothing is said yet: nothing is recorded
+    for (int i = 0; i < 40; ++i) tick();  // nothing is said yet: nothing is recorded, and it is waited for
     for (int i = 0; i < 100; ++i) {
         end_->say(channel_, now_);
         tick();
