@@ -66,6 +66,7 @@ bool Controller::stand_in(const CallPtr& call, const jingle::Reason& why) {
         tell_invite(*call, why, Side::caller);  // the callee's devices ring no more
         call->standing_in = true;
         call->stand_in_at.reset();
+        call->kept.reset();                                                       // who answers is this process
         call->ring_deadline = env->clock().now() + env->settings().ring_timeout;  // for the session to follow
         answer_proposal(call, call->callee.bare(), *endpoint);
         return true;
@@ -111,6 +112,7 @@ void Controller::take_over(const CallPtr& call, Endpoint& endpoint) {
     call->streams.clear();
     close_streams(call, open);
     call->bridge.reset();
+    call->kept.reset();
     call->transcodes = call->reserves = call->may_reoffer = false;
     call->current = *std::exchange(call->offer, std::nullopt);
     answer(call, endpoint);
