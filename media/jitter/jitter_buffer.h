@@ -46,7 +46,8 @@ class JitterBuffer {
     /// What to play next. Afterwards tell by played() how long it was; `waiting` takes no time of the stream.
     Playout pop();
     void played(std::uint32_t ticks) { next_ += ticks; }
-    /// The payload that plays `ticks` after what is due now, if it has come; empty when not. Good until push() or pop().
+    /// The payload that plays `ticks` after what is due now, if it has come; empty when not. Good until push() or
+    /// pop().
     Bytes following(std::uint32_t ticks) const {
         const auto at = packets_.find(next_ + ticks);
         return at == packets_.end() ? Bytes{} : Bytes{at->second.payload};

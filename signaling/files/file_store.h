@@ -67,7 +67,6 @@ class FileStore {
     std::filesystem::path path_of(const std::string& hash) const;
 
   private:
-
     std::filesystem::path folder_;
 };
 

@@ -3,8 +3,8 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "signaling/xml/writer.h"
