@@ -10,7 +10,6 @@
 #include "config/loader.h"
 #include "signaling/daemon/daemon.h"
 #include "signaling/daemon/doap.h"
-#include "signaling/net/tls_memory.h"
 
 namespace {
 
@@ -80,7 +79,6 @@ int serve(const CommandLine& line, config::Settings settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    carillon::net::keep_record_buffers();
     CLI::App app{
         "carillond serves XMPP clients and their calls.\n\n"
         "Without options it serves the domain localhost on this machine alone, and keeps its data in ./var.\n"
