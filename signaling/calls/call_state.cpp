@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "config/base/bytes.h"
+#include "relay/api/convert.h"
 #include "signaling/auth/base64.h"
 
 namespace carillon::calls {
@@ -78,6 +79,19 @@ json::array to_json(const std::array<SideCounters, 2>& from) {
     return out;
 }
 
+json::array to_json(const std::vector<jingle::PayloadType>& types) {
+    json::array out;
+    for (const auto& type : types)
+        out.push_back({type.id, type.name, type.clockrate, type.channels, type.apt ? static_cast<int>(*type.apt) : -1});
+    return out;
+}
+
+std::string to_text(const relay::api::Program& program) {
+    relay::api::proto::Program out;
+    relay::api::to_proto(program, out);
+    return auth::base64_encode(out.SerializeAsString());
+}
+
 json::object to_json(const Stream& stream) {
     json::array told;
     for (const auto& side : stream.ports.told) {
@@ -85,27 +99,28 @@ json::object to_json(const Stream& stream) {
         for (const auto& each : side) addresses.push_back({each.component, each.ip, each.port});
         told.push_back(std::move(addresses));
     }
-    json::array types;
-    for (const auto& type : stream.offered_types)
-        types.push_back(
-            {type.id, type.name, type.clockrate, type.channels, type.apt ? static_cast<int>(*type.apt) : -1});
-    return {{"id", stream.id},
-            {"creator", stream.creator},
-            {"name", stream.name},
-            {"ice", stream.ice},
-            {"rtp", stream.rtp},
-            {"muxed", stream.muxed},
-            {"bundled", stream.bundled},
-            {"carrier", stream.carrier},
-            {"replacement", stream.replacement},
-            {"open", stream.open},
-            {"lost", stream.lost},
-            {"worker", stream.ports.worker},
-            {"told", std::move(told)},
-            {"fingerprint", stream.ports.fingerprint},
-            {"legs", {to_json(stream.legs[0]), to_json(stream.legs[1])}},
-            {"counted", to_json(stream.last.from)},
-            {"types", std::move(types)}};
+    json::object out{{"id", stream.id},
+                     {"creator", stream.creator},
+                     {"name", stream.name},
+                     {"ice", stream.ice},
+                     {"rtp", stream.rtp},
+                     {"muxed", stream.muxed},
+                     {"bundled", stream.bundled},
+                     {"carrier", stream.carrier},
+                     {"replacement", stream.replacement},
+                     {"open", stream.open},
+                     {"lost", stream.lost},
+                     {"worker", stream.ports.worker},
+                     {"told", std::move(told)},
+                     {"fingerprint", stream.ports.fingerprint},
+                     {"legs", {to_json(stream.legs[0]), to_json(stream.legs[1])}},
+                     {"counted", to_json(stream.last.from)},
+                     {"types", to_json(stream.offered_types)},
+                     {"offerer", static_cast<int>(stream.offerer)},
+                     {"added", to_json(stream.added)}};
+    if (stream.offered_format) out["format"] = to_text({.a = *stream.offered_format});
+    if (stream.program.kind != relay::api::Program::Kind::none) out["program"] = to_text(stream.program);
+    return out;
 }
 
 std::int64_t milliseconds(WallTime time) {
@@ -202,6 +217,27 @@ Leg leg_from(const json::object& from) {
     return out;
 }
 
+std::vector<jingle::PayloadType> types_from(const json::value& value) {
+    std::vector<jingle::PayloadType> out;
+    for (const auto& each : value.as_array()) {
+        const auto& type = each.as_array();
+        jingle::PayloadType read{.id = number<unsigned>(type.at(0)),
+                                 .name = std::string{type.at(1).as_string()},
+                                 .clockrate = number<unsigned>(type.at(2)),
+                                 .channels = number<unsigned>(type.at(3))};
+        if (const auto apt = number<int>(type.at(4)); apt >= 0) read.apt = static_cast<unsigned>(apt);
+        out.push_back(std::move(read));
+    }
+    return out;
+}
+
+relay::api::Program program_from(const json::value& value) {
+    const auto octets = auth::base64_decode(std::string{value.as_string()});
+    relay::api::proto::Program read;
+    if (!octets || !read.ParseFromString(*octets)) throw std::invalid_argument{"no program"};
+    return relay::api::from_proto(read);
+}
+
 std::array<SideCounters, 2> counters_from(const json::value& value) {
     std::array<SideCounters, 2> out;
     for (std::size_t side = 0; side < 2; ++side) {
@@ -239,15 +275,11 @@ Stream stream_from(const json::object& from) {
     if (out.legs[0].said.bridge.has_value() != out.legs[1].said.bridge.has_value())
         throw std::invalid_argument{"half a bridge"};
     out.last.from = counters_from(from.at("counted"));
-    for (const auto& each : from.at("types").as_array()) {
-        const auto& type = each.as_array();
-        jingle::PayloadType read{.id = number<unsigned>(type.at(0)),
-                                 .name = std::string{type.at(1).as_string()},
-                                 .clockrate = number<unsigned>(type.at(2)),
-                                 .channels = number<unsigned>(type.at(3))};
-        if (const auto apt = number<int>(type.at(4)); apt >= 0) read.apt = static_cast<unsigned>(apt);
-        out.offered_types.push_back(std::move(read));
-    }
+    out.offered_types = types_from(from.at("types"));
+    out.offerer = number<int>(from, "offerer") == 0 ? Side::caller : Side::callee;
+    out.added = types_from(from.at("added"));
+    if (const auto* format = from.if_contains("format")) out.offered_format = program_from(*format).a;
+    if (const auto* program = from.if_contains("program")) out.program = program_from(*program);
     return out;
 }
 
@@ -286,6 +318,8 @@ std::unique_ptr<Call> call_from(const json::object& from) {
     if (const auto* bridge = from.if_contains("bridge"))
         call->bridge = {manner_from(bridge->as_array().at(0).as_object()),
                         manner_from(bridge->as_array().at(1).as_object())};
+    call->transcodes = flag(from, "transcodes");
+    call->reserves = flag(from, "reserves");
     call->bundle_offered = flag(from, "bundle_offered");
     call->invite_ns = text(from, "invite_ns");
     call->ringing = flag(from, "ringing");
@@ -311,6 +345,8 @@ std::string to_state(const Call& call, const MediaRelay::Place& place) {
                      {"host", call.host},
                      {"phase", static_cast<int>(call.phase)},
                      {"mode", to_string(call.mode)},
+                     {"transcodes", call.transcodes},
+                     {"reserves", call.reserves},
                      {"bundle_offered", call.bundle_offered},
                      {"invite_ns", call.invite_ns},
                      {"ringing", call.ringing},

@@ -68,6 +68,41 @@ TEST(CallState, ComesBackAsItWas) {
     EXPECT_EQ(saved->call->caller.str(), kRomeo);
 }
 
+std::string sound(std::string_view action, std::string_view type, int port) {
+    return test::jingle(
+        action, "s",
+        test::content("voice", "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'>" + std::string{type} +
+                                   "</description><transport xmlns='urn:xmpp:jingle:transports:raw-udp:1'>"
+                                   "<candidate component='1' generation='0' id='r' ip='192.0.2.7' port='" +
+                                   std::to_string(port) + "'/></transport>"));
+}
+
+TEST(CallState, ATranscodedCallComesBackAsItWas) {
+    Lives lives;
+    auto& scene = *lives.first;
+    scene.send(kRomeo, kJuliet,
+               sound("session-initiate", "<payload-type id='111' name='opus' clockrate='48000' channels='2'/>", 40000));
+    scene.send(kJuliet, kRomeo, test::terminate("s", "failed-application"));
+    auto text = lives.kept.only();
+    auto saved = from_state(text);
+    ASSERT_TRUE(saved) << "offered again, not answered";
+    EXPECT_EQ(to_state(*saved->call, saved->place), text);
+    EXPECT_TRUE(saved->call->transcodes && saved->call->reserves);
+    ASSERT_TRUE(saved->call->streams.at(0).offered_format);
+    EXPECT_EQ(saved->call->streams[0].offered_format->codec, "opus");
+    EXPECT_FALSE(saved->call->streams[0].added.empty());
+
+    scene.send(kJuliet, kRomeo, sound("session-accept", "<payload-type id='0' name='PCMU' clockrate='8000'/>", 50000));
+    text = lives.kept.only();
+    saved = from_state(text);
+    ASSERT_TRUE(saved);
+    EXPECT_EQ(to_state(*saved->call, saved->place), text);
+    const auto& stream = saved->call->streams.at(0);
+    EXPECT_TRUE(stream.transcoded());
+    EXPECT_EQ(stream.program.a.codec, "opus");
+    EXPECT_EQ(stream.program.b.codec, "PCMU");
+}
+
 TEST(CallState, WhatIsNoStateIsNoCall) {
     Lives lives;
     lives.first->browser_call("s");
