@@ -2,43 +2,30 @@
 
 #include <algorithm>
 
-#include "signaling/auth/base64.h"
 #include "signaling/calls/voicemail/commands.h"
+#include "signaling/files/sharing.h"
 #include "signaling/xmpp/datetime.h"
 
 namespace carillon::calls {
 namespace {
 
-constexpr std::string_view kOob = "jabber:x:oob";
-constexpr std::string_view kSharing = "urn:xmpp:sfs:0";
-constexpr std::string_view kFile = "urn:xmpp:file:metadata:0";
-constexpr std::string_view kHashes = "urn:xmpp:hashes:2";
-constexpr std::string_view kUrlData = "http://jabber.org/protocol/url-data";
 constexpr std::string_view kFallback = "urn:xmpp:fallback:0";
 constexpr std::string_view kHints = "urn:xmpp:hints";
 constexpr std::string_view kMarkers = "urn:xmpp:chat-markers:0";
 
-std::string octets_of(std::string_view hex) {
-    const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-    std::string out;
-    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-        out += static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1]));
-    return out;
-}
-
 void add_sharing(xml::Element& element, const VoicemailMessage& message, std::string_view url) {
-    auto& sharing = element.add("file-sharing", kSharing);
+    auto& sharing = element.add("file-sharing", files::kSharing);
     sharing.set("disposition", "inline");
-    auto& file = sharing.add("file", kFile);
+    auto& file = sharing.add("file", files::kMetadata);
     file.add("media-type").add_text(kVoicemailType);
     file.add("name").add_text(file_name(message));
     file.add("size").add_text(std::to_string(message.size));
     file.add("length").add_text(std::to_string(message.duration.count()));
     file.add("date").add_text(xmpp::to_datetime(message.at));
     file.add("desc").add_text("Voicemail from " + message.caller);
-    file.add("hash", kHashes).set("algo", "sha-256").add_text(auth::base64_encode(octets_of(message.hash)));
-    sharing.add("sources").add("url-data", kUrlData).set("target", url);
-    element.add("fallback", kFallback).set("for", kSharing).add("body");
+    files::add_hash(file, message.hash);
+    files::add_source(sharing, url);
+    element.add("fallback", kFallback).set("for", files::kSharing).add("body");
 }
 
 xml::Element form_of(const VoicemailMessage& message, std::string_view url, std::size_t number,
@@ -79,7 +66,7 @@ xmpp::Stanza make_notice(const xmpp::Jid& from, const xmpp::Jid& to, const Voice
     element.set("id", message.stanza);
     const auto words = "Voicemail " + std::to_string(number) + " from " + describe(message);
     element.add("body").add_text(box.link_only ? std::string{url} : words + '\n' + std::string{url});
-    auto& link = element.add("x", kOob);
+    auto& link = element.add("x", files::kOob);
     link.add("url").add_text(url);
     link.add("desc").add_text(words);
     add_sharing(element, message, url);

@@ -1,27 +1,14 @@
 #include "signaling/modules/http_upload/metadata.h"
 
-#include "signaling/auth/base64.h"
 #include "signaling/files/address.h"
 #include "signaling/files/media_type.h"
+#include "signaling/files/sharing.h"
 #include "signaling/xmpp/datetime.h"
 
 namespace carillon::modules::upload {
 namespace {
 
-constexpr std::string_view kSharing = "urn:xmpp:sfs:0";
-constexpr std::string_view kFile = "urn:xmpp:file:metadata:0";
-constexpr std::string_view kHashes = "urn:xmpp:hashes:2";
-constexpr std::string_view kUrlData = "http://jabber.org/protocol/url-data";
-constexpr std::string_view kOob = "jabber:x:oob";
 constexpr std::string_view kThumbs = "urn:xmpp:thumbs:1";
-
-std::string octets_of(std::string_view hex) {
-    const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-    std::string out;
-    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-        out += static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1]));
-    return out;
-}
 
 void add_thumbnail(xml::Element& file, const storage::Upload& upload, const std::string& url) {
     if (upload.thumbnail.width == 0 || file.child("thumbnail", kThumbs)) return;
@@ -33,11 +20,11 @@ void add_thumbnail(xml::Element& file, const storage::Upload& upload, const std:
 }
 
 xml::Element file_element(const storage::Upload& upload, const std::string& url) {
-    xml::Element file{"file", kFile};
+    xml::Element file{"file", files::kMetadata};
     file.add("media-type").add_text(upload.type);
     file.add("name").add_text(upload.name);
     file.add("size").add_text(std::to_string(upload.size));
-    file.add("hash", kHashes).set("algo", "sha-256").add_text(auth::base64_encode(octets_of(upload.hash)));
+    files::add_hash(file, upload.hash);
     if (upload.image.width > 0) {
         file.add("width").add_text(std::to_string(upload.image.width));
         file.add("height").add_text(std::to_string(upload.image.height));
@@ -51,20 +38,20 @@ xml::Element file_element(const storage::Upload& upload, const std::string& url)
 void add_metadata(xmpp::Stanza& message, const files::Uploads& uploads, std::string_view base) {
     if (!message.is_message() || message.is_error()) return;
     auto& element = message.element();
-    const auto* link = element.child("x", kOob);
+    const auto* link = element.child("x", files::kOob);
     if (!link) return;
-    const auto url = link->child_text("url", kOob);
+    const auto url = link->child_text("url", files::kOob);
     if (!url.starts_with(base)) return;
     const auto upload = uploads.recent(std::string_view{url}.substr(base.size()));
     if (!upload || upload->owner != message.from().bare().str()) return;
-    if (auto* said = element.child("file-sharing", kSharing)) {  // the client knows all but what the server made
-        if (auto* file = said->child("file", kFile)) add_thumbnail(*file, *upload, url);
+    if (auto* said = element.child("file-sharing", files::kSharing)) {  // the client knows all but what the server made
+        if (auto* file = said->child("file", files::kMetadata)) add_thumbnail(*file, *upload, url);
         return;
     }
-    auto& sharing = element.add("file-sharing", kSharing);
+    auto& sharing = element.add("file-sharing", files::kSharing);
     sharing.set("disposition", files::may_be_inline(upload->type) ? "inline" : "attachment");
     sharing.append(file_element(*upload, url));
-    sharing.add("sources").add("url-data", kUrlData).set("target", url);
+    files::add_source(sharing, url);
 }
 
 }  // namespace carillon::modules::upload
