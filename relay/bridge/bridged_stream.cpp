@@ -70,6 +70,12 @@ Decision Stream::leave(std::size_t leg, std::span<std::byte> buffer, std::size_t
     return {.fd = fd, .to = to.address, .size = *sealed};
 }
 
+/// What a program hears and says is in no journal: a successor would pass one end's codec to the other.
+void Stream::carry(std::unique_ptr<MediaLink> program) {
+    keep_no_more();
+    media_ = std::move(program);
+}
+
 /// What is not needed at the moment (no way yet, no keys) is nobody's loss.
 Decision Stream::leave_made(std::size_t leg, std::span<std::byte> buffer, Bytes packet, bool rtcp, SteadyTime now) {
     std::ranges::copy(packet, buffer.begin());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/base/log.h"
+#include "relay/control/request_check.h"
 #include "relay/control/worker.h"
 
 namespace carillon::relay {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/base/log.h"
+#include "relay/control/request_check.h"
 #include "relay/tap/capture_sink.h"
 #include "relay/tap/recording_sink.h"
 
@@ -19,13 +20,6 @@ constexpr std::size_t kRecordingRing = std::size_t{128} << 10;
 constexpr std::uint64_t kLeastFile = 4096;
 constexpr std::size_t kMostFiles = 1000;
 constexpr std::size_t kMostName = 256;
-
-proto::Reply refuse(proto::Refusal refusal, std::string reason) {
-    proto::Reply reply;
-    reply.set_refusal(refusal);
-    reply.set_reason(std::move(reason));
-    return reply;
-}
 
 /// A tap's id is its session and its name; names have no line feed.
 std::string id_of(const std::string& session, const std::string& tap) { return tap + '\n' + session; }

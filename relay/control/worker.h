@@ -42,9 +42,6 @@ struct WorkerOptions {
     std::filesystem::path journal;
 };
 
-/// Empty when the request can be used; else what is wrong with it.
-std::string fault_in(const api::proto::OpenStream& request);
-
 /// Threading: the io_context's thread (the control thread).  Owns: the shards.
 class Worker {
   public:

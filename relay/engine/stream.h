@@ -58,7 +58,7 @@ class Stream {
     Decision on_bridged(const Port& port, std::span<std::byte> buffer, std::size_t size, const Address& from,
                         SteadyTime now) noexcept;
     /// A media program takes part in a bridged stream from now on. Before the stream is its shard's, or there.
-    void carry(std::unique_ptr<MediaLink> program) { media_ = std::move(program); }
+    void carry(std::unique_ptr<MediaLink> program);
     MediaLink* program() { return media_.get(); }
     /// What the program has made: `send(decision)` for each that may go, sealed in `buffer`.
     template <class Send>
@@ -94,6 +94,7 @@ class Stream {
 
     /// From now on a successor finds what this stream comes to. Before the stream is handed over.
     void keep_in(std::unique_ptr<journal::Record> record);
+    void keep_no_more();
     /// Goes on where a predecessor stood, before keep_in().
     void restore(const journal::ReadStream& left, SteadyTime now);
 

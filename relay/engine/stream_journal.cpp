@@ -15,6 +15,18 @@ void Stream::keep_in(std::unique_ptr<journal::Record> record) {
     save_counters();
 }
 
+/// Its blocks are somebody else's from here on: no index may be put down in them any more.
+void Stream::keep_no_more() {
+    if (!record_) return;
+    for (auto& leg : bridged_) {
+        if (!leg) continue;
+        const auto state = leg->take_state();
+        for (auto* session : {state.inbound, state.outbound})
+            if (session) session->keep({});
+    }
+    record_.reset();
+}
+
 void Stream::save_leg(std::size_t leg, const api::LegSetup* setup) {
     record_->save_leg(leg, setup, bridged_[leg] ? bridged_[leg]->take_state() : journal::LegState{});
 }

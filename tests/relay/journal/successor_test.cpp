@@ -275,6 +275,55 @@ TEST_F(Successor, DtlsLegsGoOnWithTheKeysTheyAgreedOn) {
     EXPECT_EQ(count().ports.fingerprint, fingerprint) << "the certificate that was signalled";
 }
 
+TEST_F(Successor, AStreamThatCameToBeTranscodedIsNotTakenUp) {
+    const auto leg = [](std::uint16_t port, std::uint8_t local, std::uint8_t remote) {
+        api::LegSetup out;
+        out.remotes = {{1, "127.0.0.1", port}};
+        out.security = {.protection = api::Protection::sdes,
+                        .suite = "AES_CM_128_HMAC_SHA1_80",
+                        .local = {{key(local), {}}},
+                        .remote = {{key(remote), {}}},
+                        .fingerprint_hash = {},
+                        .fingerprint = {}};
+        return out;
+    };
+    const auto session = [](std::uint8_t seed, srtp::Direction direction) {
+        return *srtp::Session::create(srtp::Profile::aes128_cm_sha1_80, key(seed), direction);
+    };
+    const auto first = open({.stream = "first",
+                             .mode = api::Mode::bridge,
+                             .a = leg(caller_.port(), 1, 2),
+                             .b = leg(callee_.port(), 3, 4)})
+                           .first;
+    auto from_caller = session(2, srtp::Direction::outbound);
+    caller_.send(sealed(from_caller, rtp(1)), first);
+    ASSERT_FALSE(callee_.receive().empty());
+    api::proto::Request request;
+    request.mutable_set_program()->set_session("call");
+    request.mutable_set_program()->set_stream("first");
+    api::Program program{.kind = api::Program::Kind::transcode};
+    program.a = {.codec = "PCMU", .payload_type = 0};
+    program.b = {.codec = "PCMA", .payload_type = 8};
+    api::to_proto(program, *request.mutable_set_program()->mutable_program());
+    ASSERT_EQ(ask(request).refusal(), api::proto::REFUSAL_NONE);
+
+    // The second one has the blocks that the first one had; what the first still carries leaves them alone.
+    const Endpoint c, d;
+    const auto second =
+        open({.stream = "second", .mode = api::Mode::bridge, .a = leg(c.port(), 5, 6), .b = leg(d.port(), 7, 8)}).first;
+    auto from_c = session(6, srtp::Direction::outbound);
+    auto to_d = session(7, srtp::Direction::inbound);
+    c.send(sealed(from_c, rtp(1)), second);
+    ASSERT_EQ(opened(to_d, d.receive()), rtp(1));
+    for (std::uint16_t i = 2; i < 60; ++i) caller_.send(sealed(from_caller, rtp(i)), first);
+    ASSERT_FALSE(callee_.receive().empty());
+
+    kill_and_begin_again();
+    EXPECT_EQ(count().stream, "second");
+    c.send(sealed(from_c, rtp(2)), second);
+    EXPECT_EQ(opened(to_d, d.receive()), rtp(2));
+}
+
 TEST_F(Successor, ExpiryAndDrainAreKept) {
     open({.stream = "channel", .mode = api::Mode::open, .a = {}, .b = {}, .expire = 3600s});
     api::proto::Request drain;

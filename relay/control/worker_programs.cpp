@@ -1,0 +1,76 @@
+/// Media programs of the worker's streams: begun, changed, added in mid-call.
+#include "relay/control/worker.h"
+
+#include <boost/asio/post.hpp>
+
+#include "relay/control/request_check.h"
+
+namespace carillon::relay {
+
+namespace proto = api::proto;
+
+std::expected<MediaPrograms::Started, proto::Reply> Worker::start_program(const std::string& session,
+                                                                          const std::string& stream,
+                                                                          const api::Program& program,
+                                                                          std::size_t shard) {
+    auto tell = [this, alive = std::weak_ptr{alive_}, session, stream](api::ProgramEvent event) {
+        boost::asio::post(io_, [this, alive, session, stream, event = std::move(event)] {
+            if (!alive.lock()) return;
+            take_event({.kind = api::Event::Kind::program,
+                        .session = session,
+                        .stream = stream,
+                        .leg = {},
+                        .counters = {},
+                        .program = event});
+        });
+    };
+    auto started = programs_->start(program, *outlets_[shard], std::move(tell));
+    if (started) return std::move(*started);
+    return std::unexpected{
+        refuse(started.error().busy ? proto::REFUSAL_LIMIT : proto::REFUSAL_BAD_REQUEST, started.error().reason)};
+}
+
+void Worker::set_program(const proto::SetProgram& request, Respond respond) {
+    const auto program = api::from_proto(request.program());
+    if (auto fault = program_fault(program); !fault.empty())
+        return respond(refuse(proto::REFUSAL_BAD_REQUEST, std::move(fault)));
+    const auto session = sessions_.find(request.session());
+    if (session == sessions_.end() || !session->second.streams.contains(request.stream()))
+        return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));
+    auto& opened = session->second.streams.at(request.stream());
+    const bool fresh = opened.program_kind == api::Program::Kind::none && opened.mode == api::Mode::bridge &&
+                       program.kind == api::Program::Kind::transcode;
+    if (fresh) return add_program(request, session->second, opened, program, std::move(respond));
+    if (!opened.program || opened.program_kind != program.kind)
+        return respond(refuse(proto::REFUSAL_CONFLICT, "the stream has no program of that kind"));
+    const auto changed = programs_->change(*opened.program, program);
+    if (!changed) return respond(refuse(proto::REFUSAL_BAD_REQUEST, changed.error().reason));
+    // Answered when it holds for the packets to come.
+    shards_[session->second.shard]->with(
+        Shard::key(request.session(), request.stream()),
+        [program](Stream* stream) {
+            if (stream && stream->program()) stream->program()->set(program);
+        },
+        [answer = later(std::move(respond))] { answer({}); });
+}
+
+/// A bridge becomes a transcode when it turns out that its ends share no codec.
+void Worker::add_program(const proto::SetProgram& request, Session& session, OpenedStream& stream,
+                         const api::Program& program, Respond respond) {
+    auto started = start_program(request.session(), request.stream(), program, session.shard);
+    if (!started) return respond(std::move(started.error()));
+    stream.program = started->ticket;
+    stream.program_kind = program.kind;
+    // std::function wants copies; the command runs once.
+    auto link = std::make_shared<std::unique_ptr<MediaLink>>(std::move(started->link));
+    shards_[session.shard]->with(
+        Shard::key(request.session(), request.stream()),
+        [link](Stream* found) {
+            if (!found) return link->reset();
+            found->carry(std::move(*link));
+            found->program()->attach(*found);
+        },
+        [answer = later(std::move(respond))] { answer({}); });
+}
+
+}  // namespace carillon::relay

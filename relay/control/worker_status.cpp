@@ -1,0 +1,87 @@
+/// What the worker tells of itself: load, packets, processor time.
+#include "relay/control/worker.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace carillon::relay {
+
+namespace proto = api::proto;
+
+namespace {
+
+double cpu_seconds() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+}  // namespace
+
+std::uint64_t Worker::allocations() const {
+    std::uint64_t sum = 0;
+    for (const auto& counters : turn_) sum += counters->allocations;
+    return sum;
+}
+
+std::uint64_t Worker::packets() const {
+    std::uint64_t sum = 0;
+    for (const auto& shard : shards_) sum += shard->forwarded();
+    for (const auto& counters : turn_) sum += counters->packets;
+    for (const auto* outlet : outlets_) sum += outlet->sent();
+    return sum;
+}
+
+void Worker::measure() {
+    const auto now = std::chrono::steady_clock::now();
+    const Sample sample{now, cpu_seconds(), packets()};
+    if (const double passed = std::chrono::duration<double>(now - sample_.at).count(); passed > 0.1) {
+        cpu_load_ = std::max(0.0, sample.cpu_s - sample_.cpu_s) / passed;
+        packets_per_second_ =
+            static_cast<std::uint64_t>(static_cast<double>(sample.packets - sample_.packets) / passed);
+        sample_ = sample;
+    }
+}
+
+void Worker::status(Respond respond) {
+    proto::Reply reply;
+    auto& status = *reply.mutable_status();
+    status.set_program("carillon-relay");
+    status.set_sessions(sessions_.size());
+    std::uint64_t streams = 0;
+    for (const auto load : shard_load_) streams += load;
+    status.set_streams(streams);
+    status.set_ports_free(ports_.free());
+    status.set_draining(draining_);
+    status.set_threads(static_cast<std::uint32_t>(shards_.size()));
+    std::uint64_t kernel_drops = 0;
+    for (const auto& shard : shards_) kernel_drops += shard->kernel_drops();
+    status.set_kernel_drops(kernel_drops);
+    std::uint64_t bindings = 0;
+    for (const auto& shard : shards_) bindings += shard->binding_requests();
+    std::uint64_t unauthorized = 0;
+    for (const auto& counters : turn_) {
+        bindings += counters->bindings;
+        unauthorized += counters->unauthorized;
+    }
+    const auto media = programs_->load();
+    status.set_media_jobs(media.jobs);
+    status.set_media_busy(media.busiest);
+    status.set_media_late(media.late);
+    status.set_turn_allocations(allocations());
+    status.set_turn_unauthorized(unauthorized);
+    status.set_packets(packets());
+    status.set_binding_requests(bindings);
+    status.set_cpu_s(cpu_seconds());
+    status.set_cpu_load(cpu_load_);
+    status.set_packets_per_second(packets_per_second_);
+    status.set_uptime_s(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count()));
+    respond(std::move(reply));
+}
+
+}  // namespace carillon::relay
