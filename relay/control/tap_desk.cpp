@@ -180,12 +180,12 @@ void TapDesk::list(const std::string& session, Respond respond) {
         });
 }
 
-void TapDesk::stream_opened(const std::string& session, const std::string& key, Shard& shard) {
+void TapDesk::stream_opened(const std::string& session, Stream& stream) {
     const auto known = sessions_.find(session);
     if (known == sessions_.end()) return;
     for (auto& [name, running] : known->second)
         if (running.all_streams && running.streams < 256)
-            shard.tap({key}, running.tap, static_cast<std::uint8_t>(running.streams++), [] {});
+            stream.attach(running.tap, static_cast<std::uint8_t>(running.streams++));
 }
 
 void TapDesk::session_over(const std::string& session) {

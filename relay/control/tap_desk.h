@@ -40,8 +40,8 @@ class TapDesk {
     void start(const api::proto::StartTap& request, const Session& session, const Respond& respond);
     void stop(const api::proto::StopTap& request, Respond respond);
     void list(const std::string& session, Respond respond);
-    /// The session has got one more stream: its taps see that, too.
-    void stream_opened(const std::string& session, const std::string& key, Shard& shard);
+    /// The session gets one more stream: its taps see that, too, from the first packet. Before a shard has it.
+    void stream_opened(const std::string& session, Stream& stream);
     /// Its streams are gone.
     void session_over(const std::string& session);
 

@@ -210,8 +210,8 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     }
     known->second.streams.emplace(setup.stream, std::move(opened));
     ++shard_load_[known->second.shard];
+    taps_.stream_opened(name, *stream);
     shards_[known->second.shard]->add(std::move(stream));
-    taps_.stream_opened(name, Shard::key(name, setup.stream), *shards_[known->second.shard]);
     respond(std::move(reply));
 }
 

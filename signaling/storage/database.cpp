@@ -1,6 +1,7 @@
 #include "signaling/storage/database.h"
 
 #include <boost/asio/steady_timer.hpp>
+#include <future>
 
 #include "config/base/log.h"
 #include "signaling/storage/archive_words.h"
@@ -59,23 +60,32 @@ soci::session& Database::session_of_this_thread() {
     return *sessions_[index];
 }
 
-std::int64_t Database::number(const std::string& query) {
-    long long value = 0;
+template <class Work>
+std::invoke_result_t<Work&, soci::session&> Database::wait_for(Work work) {
+    using Result = std::invoke_result_t<Work&, soci::session&>;
+    auto task = std::make_shared<std::packaged_task<Result()>>([&] { return work(session_of_this_thread()); });
+    auto result = task->get_future();
+    boost::asio::post(writer_, [task] { (*task)(); });
     try {
-        *sessions_.front() << query, soci::into(value);
+        return result.get();
     } catch (const std::exception& error) {
         throw StorageError{"cannot read the database: " + reason_of(error)};
     }
-    return value;
+}
+
+std::int64_t Database::number(const std::string& query) {
+    return wait_for([&](soci::session& session) {
+        long long value = 0;
+        session << query, soci::into(value);
+        return std::int64_t{value};
+    });
 }
 
 std::vector<std::string> Database::texts(const std::string& query) {
-    try {
-        soci::rowset<std::string> rows = (sessions_.front()->prepare << query);
-        return {rows.begin(), rows.end()};
-    } catch (const std::exception& error) {
-        throw StorageError{"cannot read the database: " + reason_of(error)};
-    }
+    return wait_for([&](soci::session& session) {
+        soci::rowset<std::string> rows = (session.prepare << query);
+        return std::vector<std::string>(rows.begin(), rows.end());
+    });
 }
 
 void Database::write_later(std::chrono::milliseconds delay, std::function<void(soci::session&)> work,

@@ -49,7 +49,7 @@ class Database {
         return run(Access::look, std::move(work));
     }
 
-    /// Of one row and column, read while nothing else runs: at start-up. Throws StorageError.
+    /// Of one row and column, in turn with what is written; the caller waits: at start-up. Throws StorageError.
     std::int64_t number(const std::string& query);
     /// Of one column, likewise.
     std::vector<std::string> texts(const std::string& query);
@@ -97,6 +97,9 @@ class Database {
         if constexpr (!std::is_void_v<Result>) co_return std::move(*state->value);
     }
 
+    /// Runs `work` on the writer and waits for it: no two threads use a session at a time. Throws StorageError.
+    template <class Work>
+    std::invoke_result_t<Work&, soci::session&> wait_for(Work work);
     /// Empty on success, else why it failed; a lock held too long is tried again.
     std::string attempt(bool in_transaction, const std::function<void(soci::session&)>& work);
     soci::session& session_of_this_thread();
