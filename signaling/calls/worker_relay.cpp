@@ -82,6 +82,7 @@ WorkerRelay::WorkerRelay(boost::asio::io_context& io, std::vector<std::string> s
         worker.assigned = &shared_->assignments.of(worker.socket);
         for (auto* timer : {&worker.retry, &worker.grace, &worker.look})
             *timer = std::make_unique<boost::asio::steady_timer>(io_);
+        begin_grace(worker);  // it is being started: what is asked meanwhile waits for it
         connect(worker);
     }
 }
@@ -118,7 +119,7 @@ void WorkerRelay::open(const std::string& call, StreamSetup setup, Watcher watch
            .again = false});
 }
 
-/// Streams of one call go to one worker. When the only ones there are have just died, a new call waits for them too.
+/// Streams of one call go to one worker. While the only ones there are start, or start again, a new call waits for them.
 void WorkerRelay::start(Opening opening) {
     const auto known = sessions_.find(opening.call);
     auto* worker = known == sessions_.end() ? choose(opening.refused) : known->second.worker;
@@ -270,6 +271,7 @@ void WorkerRelay::adopt(const std::string& call, const Place& place, const std::
     adopted_names_[place.session] = call;
     worker.orphans.erase(place.session);
     if (worker.ready) return compare(worker);
+    worker.waiting = false;  // its grace begins anew
     begin_grace(worker);
 }
 

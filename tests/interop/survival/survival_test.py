@@ -23,6 +23,9 @@ sys.path.insert(0, str(HERE.parent / "calls"))
 from client import Client, candidates, content, jingle, raw, reason  # noqa: E402
 from server import DOMAIN, Server  # noqa: E402
 
+# Of this process alone, and none that the system gives to others: a worker that died finds its ports free again.
+PORTS = 12000 + os.getpid() % 170 * 100
+OWN_PORTS = f"port_min = {PORTS}\nport_max = {PORTS + 99}\n"
 BINARIES = sys.argv.pop(1) if len(sys.argv) > 1 else "build/dev/bin"
 SPEECH = "/usr/share/asterisk/sounds/en_US_f_Allison/conf-adminmenu.wav"
 AIORTC = HERE.parents[1] / "media/interop/aiortc_answer.py"
@@ -86,7 +89,7 @@ class Phones:
 class WorkerDies(unittest.TestCase):
     def test_media_goes_on_in_every_kind_of_call(self):
         users = [f"{name}-{role}" for name in CALLS for role in ("caller", "callee")]
-        server = Server(BINARIES, 'relay = "always"\ntick = "1 s"', users=users)
+        server = Server(BINARIES, 'relay = "always"\ntick = "1 s"', users=users, workers=OWN_PORTS)
         self.addCleanup(server.stop)
         phones = [Phones(server, name) for name in CALLS]
         for each in phones:
@@ -135,7 +138,7 @@ class WorkerDies(unittest.TestCase):
         self.assertNotIn("relay worker stays away", server.log_text())
 
     def test_a_second_death_is_survived_too_and_an_orderly_end_leaves_nothing(self):
-        server = Server(BINARIES, users=())
+        server = Server(BINARIES, users=(), workers=OWN_PORTS)
         try:
             opened = server.ctl("relay", "channel", "open", "--count", "2")
             for _ in range(2):
@@ -214,7 +217,7 @@ class Talk:
 
 class ServerDies(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
-        self.server = Server(BINARIES, 'gone_grace = "1 s"', workers='media_timeout = "5 s"')
+        self.server = Server(BINARIES, 'gone_grace = "1 s"', workers=OWN_PORTS + 'media_timeout = "5 s"')
         self.addCleanup(self.server.stop)
         await self.log_in()
         self.to_romeo, self.to_juliet = f"romeo@{DOMAIN}/orchard", f"juliet@{DOMAIN}/balcony"

@@ -97,6 +97,22 @@ TEST_F(WithWorkers, OpensCountsAndCloses) {
     EXPECT_TRUE(until([&] { return process.worker.sessions() == 0; }));
 }
 
+TEST_F(WithWorkers, ACallThatComesBeforeItsWorkerWaitsForIt) {
+    WorkerRelay relay{io_, {socket(1)}, 0, 1};
+    std::optional<std::expected<StreamPorts, std::string>> answer;
+    relay.open(
+        "c1", {.stream = "s1", .open = true, .rtcp = true}, [](auto&&...) {},
+        [&](auto given) { answer = std::move(given); });
+    for (int round = 0; round < 10; ++round) {
+        io_.restart();
+        io_.run_one_for(5ms);
+    }
+    EXPECT_FALSE(answer);
+    Process process{io_, socket(1), 41000};
+    ASSERT_TRUE(until([&] { return answer.has_value(); }));
+    EXPECT_TRUE(*answer) << answer->error();
+}
+
 TEST_F(WithWorkers, SpreadsCallsAndFindsRoomElsewhere) {
     Process one{io_, socket(1), 41100};
     Process two{io_, socket(2), 41200};
