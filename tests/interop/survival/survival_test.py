@@ -113,9 +113,10 @@ class WorkerDies(unittest.TestCase):
         server.wait_for(lambda: "go on streams" in server.log_text(), "no successor")
         back = time.monotonic() - died
         for each in phones:
-            self.assertEqual(each.running["caller"].wait(60), 0, each.said("caller"))
+            said = lambda role: each.said(role) + server.log_text()  # noqa: E731, B023
+            self.assertEqual(each.running["caller"].wait(60), 0, said("caller"))
             if each.callee != "aiortc":
-                self.assertEqual(each.running["callee"].wait(30), 0, each.said("callee"))
+                self.assertEqual(each.running["callee"].wait(30), 0, said("callee"))
         print(f"successor after {back:.2f} s", file=sys.stderr)
         for each in phones:
             for role in ("caller", "callee"):
@@ -382,7 +383,9 @@ class Drain(unittest.TestCase):
         server = Server(BINARIES, users=(), workers="workers = 3")
         self.addCleanup(server.stop)
         workers = lambda: {one["name"]: one for one in server.ctl("relay", "list")}  # noqa: E731
-        server.wait_for(lambda: all(one["state"] == "up" for one in workers().values()), "not all workers are up")
+        # Each thread of the server has a connection of its own to each worker.
+        links = 3 * len(os.sched_getaffinity(0))
+        server.wait_for(lambda: server.log_text().count("relay worker connected") >= links, "not all workers are up")
         server.wait_for(lambda: len(server.ctl("relay", "channel", "open", "--count", "3")) == 3, "no channel")
 
         def spread():
