@@ -78,6 +78,13 @@ void check_together(const Settings& settings, const Value& tree, Problems& probl
         problems.push_back({line_of(tree, "network", "stun_port"), "network.stun_port", "lies among the relay's ports",
                             "Move it out of relay.port_min to relay.port_max"});
     }
+    const bool elsewhere =
+        std::ranges::any_of(relay.external, [](const std::string& worker) { return worker.starts_with("tls://"); });
+    const bool proven = !relay.tls_authority.empty() && !relay.tls_certificate.empty() && !relay.tls_key.empty();
+    if (relay.enabled && elsewhere && !proven)
+        problems.push_back({line_of(tree, "relay", "external"), "relay.external", "has a worker of another machine",
+                            "Name relay.tls_authority, relay.tls_certificate and relay.tls_key, too; "
+                            "scripts/relay-certificates makes them"});
     const auto& turn = settings.turn;
     for (const auto& [key, port] : {std::pair{"tls_port", turn.tls_port}, {"alternate_port", turn.alternate_port}}) {
         if (!relay.enabled || !turn.enabled || port < relay.port_min || port > relay.port_max) continue;

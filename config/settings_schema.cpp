@@ -1,5 +1,7 @@
 #include "config/settings_schema.h"
 
+#include "config/base/worker_address.h"
+
 namespace carillon::config {
 namespace {
 
@@ -31,6 +33,11 @@ std::string check_web_address(std::string_view text) {
 /// sockaddr_un holds 107 octets of path.
 std::string check_socket(std::string_view text) {
     return text.size() <= 107 ? check_not_empty(text) : "is longer than a socket's path may be (107 octets)";
+}
+
+std::string check_worker(std::string_view text) {
+    if (!parse_worker_address(text)) return "is no socket's path, and not tls://HOST:PORT";
+    return text.starts_with("tls://") ? std::string{} : check_socket(text);
 }
 
 Schema network(NetworkSettings& s) {
@@ -254,7 +261,14 @@ Schema relay(RelaySettings& s) {
         .duration("stats_interval", s.stats_interval, 1s, 5min, "How often a worker reports its counters.")
         .integer("max_sessions", s.max_sessions, 1, 30'000, "Media sessions of one worker; more are refused.")
         .texts("external", s.external, R"(["/run/carillon/relay-1.sock"])",
-               "Control sockets of workers that are started by somebody else, systemd for example.", check_socket);
+               "Workers that are started by somebody else, systemd for example: their control sockets, or "
+               "\"tls://relay2.example.org:7443\" for those of other machines.",
+               check_worker)
+        .text("tls_authority", s.tls_authority,
+              "Certificate of the authority that signs the certificates of workers of other machines, and nobody "
+              "else's. scripts/relay-certificates makes it and the two below.")
+        .text("tls_certificate", s.tls_certificate, "What this server shows such workers.")
+        .text("tls_key", s.tls_key, "Its key.");
     return out;
 }
 

@@ -52,6 +52,8 @@ bool parse_ports(const std::string& text, std::uint16_t& first, std::uint16_t& l
 int main(int argc, char** argv) {
     relay::WorkerOptions options;
     std::string control;
+    std::string control_tls;
+    relay::api::TlsFiles tls;
     std::string range = "30000-39999";
     std::string level = "info";
     std::string turn_secrets;
@@ -66,12 +68,26 @@ int main(int argc, char** argv) {
         "carillon-relay forwards the media of calls between pairs of UDP ports.\n\n"
         "carillond starts it by itself; start one by hand to give a call server another worker:\n"
         "  carillon-relay --control /run/carillon/relay2.sock --bind 192.0.2.10 --ports 40000-49999\n"
-        "and name its socket under [relay] in carillond's configuration. Behind a NAT that maps the ports one to one, "
+        "and name its socket under [relay] external in carillond's configuration. On another machine, with files of\n"
+        "scripts/relay-certificates, and tls://relay2.example.org:7443 in the configuration:\n"
+        "  carillon-relay --control-tls 192.0.2.10:7443 --tls-authority ca.crt --tls-certificate "
+        "relay2.example.org.crt \\\n"
+        "    --tls-key relay2.example.org.key --bind 192.0.2.10\n"
+        "Behind a NAT that maps the ports one to one, "
         "tell\n"
         "endpoints the public address: --bind 10.0.0.5 --advertise 203.0.113.7\n"
         "Without --journal it holds no secrets on disk. SIGTERM ends it at once; `carillonctl relay drain` lets its "
         "calls end first."};
-    app.add_option("--control", control, "Unix socket on which carillond gives orders")->required();
+    auto* local = app.add_option("--control", control, "Unix socket on which carillond gives orders");
+    auto* remote = app.add_option("--control-tls", control_tls,
+                                  "Numeric address and port on which a carillond of another machine gives orders, "
+                                  "192.0.2.10:7443 or [2001:db8::1]:7443");
+    app.add_option("--tls-authority", tls.authority,
+                   "Certificate of the authority that has signed carillond's certificate, and signs nobody else's")
+        ->needs(remote);
+    app.add_option("--tls-certificate", tls.certificate, "This worker's certificate, signed by the authority")
+        ->needs(remote);
+    app.add_option("--tls-key", tls.key, "Its key. SIGHUP has all three read again")->needs(remote);
     app.add_option("--bind", options.ports.bind,
                    "Numeric address to take ports on; repeat for IPv4 and IPv6 [127.0.0.1]");
     app.add_option("--advertise", options.advertise, "What endpoints are told instead of the --bind at the same place");
@@ -124,6 +140,20 @@ int main(int argc, char** argv) {
     app.add_option("--log-level", level, "trace, debug, info, warning, error [info]");
     CLI11_PARSE(app, argc, argv);
 
+    if (local->empty() && remote->empty()) {
+        std::fprintf(stderr, "carillon-relay: nobody could give orders: --control or --control-tls is needed\n");
+        return 2;
+    }
+    const auto doorstep = parse_worker_address("tls://" + control_tls);
+    if (!remote->empty() && (!doorstep || !tls.complete())) {
+        std::fprintf(
+            stderr,
+            "carillon-relay: --control-tls %s: write ADDRESS:PORT, and give --tls-authority, --tls-certificate "
+            "and --tls-key; scripts/relay-certificates makes them\n",
+            control_tls.c_str());
+        return 2;
+    }
+
     if (!parse_ports(range, options.ports.first, options.ports.last)) {
         std::fprintf(stderr, "carillon-relay: --ports %s: write FIRST-LAST, within 1024-65535, say 30000-39999\n",
                      range.c_str());
@@ -150,7 +180,9 @@ int main(int argc, char** argv) {
         for (const auto& address : worker.serves_streams() ? std::vector<std::string>{} : options.stun_bind) {
             binding.push_back(std::make_unique<relay::BindingTcpServer>(io, address, options.stun_port));
         }
-        relay::ControlServer server{io, control, worker};
+        relay::ControlServer server{io, worker};
+        if (!control.empty()) server.listen(control);
+        if (doorstep) server.listen(doorstep->host, doorstep->port, tls);
         relay::OrphanWatch orphan{io, worker, server, std::chrono::seconds{orphan_time}, [&io] { io.stop(); }};
         boost::asio::signal_set signals{io, SIGTERM, SIGINT};
         signals.async_wait([&](boost::system::error_code, int) { io.stop(); });
@@ -158,13 +190,14 @@ int main(int argc, char** argv) {
         const std::function<void()> await_hang_up = [&] {
             hang_up.async_wait([&](boost::system::error_code error, int) {
                 if (error) return;
-                const auto done = worker.reload_certificates();
-                if (!done) log::error("certificates stay as they are", {{"why", done.error()}});
+                for (const auto& done : {worker.reload_certificates(), server.reload_certificates()})
+                    if (!done) log::error("certificates stay as they are", {{"why", done.error()}});
                 await_hang_up();
             });
         };
         await_hang_up();
-        log::info("relay worker ready", {{"control", control}, {"ports", range}, {"shards", options.shards}});
+        log::info("relay worker ready",
+                  {{"control", control.empty() ? control_tls : control}, {"ports", range}, {"shards", options.shards}});
         io.run();
         log::info("relay worker ends", {{"sessions", worker.sessions()}});
     } catch (const std::exception& error) {

@@ -1,10 +1,7 @@
 #include "relay/api/client.h"
 
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 #include <deque>
 
 #include "relay/api/convert.h"
@@ -14,7 +11,6 @@ namespace carillon::relay::api {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using Local = asio::local::stream_protocol;
 using Answer = std::expected<proto::Reply, Error>;
 
 namespace {
@@ -49,8 +45,8 @@ std::function<void(Answer)> answering(Callback<T> done, Read read) {
 }  // namespace
 
 struct Client::Impl : std::enable_shared_from_this<Impl> {
-    Impl(asio::io_context& context, std::string socket_path)
-        : io{context}, socket{context}, sweep{context}, path{std::move(socket_path)} {}
+    Impl(asio::io_context& context, std::string worker, TlsFiles files)
+        : io{context}, sweep{context}, address{std::move(worker)}, tls{std::move(files)} {}
 
     struct Waiting {
         std::chrono::steady_clock::time_point until;
@@ -71,22 +67,21 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
     }
 
     void write() {
-        asio::async_write(socket, asio::buffer(outgoing.front()),
-                          [self = shared_from_this()](error_code ec, std::size_t) {
-                              if (ec) return self->lose();
-                              self->outgoing.pop_front();
-                              if (!self->outgoing.empty()) self->write();
-                          });
+        connection->write(asio::buffer(outgoing.front()), [self = shared_from_this()](error_code ec) {
+            if (ec || !self->open) return self->lose();
+            self->outgoing.pop_front();
+            if (!self->outgoing.empty()) self->write();
+        });
     }
 
     void read_head() {
-        asio::async_read(socket, asio::buffer(head), [self = shared_from_this()](error_code ec, std::size_t) {
+        connection->read(asio::buffer(head), [self = shared_from_this()](error_code ec) {
             const auto length = frame_length(self->head.data());
-            if (ec || length > kMaxFrame) return self->lose();
+            if (ec || !self->open || length > kMaxFrame) return self->lose();
             self->body.resize(length);
-            asio::async_read(self->socket, asio::buffer(self->body), [self](error_code failed, std::size_t) {
-                if (failed || !self->take()) return self->lose();
-                self->read_head();
+            self->connection->read(asio::buffer(self->body), [self](error_code failed) {
+                if (failed || !self->open || !self->take()) return self->lose();
+                if (self->open) self->read_head();
             });
         });
     }
@@ -141,8 +136,7 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
     void lose() {
         if (!open) return;
         open = false;
-        error_code ignored;
-        socket.close(ignored);
+        connection->close();
         sweep.cancel();
         for (auto& [id, request] : std::exchange(waiting, {})) {
             request.done(std::unexpected{Error{Failure::disconnected, "the relay worker is gone"}});
@@ -152,9 +146,10 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
 
     static constexpr std::size_t kMaxWaiting = 100'000;
     asio::io_context& io;
-    Local::socket socket;
+    std::shared_ptr<Connection> connection;
     asio::steady_timer sweep;
-    std::string path;
+    std::string address;
+    TlsFiles tls;
     bool open = false;
     std::uint64_t last_id = 0;
     std::map<std::uint64_t, Waiting> waiting;
@@ -165,8 +160,8 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
     std::function<void()> lost;
 };
 
-Client::Client(asio::io_context& io, std::string socket_path)
-    : impl_{std::make_shared<Impl>(io, std::move(socket_path))} {}
+Client::Client(asio::io_context& io, std::string address, TlsFiles tls)
+    : impl_{std::make_shared<Impl>(io, std::move(address), std::move(tls))} {}
 
 Client::~Client() {
     impl_->events = nullptr;
@@ -175,8 +170,11 @@ Client::~Client() {
 }
 
 void Client::connect(std::function<void(std::expected<void, Error>)> done) {
-    impl_->socket.async_connect(Local::endpoint{impl_->path}, [impl = impl_, done = std::move(done)](error_code ec) {
-        if (ec) return done(std::unexpected{Error{Failure::disconnected, impl->path + ": " + ec.message()}});
+    const auto to = parse_worker_address(impl_->address).value_or(WorkerAddress{.path = impl_->address});
+    auto connected = [impl = impl_,
+                      done = std::move(done)](std::expected<std::shared_ptr<Connection>, std::string> made) {
+        if (!made) return done(std::unexpected{Error{Failure::disconnected, made.error()}});
+        impl->connection = std::move(*made);
         impl->open = true;
         impl->read_head();
         impl->tick();
@@ -187,7 +185,8 @@ void Client::connect(std::function<void(std::expected<void, Error>)> done) {
             if (!answer) return done(std::unexpected{answer.error()});
             done({});
         });
-    });
+    };
+    api::connect(impl_->io, to, impl_->tls, std::move(connected));
 }
 
 void Client::on_event(std::function<void(Event)> handler) { impl_->events = std::move(handler); }

@@ -13,6 +13,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "relay/api/connection.h"
 #include "relay/api/program.h"
 #include "relay/api/quality.h"
 #include "relay/api/tap.h"
@@ -136,9 +137,10 @@ class Client {
   public:
     static constexpr std::chrono::milliseconds kDeadline{3000};
 
-    /// Connects to a worker's Unix socket and agrees on the version. `done(error)` once; later `on_lost` once.
-    Client(boost::asio::io_context& io, std::string socket_path);
+    /// `address`: as config/base/worker_address.h; `tls` counts for workers of other machines.
+    Client(boost::asio::io_context& io, std::string address, TlsFiles tls = {});
     ~Client();
+    /// Connects and agrees on the version. `done` once; later `on_lost` once.
     void connect(std::function<void(std::expected<void, Error>)> done);
     void on_event(std::function<void(Event)> handler);
     void on_lost(std::function<void()> handler);

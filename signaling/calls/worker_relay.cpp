@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <charconv>
-#include <filesystem>
 
 #include "config/base/log.h"
 
@@ -14,8 +13,6 @@ namespace api = relay::api;
 
 constexpr std::chrono::seconds kFullFor{5};
 constexpr std::uint64_t kSlackMs = 1000;  // two sides rarely fall silent within the same millisecond
-
-std::string name_of(const std::string& socket) { return std::filesystem::path{socket}.stem().string(); }
 
 api::Leg leg_of(Side side) { return side == Side::caller ? api::Leg::a : api::Leg::b; }
 
@@ -45,6 +42,9 @@ api::StreamSetup to_api(const StreamSetup& setup) {
             .expire = {},
             .program = setup.program};
 }
+
+/// What an endpoint plays and records are files of this machine.
+bool of_this_machine(const StreamSetup& setup) { return setup.program.kind == api::Program::Kind::endpoint; }
 
 std::vector<jingle::RelayAddress> from_api(const std::vector<api::Address>& addresses) {
     std::vector<jingle::RelayAddress> out;
@@ -79,6 +79,7 @@ WorkerRelay::WorkerRelay(boost::asio::io_context& io, std::vector<std::string> s
     for (auto& socket : sockets) {
         auto& worker = *workers_.emplace_back(std::make_unique<Worker>());
         worker.socket = std::move(socket);
+        worker.remote = parse_worker_address(worker.socket).value_or(WorkerAddress{.path = worker.socket}).remote();
         worker.assigned = &shared_->assignments.of(worker.socket);
         for (auto* timer : {&worker.retry, &worker.grace, &worker.look})
             *timer = std::make_unique<boost::asio::steady_timer>(io_);
@@ -89,12 +90,15 @@ WorkerRelay::WorkerRelay(boost::asio::io_context& io, std::vector<std::string> s
 
 WorkerRelay::~WorkerRelay() { self_.reset(); }
 
-WorkerRelay::Worker* WorkerRelay::choose(const std::vector<const Worker*>& refused) {
+WorkerRelay::Worker* WorkerRelay::choose(const Opening& opening) {
+    const bool here = of_this_machine(opening.setup);
     const auto now = std::chrono::steady_clock::now();
     std::vector<Worker*> workers;
     std::vector<Candidate> candidates;
     for (const auto& worker : workers_) {
-        if (!worker->ready || std::ranges::find(refused, worker.get()) != refused.end()) continue;
+        if (!worker->ready || (here && worker->remote) ||
+            std::ranges::find(opening.refused, worker.get()) != opening.refused.end())
+            continue;
         workers.push_back(worker.get());
         candidates.push_back({.load = worker->meter.load(),
                               .pending = *worker->assigned - worker->assigned_then,
@@ -119,12 +123,15 @@ void WorkerRelay::open(const std::string& call, StreamSetup setup, Watcher watch
            .again = false});
 }
 
-/// Streams of one call go to one worker. While the only ones there are start, or start again, a new call waits for them.
+/// Streams of one call go to one worker. While the only ones there are start, or start again, a new call waits for
+/// them.
 void WorkerRelay::start(Opening opening) {
     const auto known = sessions_.find(opening.call);
-    auto* worker = known == sessions_.end() ? choose(opening.refused) : known->second.worker;
+    auto* worker = known == sessions_.end() ? choose(opening) : known->second.worker;
     if (!worker) {
-        const auto back = std::ranges::find_if(workers_, [](const auto& each) { return each->waiting; });
+        const bool here = of_this_machine(opening.setup);
+        const auto back = std::ranges::find_if(
+            workers_, [here](const auto& each) { return each->waiting && !(here && each->remote); });
         if (back != workers_.end()) worker = back->get();
     }
     if (!worker) return later([done = opening.done] { done(std::unexpected{std::string{"no relay worker"}}); });
@@ -150,7 +157,8 @@ void WorkerRelay::open_at(Worker& worker, Opening opening) {
                      &worker](const std::expected<api::Ports, api::Error>& ports) mutable {
         if (alive.expired()) return;
         if (!ports) return refused(worker, ports.error(), std::move(opening));
-        opening.done(StreamPorts{name_of(worker.socket), {from_api(ports->a), from_api(ports->b)}, ports->fingerprint});
+        opening.done(
+            StreamPorts{worker_name(worker.socket), {from_api(ports->a), from_api(ports->b)}, ports->fingerprint});
     };
     worker.client->open_stream(name, asked, std::move(answered));
 }
@@ -175,7 +183,7 @@ void WorkerRelay::refused(Worker& worker, const api::Error& why, Opening opening
     }
     opening.refused.push_back(&worker);
     // Another may have room, unless the call has streams here already: one call, one worker.
-    auto* other = full && !sessions_.contains(call) ? choose(opening.refused) : nullptr;
+    auto* other = full && !sessions_.contains(call) ? choose(opening) : nullptr;
     if (!other) return opening.done(std::unexpected{why.reason});
     open_at(*other, std::move(opening));
 }

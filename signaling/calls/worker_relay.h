@@ -31,6 +31,7 @@ struct WorkerRelayShared {
     std::set<std::string, std::less<>> spoken_for;
     /// How long a worker that died may take to come back with its streams.
     std::chrono::milliseconds grace{5000};
+    relay::api::TlsFiles tls{};  ///< for workers of other machines
 };
 
 /// Threading: the shard's.  Owns: its connections; they come back by themselves when a worker does.
@@ -65,6 +66,7 @@ class WorkerRelay final : public MediaRelay {
   private:
     struct Worker {
         std::string socket;
+        bool remote = false;  // on another machine
         std::unique_ptr<relay::api::Client> client;
         bool ready = false;
         bool met = false;      // connected at least once
@@ -116,7 +118,7 @@ class WorkerRelay final : public MediaRelay {
     void with(Worker& worker, std::function<void(bool)> work);
     bool mine(const std::string& name) const;
 
-    Worker* choose(const std::vector<const Worker*>& refused);
+    Worker* choose(const Opening& opening);
     void start(Opening opening);
     void open_at(Worker& worker, Opening opening);
     void refused(Worker& worker, const relay::api::Error& why, Opening opening);

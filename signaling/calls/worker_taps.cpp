@@ -10,6 +10,8 @@ namespace api = relay::api;
 namespace {
 
 constexpr const char* kNoWorker = "No relay carries this call.";
+constexpr std::string_view kElsewhere =
+    "the call is carried by a worker of another machine, whose files would be there";
 
 }  // namespace
 
@@ -31,6 +33,8 @@ void WorkerRelay::capture(const std::string& call, const std::string& tap, const
                           TapDone done) {
     auto* client = client_of(call);
     if (!client) return later([done = std::move(done)] { done(std::unexpected{std::string{kNoWorker}}); });
+    if (sessions_.at(call).worker->remote)
+        return later([done = std::move(done)] { done(std::unexpected{std::string{kElsewhere}}); });
     client->start_capture(sessions_.at(call).name, tap, setup, tap_answer(std::move(done)));
 }
 
@@ -38,6 +42,8 @@ void WorkerRelay::record(const std::string& call, const std::string& tap, const 
                          TapDone done) {
     auto* client = client_of(call);
     if (!client) return later([done = std::move(done)] { done(std::unexpected{std::string{kNoWorker}}); });
+    if (sessions_.at(call).worker->remote)
+        return later([done = std::move(done)] { done(std::unexpected{std::string{kElsewhere}}); });
     client->start_recording(sessions_.at(call).name, tap, setup, tap_answer(std::move(done)));
 }
 

@@ -232,6 +232,7 @@ Result Daemon::open_calls() {
     call_ledger_ = std::move(*ledger);
     auto shared = std::make_shared<calls::WorkerRelayShared>();
     shared->spoken_for = call_ledger_->sessions();
+    shared->tls = relays::tls_files(settings_);
     switchboard_ = std::make_unique<calls::Switchboard>(
         host_->shard_count(), [&shards = host_->environment().shards, sockets = relays::control_sockets(settings_),
                                shared](std::size_t shard) {
@@ -294,7 +295,7 @@ Result Daemon::open_admin() {
     add_module_commands(commands_, *command_context_);
     add_status_command(commands_, *command_context_);
     add_certificate_command();
-    relays::add_relay_commands(commands_, io_, relays::control_sockets(settings_));
+    relays::add_relay_commands(commands_, io_, {relays::control_sockets(settings_), relays::tls_files(settings_)});
     call_desk_ = std::make_unique<calls::CallDesk>(*switchboard_, host_->environment());
     calls::add_call_commands(commands_, *call_desk_, *storage_, blocking_);
     auto server = admin::Server::open(io_, settings_.admin_socket(), commands_);

@@ -101,6 +101,11 @@ std::string address_to_tell(const std::string& bound) {
     return loopback;
 }
 
+relay::api::TlsFiles tls_files(const config::Settings& settings) {
+    const auto& relay = settings.relay;
+    return {.authority = relay.tls_authority, .certificate = relay.tls_certificate, .key = relay.tls_key};
+}
+
 std::vector<std::string> control_sockets(const config::Settings& settings) {
     std::vector<std::string> sockets;
     if (!settings.relay.enabled) return sockets;

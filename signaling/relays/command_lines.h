@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "relay/api/connection.h"
 #include "signaling/relays/supervisor.h"
 
 namespace carillon::relays {
@@ -24,6 +25,8 @@ std::string turn_secret_file(const config::Settings& settings);
 
 /// Control sockets of all workers, the server's own first, then those that somebody else runs.
 std::vector<std::string> control_sockets(const config::Settings& settings);
+/// What this server shows to workers of other machines.
+relay::api::TlsFiles tls_files(const config::Settings& settings);
 
 /// carillon-relay beside the running program.
 std::string worker_program();

@@ -4,7 +4,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -20,12 +19,11 @@ using asio::awaitable;
 using relay::api::Client;
 using relay::api::WorkerStatus;
 
-std::string name_of(const std::string& socket) { return std::filesystem::path{socket}.stem().string(); }
-
 /// Asks one worker: connects, has drain set when that is wanted, and reads its state; nullopt when it does not answer.
-awaitable<std::optional<WorkerStatus>> ask(asio::io_context& io, const std::string& socket, std::optional<bool> drain) {
+awaitable<std::optional<WorkerStatus>> ask(asio::io_context& io, const std::string& socket,
+                                           const relay::api::TlsFiles& tls, std::optional<bool> drain) {
     // Everything is a variable: g++ 12 destroys temporaries of a co_await expression twice.
-    auto client = std::make_shared<Client>(io, socket);
+    auto client = std::make_shared<Client>(io, socket, tls);
     auto initiate = [client, drain](auto handler) {
         auto done = std::make_shared<decltype(handler)>(std::move(handler));
         const auto finish = [client, done](std::optional<WorkerStatus> status) {
@@ -70,22 +68,22 @@ json::object to_json(const std::string& name, const std::optional<WorkerStatus>&
     return out;
 }
 
-awaitable<Reply> list(asio::io_context& io, const std::vector<std::string>& sockets) {
+awaitable<Reply> list(asio::io_context& io, std::shared_ptr<const Workers> workers) {
     json::array out;
-    for (const auto& socket : sockets) {
-        const auto status = co_await ask(io, socket, std::nullopt);
-        out.push_back(to_json(name_of(socket), status));
+    for (const auto& socket : workers->addresses) {
+        const auto status = co_await ask(io, socket, workers->tls, std::nullopt);
+        out.push_back(to_json(worker_name(socket), status));
     }
     co_return Reply{std::move(out)};
 }
 
-awaitable<Reply> set_drain(asio::io_context& io, const std::vector<std::string>& sockets, const json::object& arguments,
+awaitable<Reply> set_drain(asio::io_context& io, std::shared_ptr<const Workers> workers, const json::object& arguments,
                            bool on) {
     const auto name = admin::text_argument(arguments, "name");
     if (!name) co_return std::unexpected{name.error()};
-    for (const auto& socket : sockets) {
-        if (name_of(socket) != *name) continue;
-        const auto status = co_await ask(io, socket, on);
+    for (const auto& socket : workers->addresses) {
+        if (worker_name(socket) != *name) continue;
+        const auto status = co_await ask(io, socket, workers->tls, on);
         if (!status) co_return admin::refuse("unavailable", *name + " does not answer; relay list shows the workers.");
         json::object out{{"name", *name}};
         if (on) out["sessions"] = status->sessions;
@@ -96,14 +94,14 @@ awaitable<Reply> set_drain(asio::io_context& io, const std::vector<std::string>&
 
 }  // namespace
 
-void add_relay_commands(admin::Registry& registry, asio::io_context& io, std::vector<std::string> sockets) {
-    const auto shared = std::make_shared<const std::vector<std::string>>(std::move(sockets));
+void add_relay_commands(admin::Registry& registry, asio::io_context& io, Workers workers) {
+    const auto shared = std::make_shared<const Workers>(std::move(workers));
     registry.add("relay.list", "List workers and their load",
-                 [&io, shared](const json::object&) { return list(io, *shared); });
+                 [&io, shared](const json::object&) { return list(io, shared); });
     registry.add("relay.drain", "Give a worker no new sessions",
-                 [&io, shared](const json::object& arguments) { return set_drain(io, *shared, arguments, true); });
+                 [&io, shared](const json::object& arguments) { return set_drain(io, shared, arguments, true); });
     registry.add("relay.resume", "Give a drained worker sessions again",
-                 [&io, shared](const json::object& arguments) { return set_drain(io, *shared, arguments, false); });
+                 [&io, shared](const json::object& arguments) { return set_drain(io, shared, arguments, false); });
 }
 
 }  // namespace carillon::relays

@@ -7,12 +7,18 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "relay/api/connection.h"
 #include "signaling/admin/registry.h"
 
 namespace carillon::relays {
 
-/// Speaks to each worker anew for each command, on `io`, where the commands run. A worker's name is its socket's,
-/// without folder and ".sock".
-void add_relay_commands(admin::Registry& registry, boost::asio::io_context& io, std::vector<std::string> sockets);
+struct Workers {
+    std::vector<std::string> addresses;
+    relay::api::TlsFiles tls;  ///< for those of other machines
+};
+
+/// Speaks to each worker anew for each command, on `io`, where the commands run. Workers have the names of
+/// worker_name().
+void add_relay_commands(admin::Registry& registry, boost::asio::io_context& io, Workers workers);
 
 }  // namespace carillon::relays
