@@ -68,7 +68,8 @@ class RtpenginePeer final : public Peer {
     void open(Call& call) override {
         id_ = "bench-" + std::to_string(++opened_);
         if (legs_ == Legs::plain) {
-            connect(call, command("offer", {call.a.port()}, false), command("answer", {call.b.port()}, true));
+            const auto for_b = command("offer", {call.a.port()}, false);  // first: it makes the call
+            connect(call, for_b, command("answer", {call.b.port()}, true));
         } else if (legs_ == Legs::dtls) {
             open_dtls(call);
         } else {
