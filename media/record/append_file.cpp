@@ -38,6 +38,12 @@ bool AppendFile::append(Bytes piece) {
     return true;
 }
 
+bool AppendFile::replace(std::uint64_t at, Bytes piece) {
+    if (fd_ < 0 || !error_.empty() || at + piece.size() > size_) return false;
+    const auto written = ::pwrite(fd_, piece.data(), piece.size(), static_cast<off_t>(at));
+    return written == static_cast<ssize_t>(piece.size()) || fail(std::strerror(written < 0 ? errno : ENOSPC));
+}
+
 bool AppendFile::fail(std::string why) {
     error_ = path_ + ": " + std::move(why);
     // Half a piece may stand there.

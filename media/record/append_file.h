@@ -1,6 +1,6 @@
 /// A file that grows by whole pieces and is whole after each: what was appended stays when the process is killed, and a
 /// piece that does not fit (disk full) leaves nothing of itself.
-/// Not here: what the pieces are (ogg_opus_writer.h, pcapng_writer.h).
+/// Not here: what the pieces are (ogg_opus_writer.h, pcapng_writer.h, matroska_writer.h).
 #pragma once
 #include <cstdint>
 #include <expected>
@@ -29,6 +29,8 @@ class AppendFile {
 
     /// All of it or nothing. After the first failure nothing more is taken.
     bool append(Bytes piece);
+    /// Over octets that are there already.
+    bool replace(std::uint64_t at, Bytes piece);
     /// Also a power cut leaves what is there now.
     bool sync();
     void close();

@@ -32,18 +32,61 @@ std::expected<std::unique_ptr<CallRecorder>, std::string> CallRecorder::create(c
     for (std::size_t i = 0; i < 2; ++i) {
         auto& side = made->sides_[i];
         side.track.emplace(options.names[i], side.file ? &*side.file : nullptr, side.line, options.mixed);
+        if (!options.video[i].empty()) made->add_video(options, i);
     }
+    made->share_sound(options);
     return made;
 }
 
-void CallRecorder::packet(std::size_t side, Bytes rtp, std::chrono::nanoseconds at) {
-    if (sides_[side].track->packet(rtp, at)) ++packets_;
+void CallRecorder::add_video(const RecorderOptions& options, std::size_t side) {
+    const std::string name = side == 0 ? "caller" : "callee";
+    VideoRecorderOptions video{.path = options.path + "-" + name,
+                               .side = name,
+                               .names = options.video[side],
+                               .sounds = {},
+                               .comments = options.comments,
+                               .most_octets = options.file_octets};
+    if (options.legs) video.sounds.push_back(name);
+    if (options.mixed) video.sounds.emplace_back("both");
+    if (options.want_key_frame)
+        video.want_key_frame = [want = options.want_key_frame, side](std::uint32_t ssrc) { want(side, ssrc); };
+    sides_[side].video = std::make_unique<VideoRecorder>(std::move(video));
+}
+
+/// The sound of the pictures is that of the other files, packet by packet.
+void CallRecorder::share_sound(const RecorderOptions& options) {
+    const std::size_t mixed_track = options.legs ? 1 : 0;
+    for (auto& side : sides_) {
+        if (!side.video || !side.file) continue;
+        side.file->also([video = side.video.get()](Bytes packet, std::uint64_t position, unsigned samples) {
+            video->sound(0, packet, position, samples);
+        });
+    }
+    if (!mixed_ || (!sides_[0].video && !sides_[1].video)) return;
+    mixed_->also([this, mixed_track](Bytes packet, std::uint64_t position, unsigned samples) {
+        for (auto& side : sides_)
+            if (side.video) side.video->sound(mixed_track, packet, position, samples);
+    });
+}
+
+bool CallRecorder::packet(std::size_t side, Bytes rtp, std::chrono::nanoseconds at) {
+    if (!sides_[side].track->packet(rtp, at)) return video_packet(side, rtp, at);
+    ++packets_;
+    return true;
+}
+
+bool CallRecorder::video_packet(std::size_t side, Bytes rtp, std::chrono::nanoseconds at) {
+    if (!sides_[side].video || !sides_[side].video->packet(rtp, at)) return false;
+    ++packets_;
+    return true;
 }
 
 void CallRecorder::tick(std::chrono::nanoseconds now) {
     for (auto& side : sides_) side.track->advance(now, false);
     const auto ready = now - kBehind;
     if (ready.count() > 0) encode_until(static_cast<std::uint64_t>(ready.count() / kFrameNs));
+    for (auto& side : sides_)
+        if (side.video) side.video->tick(now);
     look_for_errors();
 }
 
@@ -55,6 +98,8 @@ void CallRecorder::close(std::chrono::nanoseconds now) {
         if (side.file) side.file->close();
     }
     if (mixed_) mixed_->close();
+    for (auto& side : sides_)
+        if (side.video) side.video->close(now);
     look_for_errors();
 }
 
@@ -104,12 +149,16 @@ void CallRecorder::encode(std::unique_ptr<codecs::opus::StorageEncoder>& encoder
 void CallRecorder::look_for_errors() {
     for (const auto* file : {&sides_[0].file, &sides_[1].file, &mixed_})
         if (*file && !(*file)->error().empty() && error_.empty()) error_ = (*file)->error();
+    for (const auto& side : sides_)
+        if (side.video && error_.empty()) error_ = side.video->error();
 }
 
 std::vector<std::string> CallRecorder::files() const {
     std::vector<std::string> out;
     for (const auto* file : {&sides_[0].file, &sides_[1].file, &mixed_})
         if (*file) out.push_back((*file)->path());
+    for (const auto& side : sides_)
+        if (side.video) out.insert(out.end(), side.video->files().begin(), side.video->files().end());
     return out;
 }
 
@@ -117,6 +166,8 @@ std::uint64_t CallRecorder::octets() const {
     std::uint64_t sum = 0;
     for (const auto* file : {&sides_[0].file, &sides_[1].file, &mixed_})
         if (*file) sum += (*file)->size();
+    for (const auto& side : sides_)
+        if (side.video) sum += side.video->octets();
     return sum;
 }
 

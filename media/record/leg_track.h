@@ -15,11 +15,9 @@
 #include "media/record/ogg_opus_writer.h"
 #include "media/record/pcm_line.h"
 #include "media/record/rtp_order.h"
+#include "media/record/rtp_payload.h"
 
 namespace carillon::record {
-
-/// Encoding names by payload type, "opus/48000"; the static ones of RFC 3551 need not be there.
-using PayloadNames = std::map<std::uint8_t, std::string>;
 
 /// Threading: one thread at a time.
 class LegTrack {

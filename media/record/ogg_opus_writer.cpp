@@ -68,7 +68,10 @@ bool OggOpusWriter::write(Bytes packet) {
     const auto info = opus::PacketInfo::parse(packet);
     if (!info || closed_) return false;
     toc_ = info->toc;
-    return add(packet, info->samples);
+    const auto position = samples_;
+    if (!add(packet, info->samples)) return false;
+    if (also_) also_(packet, position, info->samples);
+    return true;
 }
 
 bool OggOpusWriter::skip(std::uint64_t samples) {

@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,9 @@ class OggOpusWriter {
 
     /// One packet of Opus, behind all before it. False: not one, or the file takes nothing more (error()).
     bool write(Bytes packet);
+    /// `also(packet, position, samples)` for each packet written from now on, gaps not.
+    using Also = std::function<void(Bytes packet, std::uint64_t position, unsigned samples)>;
+    void also(Also listener) { also_ = std::move(listener); }
     /// So many samples at 48 kHz of nothing (lost, not sent): the decoder fills them in.
     bool skip(std::uint64_t samples);
     /// Writes what has been gathered as a page.
@@ -56,6 +60,7 @@ class OggOpusWriter {
     bool write_heads(const OggOpusOptions& options);
 
     AppendFile file_;
+    Also also_;
     OggPage page_;
     std::uint32_t serial_;
     std::uint32_t sequence_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "media/video/h264_payload.h"
 #include "media/video/vp8_payload.h"
 #include "media/video/vp9_payload.h"
 
@@ -33,6 +34,12 @@ std::optional<FrameAssembler::Packet> FrameAssembler::read(const rtp::Header& he
         packet.temporal_layer = descriptor->temporal_layer.value_or(0);
         packet.data = behind(payload, descriptor->size);
         packet.key = packet.starts && (std::to_integer<unsigned>(packet.data[0]) & 1) == 0;
+    } else if (format_ == VideoFormat::h264) {
+        auto read = H264Payload::parse(payload);
+        if (!read) return std::nullopt;
+        packet.starts = read->starts;
+        packet.key = read->key;
+        packet.data = std::move(read->data);
     } else {
         const auto descriptor = Vp9Descriptor::parse(payload);
         if (!descriptor) return std::nullopt;
@@ -79,29 +86,48 @@ void FrameAssembler::drop_front() {
 
 std::optional<VideoFrame> FrameAssembler::take() {
     while (!frames_.empty()) {
-        if (frames_.front().whole()) {
+        // Of H.264 no packet says that it is a frame's first: one that does not follow may still lack some.
+        const bool first_there = format_ != VideoFormat::h264 || !last_sequence_ || frames_.size() >= 3 ||
+                                 frames_.front().packets.empty() || follows(frames_.front().packets.front().sequence);
+        if (first_there && frames_.front().whole()) {
             auto frame = join(frames_.front());
             frames_.pop_front();
             return frame;
         }
-        const auto whole = std::ranges::find_if(frames_, &Pending::whole);
+        const auto whole = std::find_if(frames_.begin() + (first_there ? 0 : 1), frames_.end(),
+                                        [](const Pending& each) { return each.whole(); });
         if (whole == frames_.end()) return std::nullopt;
         // The first may only be late by a packet: it has time until two more frames have begun, or a key frame is
         // there.
-        if (frames_.size() < 3 && !whole->packets.front().key) return std::nullopt;
+        if (frames_.size() < 3 && !whole->key()) return std::nullopt;
         drop_front();
     }
     return std::nullopt;
 }
 
+void FrameAssembler::put_filler(rtp::SequenceNumber sequence) {
+    constexpr std::size_t kRemembered = 128;
+    fillers_.push_back(sequence.value);
+    if (fillers_.size() > kRemembered) fillers_.pop_front();
+}
+
+/// On the last frame, or on packets of no frame behind it.
+bool FrameAssembler::follows(std::uint16_t first) const {
+    const auto between = rtp::SequenceNumber::distance({*last_sequence_}, {first}) - 1;
+    if (between <= 0) return true;
+    const auto known = std::ranges::count_if(
+        fillers_, [&](std::uint16_t each) { return before(*last_sequence_, each) && before(each, first); });
+    return known >= between;
+}
+
 VideoFrame FrameAssembler::join(Pending& frame) {
     VideoFrame out{.data = {},
                    .timestamp = frame.timestamp,
-                   .key = frame.packets.front().key,
+                   .key = frame.key(),
                    .temporal_layer = frame.packets.front().temporal_layer};
     const auto first = frame.packets.front().sequence;
     // Numbers between two frames that nobody has seen: a frame was lost whole.
-    if (last_sequence_ && rtp::SequenceNumber::distance({*last_sequence_}, {first}) > 1) {
+    if (last_sequence_ && !follows(first)) {
         missing_ = true;
         ++lost_frames_;
     }

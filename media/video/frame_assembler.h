@@ -1,7 +1,8 @@
 /// Whole video frames out of RTP packets that come late, doubled or not at all.
-/// Spec: RFC 7741 §4.5.1 (VP8), RFC 9628 §4.1 (VP9): a frame is the packets of one time stamp, to the marker.
-/// Not here: asking for what is missing (RTX, NACK, PLI): missing() tells whether to.
+/// Spec: RFC 7741 §4.5.1 (VP8), RFC 9628 §4.1 (VP9), RFC 6184 §5.1 (H.264): a frame is the packets of one time stamp,
+/// to the marker. Not here: asking for what is missing (RTX, NACK, PLI): missing() tells whether to.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -11,10 +12,10 @@
 
 namespace carillon::video {
 
-enum class VideoFormat : std::uint8_t { vp8, vp9 };
+enum class VideoFormat : std::uint8_t { vp8, vp9, h264 };
 
 struct VideoFrame {
-    std::vector<std::byte> data;
+    std::vector<std::byte> data;  ///< H.264: with start codes
     std::uint32_t timestamp = 0;
     bool key = false;
     std::uint8_t temporal_layer = 0;
@@ -30,6 +31,8 @@ class FrameAssembler {
 
     /// False: no packet of that format.
     bool put(const rtp::Header& header, Bytes payload);
+    /// A packet of the stream that is no part of a frame (padding, FEC): its number is not missing.
+    void put_filler(rtp::SequenceNumber sequence);
     /// The next frame in order. A frame that lacks packets is given up when a later one is whole.
     std::optional<VideoFrame> take();
     /// Frames given up since the last key frame: what follows cannot be shown until one comes.
@@ -49,17 +52,20 @@ class FrameAssembler {
         std::uint32_t timestamp = 0;
         std::vector<Packet> packets;  // by sequence number
         bool whole() const;
+        bool key() const { return std::ranges::any_of(packets, &Packet::key); }
     };
     std::optional<Packet> read(const rtp::Header& header, Bytes payload) const;
     Pending& pending(std::uint32_t timestamp);
     void drop_front();
     VideoFrame join(Pending& frame);
+    bool follows(std::uint16_t first) const;
 
     VideoFormat format_;
     std::deque<Pending> frames_;  // by time stamp
     std::size_t packets_ = 0, octets_ = 0;
     std::optional<std::uint32_t> taken_;          // time stamp of the last frame taken or given up
     std::optional<std::uint16_t> last_sequence_;  // of the last frame taken
+    std::deque<std::uint16_t> fillers_;           // the latest
     bool missing_ = false;
     std::uint64_t lost_frames_ = 0;
 };
