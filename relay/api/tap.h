@@ -4,8 +4,11 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "relay/api/program.h"
 
 namespace carillon::relay::api {
 
@@ -26,7 +29,11 @@ struct RecordingSetup {
     std::uint64_t file_octets = 0;     ///< of one file; 0: 1 GiB
     std::vector<std::string> notes{};  ///< NAME=value, for the files' comments
     std::map<std::uint8_t, std::string> from_a{},
-        from_b{};  ///< encoding names by payload type, of what a leg's endpoint sends
+        from_b{};                ///< encoding names by payload type, of what a leg's endpoint sends
+    std::string video_stream{};  ///< the one that carries the pictures; empty: the same
+    std::map<std::uint8_t, std::string> video_from_a{}, video_from_b{};  ///< none: pictures are not recorded
+    std::optional<Clip> announcement{};                                  ///< what both ends hear before it begins
+    std::map<std::uint8_t, std::string> to_a{}, to_b{};                  ///< with it: what a leg's endpoint is sent
 };
 struct TapStatus {
     std::string session, tap, kind;

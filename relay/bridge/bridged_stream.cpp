@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "media/rtp/feedback.h"
+
 namespace carillon::relay {
 
 void Stream::make_bridged(std::size_t leg, const api::LegSetup& setup,
@@ -63,6 +65,8 @@ Decision Stream::leave(std::size_t leg, std::span<std::byte> buffer, std::size_t
     // RFC 7675: an endpoint that has stopped its checks has taken its consent back.
     if (to.empty() || (far.ice() && !far.consented(component, now))) return {.drop = Drop::no_far_side, .to = {}};
     const int fd = beyond.components[component].sockets[to.socket].fd();
+    if (announcement_ && !rtcp) [[unlikely]]
+        size = announcement_->replace(leg, buffer.first(buffer.size() - srtp::kMaxOverhead), size);
     if (taps_) [[unlikely]]
         taps_->about_to_seal(fd, buffer.first(size), rtcp, to.address);
     const auto sealed = far.seal(buffer, size, rtcp);
@@ -88,7 +92,22 @@ Decision Stream::leave_made(std::size_t leg, std::span<std::byte> buffer, Bytes 
     return decision;
 }
 
+void Stream::ask_key_frame(std::size_t leg, std::uint32_t ssrc, SteadyTime now) {
+    if (!bridged_[leg]) return;
+    constexpr std::uint32_t kOther = 0x5A5A'5A5A;  // the sender of the request, itself no media
+    const auto request = rtp::picture_loss(ssrc ^ kOther, ssrc);
+    std::array<std::byte, request.size() + srtp::kMaxOverhead> buffer{};
+    std::ranges::copy(request, buffer.begin());
+    const auto decision = leave(leg, buffer, request.size(), true, now);
+    if (decision.drop != Drop::none) return;  // it is asked again
+    sockaddr_storage to{};
+    const auto length = decision.to.fill(to);
+    ::sendto(decision.fd, buffer.data(), decision.size, MSG_DONTWAIT | MSG_NOSIGNAL,
+             reinterpret_cast<const sockaddr*>(&to), length);
+}
+
 void Stream::tick() {
+    if (announcement_ && announcement_->tick(std::chrono::steady_clock::now())) announcement_.reset();
     for (auto& leg : bridged_)
         if (leg) leg->tick();
     if (!record_) return;

@@ -13,21 +13,21 @@ namespace carillon::relay {
 
 namespace proto = api::proto;
 
-namespace {
-
-constexpr std::size_t kCaptureRing = std::size_t{2} << 20;
-constexpr std::size_t kRecordingRing = std::size_t{128} << 10;
-constexpr std::uint64_t kLeastFile = 4096;
-constexpr std::size_t kMostFiles = 1000;
-constexpr std::size_t kMostName = 256;
-
-/// A tap's id is its session and its name; names have no line feed.
 std::string id_of(const std::string& session, const std::string& tap) { return tap + '\n' + session; }
 
 std::pair<std::string, std::string> names_of(const std::string& id) {
     const auto at = id.find('\n');
     return {id.substr(at + 1), id.substr(0, at)};
 }
+
+namespace {
+
+constexpr std::size_t kCaptureRing = std::size_t{2} << 20;
+constexpr std::size_t kRecordingRing = std::size_t{128} << 10;
+constexpr std::size_t kVideoRing = std::size_t{1} << 20;
+constexpr std::uint64_t kLeastFile = 4096;
+constexpr std::size_t kMostFiles = 1000;
+constexpr std::size_t kMostName = 256;
 
 void put(const TapStatus& status, proto::TapStatus& out) {
     const auto [session, tap] = names_of(status.id);
@@ -76,7 +76,18 @@ record::RecorderOptions options_of(const proto::RecordingSetup& setup) {
     }
     for (const auto& [type, name] : setup.from_a()) out.names[0][static_cast<std::uint8_t>(type)] = name;
     for (const auto& [type, name] : setup.from_b()) out.names[1][static_cast<std::uint8_t>(type)] = name;
+    for (const auto& [type, name] : setup.video_from_a()) out.video[0][static_cast<std::uint8_t>(type)] = name;
+    for (const auto& [type, name] : setup.video_from_b()) out.video[1][static_cast<std::uint8_t>(type)] = name;
     return out;
+}
+
+void ask_key_frame(Shard& shard, const std::string& key, std::size_t leg, std::uint32_t ssrc) {
+    shard.with(
+        key,
+        [leg, ssrc](Stream* stream) {
+            if (stream) stream->ask_key_frame(leg, ssrc, std::chrono::steady_clock::now());
+        },
+        [] {});
 }
 
 }  // namespace
@@ -95,10 +106,10 @@ void TapDesk::on_control(std::function<void()> work) {
 void TapDesk::start(const proto::StartTap& request, const Session& session, const Respond& respond) {
     if (auto fault = fault_in(request); !fault.empty())
         return respond(refuse(proto::REFUSAL_BAD_REQUEST, std::move(fault)));
-    if (find(request.session(), request.tap()))
+    if (find(request.session(), request.tap()) || announced_.contains(id_of(request.session(), request.tap())))
         return respond(refuse(proto::REFUSAL_CONFLICT, "such a tap is running"));
     const auto known = sessions_.find(request.session());
-    if (count_ >= kMost || (known != sessions_.end() && known->second.size() >= kMostOfSession))
+    if (count_ + announced_.size() >= kMost || (known != sessions_.end() && known->second.size() >= kMostOfSession))
         return respond(refuse(proto::REFUSAL_LIMIT, "as many taps are running as may be"));
     if (request.has_recording()) return start_recording(request, session, respond);
     if (!request.has_capture()) return respond(refuse(proto::REFUSAL_BAD_REQUEST, "not a tap of this version"));
@@ -117,14 +128,36 @@ void TapDesk::start_recording(const proto::StartTap& request, Session session, c
     if (!session.bridged)
         return respond(refuse(proto::REFUSAL_CONFLICT,
                               "the media is encrypted from end to end: only bridged calls can be recorded"));
-    const auto& wanted = request.recording().stream();
-    const auto at = std::ranges::find(session.streams, wanted);
-    if (at == session.streams.end()) return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));
-    session.keys = {session.keys[static_cast<std::size_t>(at - session.streams.begin())]};
-    auto sink = RecordingSink::create(options_of(request.recording()));
-    if (!sink) return respond(refuse(proto::REFUSAL_CONFLICT, sink.error()));
-    begin(request, session, {.opened = true, .outgoing = false, .rtp_only = true}, kRecordingRing, std::move(*sink),
-          respond);
+    const auto& setup = request.recording();
+    const auto key_of = [&](const std::string& stream) {
+        const auto at = std::ranges::find(session.streams, stream);
+        return at == session.streams.end() ? std::string{}
+                                           : session.keys[static_cast<std::size_t>(at - session.streams.begin())];
+    };
+    const auto sound = key_of(setup.stream());
+    const auto pictures = setup.video_stream().empty() ? sound : key_of(setup.video_stream());
+    if (sound.empty() || pictures.empty()) return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));
+    session.keys = {sound};
+    if (pictures != sound) session.keys.push_back(pictures);
+    if (setup.has_announcement()) return announce(request, session, sound, respond);
+    if (auto done = record(request, std::move(session), respond); !done)
+        respond(refuse(proto::REFUSAL_CONFLICT, done.error()));
+}
+
+/// `session` has the streams alone that are recorded: sound, and pictures where they have one of their own.
+std::expected<void, std::string> TapDesk::record(const proto::StartTap& request, Session session,
+                                                 const Respond& respond) {
+    auto options = options_of(request.recording());
+    const bool video = !options.video[0].empty() || !options.video[1].empty();
+    options.want_key_frame = [this, shard = session.shard, pictures = session.keys.back()](std::size_t leg,
+                                                                                           std::uint32_t ssrc) {
+        on_control([shard, pictures, leg, ssrc] { ask_key_frame(*shard, pictures, leg, ssrc); });
+    };
+    auto sink = RecordingSink::create(options);
+    if (!sink) return std::unexpected{sink.error()};
+    begin(request, session, {.opened = true, .outgoing = false, .rtp_only = true}, video ? kVideoRing : kRecordingRing,
+          std::move(*sink), respond);
+    return {};
 }
 
 void TapDesk::begin(const proto::StartTap& request, const Session& session, TapView view, std::size_t ring,
@@ -147,6 +180,7 @@ void TapDesk::begin(const proto::StartTap& request, const Session& session, TapV
 }
 
 void TapDesk::stop(const proto::StopTap& request, Respond respond) {
+    if (stop_announcing(id_of(request.session(), request.tap()), respond)) return;
     const auto* running = find(request.session(), request.tap());
     if (!running) return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such tap"));
     const auto tap = running->tap;
@@ -169,7 +203,8 @@ void TapDesk::list(const std::string& session, Respond respond) {
         for (const auto& [tap, running] : taps) wanted.push_back(running.tap);
     }
     auto reply = std::make_shared<proto::Reply>();
-    if (wanted.empty()) return respond({});
+    list_announced(session, *reply);
+    if (wanted.empty()) return respond(std::move(*reply));
     auto left = std::make_shared<std::size_t>(wanted.size());
     for (const auto& tap : wanted)
         thread_.status(tap, [this, reply, left, respond](TapStatus status) {
@@ -189,6 +224,7 @@ void TapDesk::stream_opened(const std::string& session, Stream& stream) {
 }
 
 void TapDesk::session_over(const std::string& session) {
+    announced_session_over(session);
     const auto known = sessions_.find(session);
     if (known == sessions_.end()) return;
     for (const auto& [name, running] : known->second)

@@ -2,19 +2,27 @@
 /// Spec: docs/capture.md; StartTap, StopTap, ListTaps of control.proto.
 /// Not here: files and sound (relay/tap), sessions and their streams (worker.h).
 #pragma once
+#include <expected>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 
 #include "relay/api/convert.h"
 #include "relay/engine/shard.h"
+#include "relay/media/sound_library.h"
 #include "relay/tap/tap_thread.h"
 
 namespace carillon::relay {
+
+/// A tap's id is its session and its name; names have no line feed.
+std::string id_of(const std::string& session, const std::string& tap);
+/// Session and name.
+std::pair<std::string, std::string> names_of(const std::string& id);
 
 /// Threading: the control thread.  Owns: the tap thread. Must outlive what the shards still do.
 class TapDesk {
@@ -54,7 +62,23 @@ class TapDesk {
     };
     using Taps = std::map<std::string, Running>;  // by name
 
+    /// A recording whose call is being told of it.
+    struct Announced {
+        api::proto::StartTap request;
+        Session session;
+        std::string key;  // of the stream that carries the sound
+        SteadyTime begun;
+    };
     void start_recording(const api::proto::StartTap& request, Session session, const Respond& respond);
+    std::expected<void, std::string> record(const api::proto::StartTap& request, Session session,
+                                            const Respond& respond);
+    // Announcements (announcing.cpp).
+    void announce(const api::proto::StartTap& request, const Session& session, const std::string& key,
+                  const Respond& respond);
+    void announced(const std::string& id, const std::string& fault);
+    bool stop_announcing(const std::string& id, const Respond& respond);
+    void list_announced(const std::string& session, api::proto::Reply& reply) const;
+    void announced_session_over(const std::string& session);
     void begin(const api::proto::StartTap& request, const Session& session, TapView view, std::size_t ring,
                std::unique_ptr<TapSink> sink, const Respond& respond);
     void ended(const TapStatus& status);
@@ -67,6 +91,8 @@ class TapDesk {
     Tell tell_;
     std::map<std::string, Taps> sessions_;
     std::size_t count_ = 0;
+    std::map<std::string, Announced> announced_;  // by id
+    SoundLibrary library_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     TapThread thread_;  // last: it ends before what it reports to
 };

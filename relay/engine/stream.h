@@ -15,6 +15,7 @@
 #include "relay/journal/reader.h"
 #include "relay/learning/ice_learner.h"
 #include "relay/learning/plain_learner.h"
+#include "relay/media/announcement.h"
 #include "relay/media/media_link.h"
 #include "relay/ports/port_allocator.h"
 #include "relay/tap/stream_taps.h"
@@ -114,6 +115,11 @@ class Stream {
     /// Mirrors what passes from now on; `index` is the stream's number in the tap's session.
     void attach(std::shared_ptr<Tap> tap, std::uint8_t index);
     void detach(const Tap& tap);
+    /// Bridged: asks that leg's endpoint for a key frame of the video with that SSRC.
+    void ask_key_frame(std::size_t leg, std::uint32_t ssrc, SteadyTime now);
+
+    /// Bridged: both ends hear it in the place of one another. Null: no more of the one that runs.
+    void announce(std::unique_ptr<Announcement> announcement) { announcement_ = std::move(announcement); }
 
     // The shard's book-keeping.
     std::array<bool, 2> told_silent{};
@@ -165,6 +171,7 @@ class Stream {
     std::vector<Port> ports_;
     std::array<std::unique_ptr<BridgedLeg>, 2> bridged_;  // bridge only
     std::unique_ptr<MediaLink> media_;                    // a bridged stream with a program
+    std::unique_ptr<Announcement> announcement_;          // bridge only
     std::unique_ptr<HeldChecks> held_;                    // ice only
     std::unique_ptr<StreamTaps> taps_;
     std::unique_ptr<journal::Record> record_;  // none: nobody takes it up

@@ -10,7 +10,12 @@ std::expected<std::unique_ptr<RecordingSink>, std::string> RecordingSink::create
 }
 
 void RecordingSink::take(const TapHeader& header, Bytes data) {
-    if (header.opened && !header.rtcp) recorder_->packet(header.leg, data, header.time - started_);
+    if (!header.opened || header.rtcp) return;
+    if (header.stream == 0) {
+        recorder_->packet(header.leg, data, header.time - started_);
+    } else {
+        recorder_->video_packet(header.leg, data, header.time - started_);
+    }
 }
 
 void RecordingSink::tick(SteadyTime now) { recorder_->tick(now - started_); }

@@ -1,4 +1,5 @@
-/// A recording: a bridged call's sound as Ogg/Opus files.
+/// A recording: a bridged call's sound as Ogg/Opus files, its pictures as WebM. The tap's first stream has the sound,
+/// and pictures where they have none of their own.
 /// Spec: docs/recording.md.
 /// Not here: the sound itself (media/record).
 #pragma once

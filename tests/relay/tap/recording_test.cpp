@@ -98,5 +98,102 @@ TEST_F(Record, AFullDiskEndsItCleanlyAndTheCallGoesOn) {
     EXPECT_EQ(ask(list).taps_size(), 0);
 }
 
+/// A bundle of sound and pictures; the caller's leg is SDES, with rtcp-mux.
+class RecordVideo : public Record {
+  protected:
+    proto::Reply record(bool announced = false) {
+        auto caller = sdes(a), callee = plain(b);
+        caller.set_rtcp_mux(true);
+        callee.set_rtcp_mux(true);
+        open(proto::MODE_BRIDGE, caller, callee);
+        auto request = start_tap();
+        auto& setup = *request.mutable_start_tap()->mutable_recording();
+        setup.set_path(path("call"));
+        setup.set_legs(true);
+        setup.set_stream("audio");
+        (*setup.mutable_video_from_a())[96] = "VP8/90000";
+        (*setup.mutable_video_from_b())[96] = "VP8/90000";
+        if (announced) {
+            setup.mutable_announcement()->set_tone_hz(1400);
+            setup.mutable_announcement()->set_duration_ms(300);
+            (*setup.mutable_to_a())[0] = (*setup.mutable_to_b())[0] = "PCMU/8000";
+        }
+        return ask(request);
+    }
+    /// A piece of VP8 that is no key frame, then one that is (RFC 6386 §9.1).
+    static Packet picture(std::uint16_t sequence, bool is_key) {
+        ByteWriter out;
+        out.u8(0x80), out.u8(0x80 | 96), out.u16(sequence), out.u32(3000u * sequence), out.u32(0x7E57), out.u8(0x10);
+        out.u24(is_key ? 0x50'42'00 : 0x51'42'00), out.u24(0x9D'01'2A), out.u16(0x4001), out.u16(0xF000), out.zeros(50);
+        return out.release();
+    }
+    srtp::Session caller_in =
+        *srtp::Session::create(srtp::Profile::aes128_cm_sha1_80, key(1), srtp::Direction::inbound);
+};
+
+TEST_F(RecordVideo, ItsSenderIsAskedForAKeyFrame) {
+    ASSERT_EQ(record().refusal(), proto::REFUSAL_NONE);
+    a.send(sealed(picture(1, false)), port_a);
+    EXPECT_FALSE(b.receive().empty());
+    Packet request;
+    ASSERT_TRUE(until([&] {
+        if (request.empty()) request = a.receive(1ms);
+        return !request.empty();
+    })) << "no PLI";
+    ASSERT_TRUE(rtp::is_rtcp(request));
+    const auto size = caller_in.unprotect_rtcp(request);
+    ASSERT_TRUE(size);
+    ASSERT_EQ(*size, 20u);
+    EXPECT_EQ(load_u32(&request[8]), 0x81CE0002u) << "PSFB, FMT 1: RFC 4585 6.3.1";
+    EXPECT_EQ(load_u32(&request[16]), 0x7E57u);
+    for (std::uint16_t i = 2; i < 8; ++i) {
+        a.send(sealed(picture(i, i == 2)), port_a);
+        EXPECT_FALSE(b.receive().empty());
+        std::this_thread::sleep_for(20ms);
+    }
+    const auto status = stop();
+    EXPECT_EQ(status.packets(), 7u);
+    EXPECT_EQ(status.files_size(), 3) << "two of sound, one of pictures";
+    EXPECT_EQ(carillon::test::output_of(
+                  "ffprobe -v error -select_streams v -show_entries stream=codec_name,width,height -of csv=p=0 " +
+                  path("call-caller.webm")),
+              "vp8,320,240\n");
+}
+
+TEST_F(RecordVideo, BothEndsHearThatItBegins) {
+    const auto reply = record(true);
+    ASSERT_EQ(reply.refusal(), proto::REFUSAL_NONE) << reply.reason();
+    EXPECT_EQ(reply.taps(0).reason(), "announcing");
+    EXPECT_TRUE(fs::is_empty(folder)) << "nothing is recorded before it is announced";
+    int announced = 0;
+    for (; announced < 30; ++announced, ++said) {
+        const auto spoken = rtp(said, 0xA);
+        a.send(sealed(spoken), port_a);
+        b.send(rtp(said, 0xB), port_b);
+        const auto heard = b.receive();
+        EXPECT_EQ(heard.size(), spoken.size());
+        EXPECT_FALSE(a.receive().empty());
+        if (heard == spoken) break;
+    }
+    ++said;
+    EXPECT_EQ(announced, 15) << "300 ms";
+    proto::Request list;
+    list.mutable_list_taps();
+    EXPECT_TRUE(until([&] { return ask(list).taps(0).files_size() == 2; }));
+    talk(500ms);
+    const auto status = stop();
+    EXPECT_EQ(status.packets(), 50u);
+    EXPECT_TRUE(events.empty());
+}
+
+TEST_F(RecordVideo, AnAnnouncementCanBeStopped) {
+    ASSERT_EQ(record(true).refusal(), proto::REFUSAL_NONE);
+    const auto status = stop();
+    EXPECT_EQ(status.reason(), "stopped before it began");
+    EXPECT_FALSE(status.running());
+    talk(100ms);
+    EXPECT_TRUE(fs::is_empty(folder));
+}
+
 }  // namespace
 }  // namespace carillon::relay
