@@ -25,14 +25,36 @@ LOADS = {
     "g711": "two-way G.711 calls, 50 packets/s each way, 172 B",
     "video": "two-way video calls, 30 frames/s each way, bursts of 10 packets of 1200 B",
     "max": "highest rate of 172 B packets without loss",
+    "max-video": "highest rate of 1200 B packets, in bursts of 10, without loss",
+    "half": "G.711 packets at half of the highest rate without loss",
+    "flood": "G.711 calls that send far more than the relay carries, for two seconds",
+    "setup": "calls opened one after the other, each with two ports ready",
     "sdes-cm": "two-way G.711 calls, SDES-SRTP (AES_CM_128_HMAC_SHA1_80) on one side, RTP on the other",
     "sdes-gcm": "two-way G.711 calls, SDES-SRTP (AEAD_AES_128_GCM) on one side, RTP on the other",
     "dtls": "two-way G.711 calls, DTLS-SRTP on both sides, each with the profile that the relay prefers",
 }
 BRIDGED = ["sdes-cm", "sdes-gcm", "dtls"]  # only for relays that open packets
 BRIDGES = ["carillon", "rtpengine"]
+# The lines of docs/performance.md's table: load, calls, relays, and what is to be reached of which figure.
+# A goal is a ratio to another relay in the same run (at most, or at least), or a bound.
+LINES = {
+    "g711": ("g711", 1000, ["carillon", "rtpengine", "coturn", "floor"], [("cpu_us_per_packet", "rtpengine", "<=", 0.5), ("cpu_us_per_packet", "coturn", "<=", 0.8), ("lost", None, "<=", 0)]),
+    "video": ("video", 100, ["carillon", "rtpengine", "coturn", "floor-gso"], [("cpu_us_per_packet", "coturn", "<=", 0.6), ("cpu_us_per_packet", "rtpengine", "<=", 0.5), ("lost", None, "<=", 0)]),
+    "turn-audio": ("g711", 1000, ["carillon-turn", "coturn"], [("cpu_us_per_packet", "coturn", "<=", 0.85), ("lost", None, "<=", 0)]),
+    "turn-video": ("video", 100, ["carillon-turn", "coturn"], [("cpu_us_per_packet", "coturn", "<=", 0.6), ("lost", None, "<=", 0)]),
+    "max-audio": ("max", 50, ["carillon", "coturn", "rtpengine"], [("max_packets_per_second", "coturn", ">=", 1.15), ("max_packets_per_second", "rtpengine", ">=", 1.0)]),
+    "max-video": ("max-video", 50, ["carillon", "coturn", "rtpengine"], [("max_packets_per_second", "coturn", ">=", 2.5), ("max_packets_per_second", "rtpengine", ">=", 1.0)]),
+    "delay": ("half", 50, ["carillon"], [("latency_p99_us", None, "<=", 200)]),
+    "flood": ("flood", 200, ["carillon", "rtpengine"], [("clean_after_ms", None, "<=", 200)]),
+    "setup": ("setup", 2000, ["carillon", "rtpengine"], [("setups_per_second", None, ">=", 5000), ("memory_kib_per_call", None, "<=", 8)]),
+}
+for load in ["sdes-cm", "sdes-gcm", "dtls"]:
+    for calls, ratio in [(200, 0.7), (1000, 0.5)]:
+        goals = [("cpu_us_per_packet", "rtpengine", "<=", ratio), ("lost", None, "<=", 0)]
+        LINES[f"{load}-{calls}"] = (load, calls, ["carillon", "rtpengine"], goals + ([("memory_kib_per_call", None, "<=", 40)] if load == "dtls" else []))
 VIDEO_CALLS = 100
 MAX_CALLS = 50
+SEARCHES = ["max", "max-video", "half"]
 PACKAGES = {"rtpengine": ("rtpengine", "rtpengine-daemon"), "coturn": ("turnserver", "coturn")}
 START_TIMEOUT = 15.0
 QUIET_CORES = 0.1  # more work than this beside the benchmark makes its figures doubtful
@@ -48,6 +70,10 @@ def free_port():
 def on_core(options, core):
     """Pins what follows to a core; on a machine that does other work too, ahead of that work."""
     return [*(["chrt", "--fifo", "10"] if options.realtime else []), "taskset", "-c", str(core)]
+
+
+class NoResult(Exception):
+    """The load generator gave up; it has said why."""
 
 
 class Relay:
@@ -225,7 +251,7 @@ def measure(options, name, load, calls):
         relay.start()
         try:
             kind, at = relay.target()
-            seconds = SEARCH_SECONDS if load == "max" else options.seconds
+            seconds = SEARCH_SECONDS if load in SEARCHES else options.seconds
             command = [*on_core(options, options.load_core), options.bin / "relay_load", "--peer", kind, "--at", str(at),
                        "--load", load, "--calls", str(calls), "--pid", str(relay.process.pid),
                        "--core", str(options.relay_core), "--seconds", str(seconds),
@@ -237,7 +263,7 @@ def measure(options, name, load, calls):
         finally:
             relay.stop()
     if done.returncode != 0:
-        sys.exit(f"bench: no result for {name} under {load}")
+        raise NoResult(f"no result for {name} under {load}")
     return {**json.loads(done.stdout), "other_work_cores": round(max(other, 0.0), 3)}
 
 
@@ -248,7 +274,22 @@ def spread(runs, key, digits):
 
 def table(load, results):
     """Markdown rows, best first."""
-    if load == "max":
+    if load == "setup":
+        yield "| relay | calls/s | CPU µs a call | KiB a call |"
+        yield "|---|---|---|---|"
+        for name, runs in sorted(results.items(), key=lambda r: -median(r[1], "setups_per_second")):
+            yield (f"| {name} | {spread(runs, 'setups_per_second', 0)} | {spread(runs, 'cpu_us_per_setup', 1)} | "
+                   f"{median(runs, 'memory_kib_per_call'):.1f} |")
+        return
+    if load == "flood":
+        yield "| relay | offered, delivered packets/s | least of a stream, of the mean | control: answers, refusals, worst ms | clean, prompt after ms |"
+        yield "|---|---|---|---|---|"
+        for name, runs in results.items():
+            yield (f"| {name} | {median(runs, 'offered_per_second'):.0f}, {median(runs, 'delivered_per_second'):.0f} | {spread(runs, 'least_share', 2)} | "
+                   f"{median(runs, 'control_answers'):.0f}, {median(runs, 'control_refused'):.0f}, {median(runs, 'control_worst_ms'):.1f} | "
+                   f"{spread(runs, 'clean_after_ms', 0)}, {spread(runs, 'prompt_after_ms', 0)} |")
+        return
+    if load in ["max", "max-video"]:
         yield "| relay | packets/s without loss | core in use there | stopped by |"
         yield "|---|---|---|---|"
         for name, runs in sorted(results.items(), key=lambda r: -median(r[1], "max_packets_per_second")):
@@ -278,27 +319,56 @@ def median(runs, key):
 
 
 def calls_of(options, load):
-    return {"video": min(options.calls, VIDEO_CALLS), "max": MAX_CALLS}.get(load, options.calls)
+    return MAX_CALLS if load in SEARCHES else min(options.calls, VIDEO_CALLS) if load == "video" else options.calls
+
+
+def verdicts(goals, results):
+    """One line a goal: what it is, what was seen in these runs."""
+    ours, *_ = results
+    for figure, other, way, bound in goals:
+        if other and not results.get(other):
+            yield f"- {figure} of {ours}: {other} gave no result to compare with"
+            continue
+        if other:
+            seen = statistics.median(mine[figure] / theirs[figure] for mine, theirs in zip(results[ours], results[other]))
+        else:
+            seen = sum(run[figure] for run in results[ours]) if figure == "lost" else median(results[ours], figure)
+        reached = seen <= bound if way == "<=" else seen >= bound
+        of = f", as a ratio to {other}" if other else ""
+        yield f"- {figure} of {ours}{of}: {seen:.2f} (goal {way} {bound:g}: {'reached' if reached else 'missed'})"
+
+
+def plan(options):
+    """What to measure: name, load, calls, relays, goals."""
+    if options.lines:
+        return [(line, *LINES[line]) for line in options.lines]
+    return [(load, load, calls_of(options, load),
+             [name for name in options.relays if load not in BRIDGED or name in BRIDGES], []) for load in options.loads]
 
 
 def compare(options):
     everything = {}
-    for load in options.loads:
-        calls = calls_of(options, load)
-        relays = [name for name in options.relays if load not in BRIDGED or name in BRIDGES]
+    for line, load, calls, relays, goals in plan(options):
         results = {name: [] for name in relays}
         for repeat in range(options.repeats):
             turn = repeat % len(relays)
             for name in relays[turn:] + relays[:turn]:
-                results[name].append(measure_in_quiet(options, name, load, calls))
-                print(f"bench: {load} {repeat + 1}/{options.repeats} {name}: {json.dumps(results[name][-1])}",
+                try:
+                    results[name].append(measure_in_quiet(options, name, load, calls))
+                except NoResult as failure:
+                    if name == relays[0]:
+                        sys.exit(f"bench: {failure}")
+                    print(f"bench: {failure}", file=sys.stderr, flush=True)
+                    continue
+                print(f"bench: {line} {repeat + 1}/{options.repeats} {name}: {json.dumps(results[name][-1])}",
                       file=sys.stderr, flush=True)
+        results = {name: runs for name, runs in results.items() if runs}
         print(f"\n{calls} calls through one core. {LOADS[load]}. Median of {options.repeats} (min-max)\n")
-        print("\n".join(table(load, results)), flush=True)
+        print("\n".join([*table(load, results), *([""] if goals else []), *verdicts(goals, results)]), flush=True)
         other = max(run["other_work_cores"] for runs in results.values() for run in runs)
         if other > QUIET_CORES:
             print(f"\nDoubtful: up to {other:.2f} cores were busy with other work.", flush=True)
-        everything[load] = {"calls": calls, "relays": results}
+        everything[line] = {"load": load, "calls": calls, "relays": results}
     return everything
 
 
@@ -328,6 +398,8 @@ def parse_arguments():
                         help=f"among {','.join(LOADS)}")
     parser.add_argument("--relays", type=words(RELAYS), default=["carillon", "rtpengine", "coturn", "floor", "floor-gso"], metavar="A,B",
                         help=f"among {','.join(RELAYS)}")
+    parser.add_argument("--lines", type=words(LINES), metavar="A,B",
+                        help=f"lines of the table in docs/performance.md, each with its calls, relays and goals, instead of --loads: {','.join(LINES)}")
     parser.add_argument("--relay-core", type=int, default=1)
     parser.add_argument("--load-core", type=int, default=0)
     parser.add_argument("--patience", type=int, default=0, metavar="N",
@@ -349,7 +421,7 @@ def main():
     options.relay_core, options.load_core = (core if core in cores else cores[0]
                                              for core in (options.relay_core, options.load_core))
     if not options.smoke:
-        install(options.relays)
+        install([name for _, _, _, relays, _ in plan(options) for name in relays])
     everything = compare(options)
     if options.json:
         options.json.write_text(json.dumps({

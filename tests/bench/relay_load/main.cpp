@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "tests/bench/relay_load/flood.h"
 #include "tests/bench/relay_load/load.h"
 #include "tests/bench/relay_load/peer.h"
 
@@ -25,7 +26,7 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr auto kUsage =
     "usage: relay_load --peer carillon|ports|rtpengine|turn --at SOCKET_OR_FILE_OR_PORT --load "
-    "g711|video|max|sdes-cm|sdes-gcm|dtls --calls N\n"
+    "g711|video|max|max-video|half|flood|setup|sdes-cm|sdes-gcm|dtls --calls N\n"
     "                  [--pid PID] [--core N] [--seconds S] [--warm-up S] [--spin 0|1]\n";
 
 constexpr Shape kG711{.packet_bytes = 172, .burst = 1, .period = 20ms, .payload_type = 8, .clock_step = 160};
@@ -103,13 +104,18 @@ void print(Result& result, double kib_per_call) {
                 microseconds(result.worst_lag));
 }
 
-// Looks for the highest rate of G.711-sized packets without loss: grows by half until it fails, then bisects.
+// Looks for the highest rate of packets without loss: grows by half until it fails, then bisects.
 class RateSearch {
   public:
-    RateSearch(Load& load, std::size_t streams, const CpuMeter* meter, std::chrono::nanoseconds trial)
-        : load_{load}, streams_{static_cast<double>(streams)}, meter_{meter}, trial_{trial} {}
+    RateSearch(Load& load, const Shape& shape, std::size_t streams, const CpuMeter* meter,
+               std::chrono::nanoseconds trial)
+        : load_{load},
+          shape_{shape},
+          bursts_{static_cast<double>(streams * shape.burst)},
+          meter_{meter},
+          trial_{trial} {}
 
-    void run() {
+    double run() {
         double good = 0;
         double bad = 20'000;
         while (bad < 4e6 && passes(bad)) good = std::exchange(bad, bad * 1.5);
@@ -117,8 +123,14 @@ class RateSearch {
             const auto middle = (good + bad) / 2;
             (passes(middle) ? good : bad) = middle;
         }
-        std::printf("{\"max_packets_per_second\": %.0f, \"core_use\": %.3f, \"limited_by\": \"%s\"}\n", good, core_use_,
-                    relay_lost_ ? "relay" : "generator");
+        return good;
+    }
+    double core_use() const { return core_use_; }
+    const char* limited_by() const { return relay_lost_ ? "relay" : "generator"; }
+    Shape at(double rate) const {
+        auto shape = shape_;
+        shape.period = nanoseconds(bursts_ / rate);
+        return shape;
     }
 
   private:
@@ -126,9 +138,7 @@ class RateSearch {
     bool passes(double rate) { return attempt(rate) || attempt(rate); }
 
     bool attempt(double rate) {
-        auto shape = kG711;
-        shape.period = nanoseconds(streams_ / rate);
-        const auto result = load_.run(shape, trial_ / 4, trial_, meter_);
+        const auto result = load_.run(at(rate), trial_ / 4, trial_, meter_);
         const auto target = rate * Seconds{trial_}.count();
         const bool kept_up = static_cast<double>(result.sent) > 0.99 * target && result.own_drops == 0;
         if (result.lost == 0 && kept_up) {
@@ -140,12 +150,40 @@ class RateSearch {
     }
 
     Load& load_;
-    double streams_;
+    Shape shape_;
+    double bursts_;
     const CpuMeter* meter_;
     std::chrono::nanoseconds trial_;
     double core_use_ = 0;
     bool relay_lost_ = false;
 };
+
+void search(Load& load, const std::string& kind, std::size_t streams, const CpuMeter& meter,
+            std::chrono::nanoseconds seconds, std::chrono::nanoseconds warm_up) {
+    const auto& shape = kind == "max-video" ? kVideo : kG711;
+    load.run(shape, warm_up, 100ms, nullptr);
+    RateSearch search{load, shape, streams, &meter, seconds};
+    const auto rate = search.run();
+    if (kind == "half") {
+        auto result = load.run(search.at(rate / 2), 500ms, 2 * seconds, &meter);
+        print(result, 0);
+        return;
+    }
+    std::printf("{\"max_packets_per_second\": %.0f, \"core_use\": %.3f, \"limited_by\": \"%s\"}\n", rate,
+                search.core_use(), search.limited_by());
+}
+
+void print(const FloodResult& result) {
+    const auto ms = [](std::chrono::nanoseconds time) {
+        return std::chrono::duration<double, std::milli>{time}.count();
+    };
+    std::printf("{\"offered_per_second\": %.0f, \"delivered_per_second\": %.0f, \"least_share\": %.3f, ",
+                result.offered_per_second, result.delivered_per_second, result.least_share);
+    std::printf("\"control_answers\": %u, \"control_refused\": %u, \"control_worst_ms\": %.1f, ",
+                result.control_answers, result.control_refused, ms(result.control_worst));
+    std::printf("\"lost_before\": %" PRIu64 ", \"clean_after_ms\": %.0f, \"prompt_after_ms\": %.0f}\n",
+                result.lost_before, ms(result.clean_after), ms(result.prompt_after));
+}
 
 int run(const Options& options) {
     rlimit files{};
@@ -159,13 +197,24 @@ int run(const Options& options) {
     const int pid = static_cast<int>(options.number("--pid", 0));
     peer->open(calls.front());  // what the first call alone needs (a certificate, pools) is nobody's share
     const auto before = resident_kib(pid);
+    std::vector<int> pids;
+    if (pid) pids.push_back(pid);
+    const CpuMeter relay{pids};
+    const auto cpu_before = relay.used();
+    const auto began = std::chrono::steady_clock::now();
     for (auto& call : std::span{calls}.subspan(1)) peer->open(call);
+    const Seconds opening = std::chrono::steady_clock::now() - began;
+    const auto others = static_cast<double>(std::max<std::size_t>(calls.size(), 2) - 1);
+    if (kind == "setup") {
+        std::printf("{\"setups_per_second\": %.0f, \"cpu_us_per_setup\": %.1f, \"memory_kib_per_call\": %.1f}\n",
+                    others / opening.count(), microseconds(relay.used() - cpu_before) / others,
+                    (resident_kib(pid) - before) / others);
+        return 0;
+    }
 
     for (const auto& call : calls)
         for (const auto* end : {&call.a, &call.b}) end->drain();
 
-    std::vector<int> pids;
-    if (pid) pids.push_back(pid);
     if (const int core = static_cast<int>(options.number("--core", -1)); core >= 0)
         if (const int softirq = ksoftirqd_of(core)) pids.push_back(softirq);
     const CpuMeter meter{pids};
@@ -173,14 +222,23 @@ int run(const Options& options) {
     Load load{calls, options.number("--spin", 1) != 0};
     const auto seconds = nanoseconds(options.number("--seconds", 5));
     const auto warm_up = nanoseconds(options.number("--warm-up", 3.5));
-    if (kind == "max") {
-        load.run(kG711, warm_up, 100ms, nullptr);
-        RateSearch{load, calls.size() * 2, &meter, seconds}.run();
+    if (kind == "max" || kind == "max-video" || kind == "half") {
+        search(load, kind, calls.size() * 2, meter, seconds, warm_up);
+        return 0;
+    }
+    if (kind == "flood") {
+        load.run(kG711, warm_up, 100ms, nullptr);  // addresses are learned
+        const auto control = make_peer(options.text("--peer"), options.text("--at"), Legs::plain);
+        std::vector<Call> extra;
+        print(Flood{
+            calls, [&] {
+                // On the thread that asks; the calls stay until the relay has ended.
+                control->open(extra.emplace_back());
+            }}.run(nanoseconds(options.number("--flood", 2))));
         return 0;
     }
     if (kind != "g711" && kind != "video" && legs_of(kind) == Legs::plain) throw std::invalid_argument{kUsage};
     auto result = load.run(kind == "video" ? kVideo : kG711, warm_up, seconds, &meter);
-    const auto others = static_cast<double>(std::max<std::size_t>(calls.size(), 2) - 1);
     print(result, (resident_kib(pid) - before) / others);
     return 0;
 }

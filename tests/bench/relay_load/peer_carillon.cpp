@@ -26,7 +26,7 @@ class CarillonPeer final : public Peer {
         if (legs_ == Legs::sdes_cm || legs_ == Legs::sdes_gcm) use_sdes(setup, call.a);
         if (legs_ == Legs::dtls) use_dtls(setup);
         std::optional<std::expected<api::Ports, api::Error>> opened;
-        client_.open_stream("bench-" + std::to_string(++opened_), setup,
+        client_.open_stream("bench-" + std::to_string(number_) + "-" + std::to_string(++opened_), setup,
                             [&](auto outcome) { opened = std::move(outcome); });
         wait(opened);
         const auto& ports = **opened;
@@ -79,8 +79,14 @@ class CarillonPeer final : public Peer {
         if (!*outcome) throw std::runtime_error{"the worker refused: " + outcome->error().reason};
     }
 
+    static unsigned next_number() {
+        static unsigned last = 0;
+        return ++last;
+    }
+
     boost::asio::io_context io_;
     api::Client client_;
+    unsigned number_ = next_number();
     Legs legs_;
     dtls::Identity identity_;
     unsigned opened_ = 0;

@@ -66,7 +66,7 @@ class RtpenginePeer final : public Peer {
     RtpenginePeer(std::uint16_t ng_port, Legs legs) : legs_{legs} { control_.connect_to(loopback(ng_port)); }
 
     void open(Call& call) override {
-        id_ = "bench-" + std::to_string(++opened_);
+        id_ = "bench-" + std::to_string(number_) + "-" + std::to_string(++opened_);
         if (legs_ == Legs::plain) {
             const auto for_b = command("offer", {call.a.port()}, false);  // first: it makes the call
             connect(call, for_b, command("answer", {call.b.port()}, true));
@@ -125,11 +125,18 @@ class RtpenginePeer final : public Peer {
                 text("session-connection") + "e" + text("sdp") + text(sdp(end));
         if (with_to) body += text("to-tag") + text("b");
         if (!protocol.empty()) body += text("transport-protocol") + text(protocol);
-        return control_.ask(std::to_string(++cookie_) + " " + body + "e");
+        return control_.ask(std::to_string(number_) + "-" + std::to_string(++cookie_) + " " + body + "e");
+    }
+
+    // Call and cookie tell requests apart, whoever makes them.
+    static unsigned next_number() {
+        static unsigned last = 0;
+        return ++last;
     }
 
     Endpoint control_;
     Legs legs_;
+    unsigned number_ = next_number();
     dtls::Identity identity_;
     std::string id_;
     unsigned opened_ = 0;
