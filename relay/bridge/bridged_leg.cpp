@@ -98,6 +98,10 @@ BridgedLeg::Opened BridgedLeg::open(std::size_t component, std::span<std::byte> 
     opened.drop = unprotect(buffer, opened.size, opened.rtcp);
     if (opened.drop != Drop::none) return opened;
     confirmed_ = true;
+    // Who seals under the keys has all of the handshake: nothing of it will be said again, and OpenSSL's state, the
+    // greater part of what a leg holds, can go. At once, so that legs that come after it use the same memory.
+    if (dtls_ && inbound_) [[unlikely]]
+        dtls_.reset();
     // What is sealed has proved itself before its address is looked at.
     if (learner) opened.drop = learner->on_media(buffer.first(opened.size), from);
     if (opened.drop == Drop::none && maps_ && !opened.rtcp) map_payload_type(buffer.first(opened.size));
@@ -215,9 +219,6 @@ void BridgedLeg::tick() {
     if (!dtls_) return;
     dtls_->on_timer();
     take_keys();
-    // Who seals under the keys has all of the handshake: nothing of it will be said again, and OpenSSL's state, the
-    // greater part of what a leg holds, can go.
-    if (inbound_ && confirmed_) dtls_.reset();
 }
 
 }  // namespace carillon::relay
