@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
     unsigned orphan_time = 0;
     unsigned media_timeout = 60;
     unsigned report = 5;
+    auto coalesce = static_cast<unsigned>(options.coalesce.count());
     CLI::App app{
         "carillon-relay forwards the media of calls between pairs of UDP ports.\n\n"
         "carillond starts it by itself; start one by hand to give a call server another worker:\n"
@@ -110,6 +111,10 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1, 86400));
     app.add_option("--report-interval", report, "Seconds between reports on a running stream [5]")
         ->check(CLI::Range(1, 3600));
+    app.add_option("--coalesce", coalesce,
+                   "Microseconds to wait between looks while several ports are busy, so that more packets share each "
+                   "[300]")
+        ->check(CLI::Range(0, 10'000));
     app.add_option("--max-sessions", options.max_sessions, "Sessions at the same time [100000]");
     app.add_option("--stun-bind", options.stun_bind, "Answer STUN binding requests on this address; repeatable [none]");
     app.add_option("--stun-port", options.stun_port, "Port of the STUN binding server [3478]");
@@ -167,6 +172,7 @@ int main(int argc, char** argv) {
     options.journal = journal;
     options.media_timeout = std::chrono::seconds{media_timeout};
     options.report_interval = std::chrono::seconds{report};
+    options.coalesce = std::chrono::microseconds{coalesce};
     log::set_level_by_name(level);
     std::signal(SIGPIPE, SIG_IGN);
     try {

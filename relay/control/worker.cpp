@@ -33,6 +33,7 @@ Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
     for (std::size_t i = 0; i < std::max<std::size_t>(options_.shards, 1); ++i) {
         const ShardOptions shard{.media_timeout = options_.media_timeout,
                                  .report_interval = options_.report_interval,
+                                 .coalesce = options_.coalesce,
                                  .cpu = options_.pin ? static_cast<int>(i % processors) : -1};
         shards_.push_back(std::make_unique<Shard>(shard, [this, alive = std::weak_ptr{alive_}](api::Event event) {
             boost::asio::post(io_, [this, alive, event = std::move(event)]() mutable {

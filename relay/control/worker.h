@@ -34,6 +34,7 @@ struct WorkerOptions {
     std::size_t max_streams_per_session = 32;
     std::chrono::milliseconds media_timeout{60'000};
     std::chrono::milliseconds report_interval{5'000};
+    std::chrono::microseconds coalesce = ShardOptions{}.coalesce;
     std::vector<std::string> stun_bind;  ///< addresses of the binding server; empty: none
     std::uint16_t stun_port = 3478;
     MediaPoolOptions media;

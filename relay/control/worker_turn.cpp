@@ -1,6 +1,7 @@
 /// The worker's STUN and TURN server: its sockets, and a service on each shard.
 #include "relay/control/worker.h"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -9,8 +10,10 @@ namespace carillon::relay {
 namespace proto = api::proto;
 
 UdpSocket Worker::stun_socket(const std::string& ip, std::uint16_t port, bool shared) const {
+    constexpr int kReceiveBuffer = 4 << 20;  // one socket for all clients: what each port has would be for one of them
     const auto address = Address::parse(ip, port);
-    auto socket = address ? UdpSocket::bind(*address, options_.ports.receive_buffer, shared) : std::unexpected{EINVAL};
+    auto socket = address ? UdpSocket::bind(*address, std::max(options_.ports.receive_buffer, kReceiveBuffer), shared)
+                          : std::unexpected{EINVAL};
     if (socket) return std::move(*socket);
     throw std::runtime_error{"STUN cannot use " + ip + " port " + std::to_string(port) + ": " +
                              std::strerror(socket.error()) + "; choose another stun port, or stop the other server"};

@@ -67,11 +67,13 @@ class Shard {
     void run();
     void run_commands();
     void tick(SteadyTime now);
-    void drain(const Port& port, SteadyTime now);
+    void coalesce(SteadyTime looked) const;
+    void drain(Port& port, SteadyTime now);
     void pass_due(Stream& stream, SteadyTime now);
     void count_kernel_drops(Stream& stream);
     void answer_bindings(const Port& port, SteadyTime now);
     std::size_t receive(int fd);
+    std::size_t receive(Port& port);
     void send(int fd, std::size_t count);
     bool send_segments(int fd, std::size_t count);
     void watch(Port& port);
@@ -97,6 +99,7 @@ class Shard {
     std::atomic<std::uint64_t> bindings_{0};
     std::atomic<std::uint64_t> kernel_drops_{0};
     SteadyTime next_tick_{};
+    std::uint32_t round_ = 0;   // looks at the sockets so far
     bool segmentation_ = true;  // until the kernel refuses UDP_SEGMENT
     std::thread thread_;
 };

@@ -34,6 +34,8 @@ struct Port {
     std::uint8_t socket = 0;
     ShardService* service = nullptr;  ///< whose it is, when it is no stream's
     std::uint32_t kernel_drops = 0;   ///< as the kernel last told
+    std::uint32_t last_round = 0;     ///< of its shard, in which it had something
+    std::uint8_t alone = 0;           ///< reads in a row that found a single datagram
 };
 
 /// What to do with a datagram.

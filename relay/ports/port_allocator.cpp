@@ -26,7 +26,10 @@ std::expected<UdpSocket, int> UdpSocket::bind(const Address& local, int receive_
     if (made.fd() < 0) return std::unexpected{errno};
     const int on = 1;
     if (local.v6) ::setsockopt(made.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (receive_buffer > 0) ::setsockopt(made.fd(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    // Past the system's bound (net.core.rmem_max) where that is allowed (CAP_NET_ADMIN).
+    if (receive_buffer > 0 &&
+        ::setsockopt(made.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer) != 0)
+        ::setsockopt(made.fd(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (reuse) ::setsockopt(made.fd(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     sockaddr_storage raw{};
     const auto length = local.fill(raw);

@@ -91,12 +91,17 @@ void TurnService::adopt(StreamClient::Parcel parcel) {
 
 // Clients over plain UDP.
 
+// All clients come by one socket: it is read until it is empty, but for the turn of the others.
 void TurnService::from_client(ListenPort& port, SteadyTime now) {
+    constexpr int kMostRounds = 16;
     auto& read = buffers_->clients;
-    const auto got = read.receive(port.fd, 0, Buffers::kFromClients);
-    for (std::size_t i = 0; i < got; ++i)
-        if (read.whole(i)) from_client(port, read.datagram(i), read.from[i], now);
-    peers_.flush();
+    auto got = Buffers::kFromClients;
+    for (int round = 0; round < kMostRounds && got == Buffers::kFromClients; ++round) {
+        got = read.receive(port.fd, 0, Buffers::kFromClients);
+        for (std::size_t i = 0; i < got; ++i)
+            if (read.whole(i)) from_client(port, read.datagram(i), read.from[i], now);
+        peers_.flush();
+    }
 }
 
 void TurnService::from_client(ListenPort& port, Bytes datagram, const sockaddr_storage& source, SteadyTime now) {
