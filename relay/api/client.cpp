@@ -284,7 +284,12 @@ void Client::status(Callback<WorkerStatus> done) {
                                     .kernel_drops = status.kernel_drops(),
                                     .threads = status.threads(),
                                     .cpu_load = status.cpu_load(),
-                                    .packets_per_second = status.packets_per_second()};
+                                    .packets_per_second = status.packets_per_second(),
+                                    .turn_allocations = status.turn_allocations(),
+                                    .turn_connections = status.turn_connections(),
+                                    .turn_packets = status.turn_packets(),
+                                    .turn_dropped = status.turn_dropped(),
+                                    .turn_unauthorized = status.turn_unauthorized()};
                    for (const auto& [reason, count] : status.drops()) out.drops[reason] = count;
                    return out;
                }));

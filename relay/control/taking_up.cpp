@@ -56,9 +56,21 @@ void Worker::take_up() {
     }
     std::size_t taken = 0;
     for (auto& stream : left.streams) taken += take_up(stream, now) ? 1 : 0;
-    journal_->settle(left.streams.empty() ? 0 : left.attempts + 1);
+    turn_left_ = std::move(left.allocations);
+    attempts_ = left.streams.empty() && turn_left_.empty() ? 0 : left.attempts + 1;
     if (!left.streams.empty())
         log::info("streams of a worker that died go on", {{"streams", taken}, {"of", left.streams.size()}});
+}
+
+/// The shard that its client's datagrams come to gets it, if there are as many shards as there were.
+void Worker::inherit_turn(std::size_t place, TurnService& service) {
+    for (auto& left : turn_left_) {
+        if (left.place.place != place || left.place.places != shards_.size()) continue;
+        auto port = ports_.claim(left.place.port);
+        if (!port) continue;
+        auto record = journal_ ? journal::TurnRecord::make(journal_->file(), left.place, left.allocation) : nullptr;
+        service.inherit({.left = std::move(left), .port = std::move(*port), .record = std::move(record)});
+    }
 }
 
 bool Worker::take_up(journal::ReadStream& left, SteadyTime now) {

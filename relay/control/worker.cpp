@@ -51,6 +51,8 @@ Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
     take_up();  // before anybody else takes a port
     beat();
     open_binding_server();
+    if (journal_) journal_->settle(attempts_);
+    turn_left_.clear();
 }
 
 Worker::~Worker() {
@@ -90,6 +92,7 @@ void Worker::handle(const proto::Request& request, Respond respond) {
         case proto::Request::kDrain:
             draining_ = request.drain().on();
             if (journal_) journal_->set_draining(draining_);
+            if (turn_shared_) turn_shared_->draining = draining_;
             return answer({});
         case proto::Request::kStatus:
             return status(std::move(answer));

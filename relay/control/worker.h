@@ -115,12 +115,15 @@ class Worker {
     std::shared_ptr<const dtls::Identity> identity();
     UdpSocket stun_socket(const std::string& ip, std::uint16_t port, bool shared) const;
     void serve_turn(std::size_t place, const std::vector<TurnDoor>& doors);
+    void inherit_turn(std::size_t place, TurnService& service);
 
     boost::asio::io_context& io_;
     WorkerOptions options_;
     PortAllocator ports_;
     std::map<std::string, Session> sessions_;
-    std::vector<std::size_t> shard_load_;  // streams by shard
+    std::vector<journal::LeftAllocation> turn_left_;  // until the shards have them
+    std::uint32_t attempts_ = 0;                      // to take up what is in the journal
+    std::vector<std::size_t> shard_load_;             // streams by shard
     std::function<void(const api::proto::Event&)> event_;
     std::vector<std::shared_ptr<TurnCounters>> turn_;  // by shard; empty without TURN
     std::shared_ptr<TurnShared> turn_shared_;

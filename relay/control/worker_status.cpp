@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 
 namespace carillon::relay {
 
@@ -60,20 +61,27 @@ void Worker::status(Respond respond) {
     status.set_threads(static_cast<std::uint32_t>(shards_.size()));
     std::uint64_t kernel_drops = 0;
     for (const auto& shard : shards_) kernel_drops += shard->kernel_drops();
+    for (const auto& counters : turn_) kernel_drops += counters->kernel_drops;
     status.set_kernel_drops(kernel_drops);
     std::uint64_t bindings = 0;
     for (const auto& shard : shards_) bindings += shard->binding_requests();
-    std::uint64_t unauthorized = 0;
+    std::array<std::uint64_t, 4> turn{};
     for (const auto& counters : turn_) {
         bindings += counters->bindings;
-        unauthorized += counters->unauthorized;
+        turn[0] += counters->unauthorized;
+        turn[1] += counters->packets;
+        turn[2] += counters->dropped;
+        turn[3] += counters->connections;
     }
     const auto media = programs_->load();
     status.set_media_jobs(media.jobs);
     status.set_media_busy(media.busiest);
     status.set_media_late(media.late);
     status.set_turn_allocations(allocations());
-    status.set_turn_unauthorized(unauthorized);
+    status.set_turn_unauthorized(turn[0]);
+    status.set_turn_packets(turn[1]);
+    status.set_turn_dropped(turn[2]);
+    status.set_turn_connections(turn[3]);
     status.set_packets(packets());
     status.set_binding_requests(bindings);
     status.set_cpu_s(cpu_seconds());

@@ -35,6 +35,8 @@ void Worker::open_turn_server() {
         if (options_.turn.tcp && door.streams) listen_for_turn(door, false);
     }
     turn_shared_ = std::make_shared<TurnShared>(options_.turn, ports_, options_.advertise);
+    turn_shared_->draining = draining_;
+    if (journal_) turn_shared_->journal = &journal_->file();
     for (std::size_t i = 0; i < shards_.size(); ++i) serve_turn(i, doors);
 }
 
@@ -50,6 +52,7 @@ void Worker::serve_turn(std::size_t place, const std::vector<TurnDoor>& doors) {
     turn_.push_back(std::make_shared<TurnCounters>());
     auto service = std::make_unique<TurnService>(turn_shared_, static_cast<std::uint8_t>(place), std::move(listeners),
                                                  std::move(streams), turn_.back());
+    inherit_turn(place, *service);
     turn_shared_->shards.push_back([shard = shards_[place].get(), turn = service.get()](TurnShared::Errand errand) {
         shard->post([turn, errand = std::move(errand)] { errand(*turn); });
     });

@@ -1,6 +1,5 @@
 #include "relay/engine/shard.h"
 
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <pthread.h>
@@ -15,6 +14,7 @@
 #include <future>
 #include <system_error>
 
+#include "relay/engine/socket_drops.h"
 #include "stun/binding_server.h"
 
 namespace carillon::relay {
@@ -409,13 +409,7 @@ void Shard::answer_bindings(const Port& port, SteadyTime now) {
 }
 
 void Shard::count_kernel_drops(Stream& stream) {
-    for (auto& port : stream.ports()) {
-        std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
-        socklen_t length = sizeof memory;
-        if (::getsockopt(port.fd, SOL_SOCKET, SO_MEMINFO, memory.data(), &length) != 0) return;
-        const auto drops = memory[SK_MEMINFO_DROPS];
-        kernel_drops_.fetch_add(drops - std::exchange(port.kernel_drops, drops), std::memory_order_relaxed);
-    }
+    for (auto& port : stream.ports()) kernel_drops_.fetch_add(new_kernel_drops(port), std::memory_order_relaxed);
 }
 
 void Shard::tick(SteadyTime now) {

@@ -25,6 +25,7 @@ inline constexpr std::size_t kMaxPaths = 4;
 enum class Kind : std::uint32_t {
     free = 0,
     head = 0x44414548,
+    allocation = 0x434F4C41,
     piece = 0x43454950,
     paths = 0x48544150,
     ssrcs = 0x43525353
@@ -79,6 +80,12 @@ struct Head : Block {
     std::array<SavedCounters, 2> counters;
 };
 static_assert(sizeof(Head) <= kBlock);
+
+/// Of a TURN allocation, which is all text (turn_record.h).
+struct TurnHead : Block {
+    std::array<TextRef, 2> text;
+};
+static_assert(sizeof(TurnHead) <= kBlock);
 
 inline constexpr std::size_t kPieceSize = kBlock - sizeof(Block);
 struct Piece : Block {

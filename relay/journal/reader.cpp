@@ -174,8 +174,17 @@ Parsed<Contents> read(Bytes file, std::string_view boot) {
                       .attempts = header.attempts,
                       .draining = header.draining != 0,
                       .identity = blocks.text(header.identity).value_or(std::vector<std::byte>{}),
-                      .streams = {}};
+                      .streams = {},
+                      .allocations = {}};
     for (std::size_t number = 1; number < blocks.size() && contents.streams.size() < kMaxStreams; ++number) {
+        if (const auto turn = blocks.get<TurnHead>(number, Kind::allocation)) {
+            const auto text = blocks.text(turn->text);
+            if (auto left = text ? read_allocation(*text) : std::nullopt) {
+                contents.allocations.push_back(std::move(*left));
+            } else {
+                ++contents.damaged;
+            }
+        }
         const auto head = blocks.get<Head>(number, Kind::head);
         if (!head) continue;
         if (auto stream = read_stream(blocks, *head)) {

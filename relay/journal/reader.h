@@ -9,6 +9,7 @@
 
 #include "config/base/errc.h"
 #include "relay/journal/record.h"
+#include "relay/journal/turn_record.h"
 
 namespace carillon::relay::journal {
 
@@ -35,7 +36,8 @@ struct Contents {
     bool draining = false;
     std::vector<std::byte> identity;  ///< empty: none
     std::vector<ReadStream> streams;
-    std::size_t damaged = 0;  ///< streams that could not be read
+    std::vector<LeftAllocation> allocations;
+    std::size_t damaged = 0;  ///< streams and allocations that could not be read
 };
 
 /// `boot` is this machine's boot id. bad_magic, bad_version; unsupported: of another boot; bad_integrity, truncated.

@@ -1,5 +1,6 @@
 /// What the relays of UDP and of TCP have in common: a port of the range, and whose it is.
 #pragma once
+#include "relay/journal/turn_record.h"
 #include "relay/turn/client_link.h"
 #include "relay/turn/turn_service.h"
 
@@ -17,6 +18,7 @@ struct TurnService::AnyRelay : stun::turn::Relay {
     TurnService* service;
     std::uint16_t number = 0;
     stun::turn::Allocation* allocation = nullptr;
+    std::unique_ptr<journal::TurnRecord> record;
     ClientLink* link = nullptr;  // unless plain UDP
 };
 
@@ -35,6 +37,7 @@ struct TurnService::UdpRelay final : AnyRelay {
         give_back_port();
     }
     RelayPort* port(bool v6) { return ports[v6].fd >= 0 ? &ports[v6] : nullptr; }
+    void use(bool family, UdpSocket socket);
     void watch() override;
     void unwatch() override;
 

@@ -11,6 +11,8 @@ namespace turn = stun::turn;
 using stun::TransportAddress;
 
 std::expected<turn::Opened, turn::Refusal> TurnService::open(const turn::RelayRequest& request) {
+    // Allocations that are there go on, and are refreshed for as long as their clients want.
+    if (shared_->draining) return std::unexpected{turn::Refusal{508, "Insufficient Capacity"}};
     const auto v4 = shared_->place(false);
     const auto v6 = shared_->place(true);
     const bool lacks_v6 = request.v6 && !v6 && !request.v6_optional;
@@ -28,12 +30,7 @@ std::expected<turn::Opened, turn::Refusal> TurnService::open_udp(const turn::Rel
     relay->number = taken->port.port;
     turn::Opened opened;
     const auto use = [&](bool family, std::size_t place) {
-        auto& port = relay->ports[family];
-        port.held = std::move(taken->port.sockets[place]);
-        port.fd = port.held.fd();
-        port.relay = relay.get();
-        const int on = 1;
-        ::setsockopt(port.fd, family ? IPPROTO_IPV6 : IPPROTO_IP, family ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on);
+        relay->use(family, std::move(taken->port.sockets[place]));
         return shared_->advertised(place, relay->number);
     };
     if (request.v4 && v4) opened.v4 = use(false, *v4);
@@ -41,6 +38,38 @@ std::expected<turn::Opened, turn::Refusal> TurnService::open_udp(const turn::Rel
     opened.reservation = taken->reservation;
     opened.relay = std::move(relay);
     return opened;
+}
+
+void TurnService::UdpRelay::use(bool family, UdpSocket socket) {
+    auto& port = ports[family];
+    port.held = std::move(socket);
+    port.fd = port.held.fd();
+    port.relay = this;
+    const int on = 1;
+    ::setsockopt(port.fd, family ? IPPROTO_IPV6 : IPPROTO_IP, family ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on);
+}
+
+/// False: it is not what this server would grant.
+bool TurnService::restore(Inherited& one) {
+    auto relay = std::make_unique<UdpRelay>(*this);
+    relay->number = one.port.port;
+    relay->record = std::move(one.record);
+    auto made = std::make_unique<turn::Allocation>(std::move(one.left.allocation));
+    const auto now = std::chrono::steady_clock::now();
+    made->user = shared_->users.take(made->owner.quota_name);
+    if (!made->user || now >= made->expires || listener_of(made->tuple.server) < 0) return false;
+    for (const bool family : {false, true}) {
+        const auto place = shared_->place(family);
+        auto& told = family ? made->relayed_v6 : made->relayed_v4;
+        if (!told) continue;
+        if (!place || !(shared_->advertised(*place, relay->number) == *told)) return false;
+        relay->use(family, std::move(one.port.sockets[*place]));
+    }
+    std::erase_if(made->permissions, [&](const auto& each) { return !shared_->policy.admits_host(each.peer); });
+    std::erase_if(made->channels, [&](const auto& each) { return !shared_->policy.admits(each.peer); });
+    made->relay = std::move(relay);
+    asking_ = nullptr;
+    return server_.restore(std::move(made));
 }
 
 int TurnService::listener_of(const TransportAddress& local) const {
@@ -65,11 +94,23 @@ void TurnService::installed(turn::Allocation& allocation) {
     relay.allocation = &allocation;
     belongs_to(allocation);
     relay.watch();
+    changed(allocation);
+}
+
+/// Who comes over a connection loses it with the worker: there is nothing to go on with.
+void TurnService::changed(turn::Allocation& allocation) {
+    auto& relay = static_cast<AnyRelay&>(*allocation.relay);
+    if (!shared_->journal || allocation.tcp || allocation.tuple.transport != turn::Transport::udp)
+        return relay.record.reset();
+    const journal::TurnPlace place{place_, static_cast<std::uint8_t>(shared_->shards.size()), relay.number};
+    if (relay.record) return relay.record->save(place, allocation);
+    relay.record = journal::TurnRecord::make(*shared_->journal, place, allocation);
 }
 
 void TurnService::moved(turn::Allocation& allocation, const turn::FiveTuple&) {
     clients_.flush();
     belongs_to(allocation);
+    changed(allocation);
 }
 
 void TurnService::detached(turn::Allocation& allocation) {

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/epoll.h>
 
+#include "relay/engine/socket_drops.h"
 #include "relay/turn/any_relay.h"
 #include "relay/turn/turn_buffers.h"
 #include "stun/binding_server.h"
@@ -52,6 +53,8 @@ void TurnService::start(std::function<void(Port&)>) {
         poller_.add(*ports_.back(), EPOLLIN);
     }
     for (auto& listener : stream_listeners_) streams_.listen(std::move(listener.socket), listener.local);
+    for (auto& one : inherited_) restore(one);
+    inherited_.clear();
 }
 
 turn::Server::Time TurnService::time(SteadyTime now) const {
@@ -80,6 +83,7 @@ void TurnService::tick(SteadyTime now) {
     expire_peers(now);
     flush();
     shared_->forget_reservations(now);
+    for (const auto& port : ports_) count(counters_->kernel_drops, new_kernel_drops(*port));
     counters_->allocations.store(server_.size(), std::memory_order_relaxed);
     counters_->unauthorized.store(server_.unauthorized, std::memory_order_relaxed);
     counters_->connections.store(streams_.size() + dtls_.size(), std::memory_order_relaxed);

@@ -9,6 +9,7 @@
 
 #include "relay/engine/binding_port.h"
 #include "relay/engine/shard_service.h"
+#include "relay/journal/turn_record.h"
 #include "relay/turn/dtls_door.h"
 #include "relay/turn/send_batch.h"
 #include "relay/turn/stream_door.h"
@@ -20,6 +21,7 @@ namespace carillon::relay {
 /// What happened, for the status; written by the shard, read by anybody.
 struct TurnCounters {
     std::atomic<std::uint64_t> packets{0}, allocations{0}, bindings{0}, unauthorized{0}, dropped{0}, connections{0};
+    std::atomic<std::uint64_t> kernel_drops{0};  ///< of clients over UDP: the listener was full
 };
 
 /// Threading: its shard.  Owns: its listeners, the allocations and their sockets.
@@ -45,6 +47,13 @@ class TurnService final : public ShardService, private stun::turn::Host, private
     void ready(Port& port, std::uint32_t events, SteadyTime now) override;
     void flush() override;
     void tick(SteadyTime now) override;
+    /// What a predecessor had, on its port again; before start().
+    struct Inherited {
+        journal::LeftAllocation left;
+        BoundPort port;
+        std::unique_ptr<journal::TurnRecord> record;
+    };
+    void inherit(Inherited one) { inherited_.push_back(std::move(one)); }
     /// A connection that was accepted elsewhere.
     void adopt(StreamClient::Parcel parcel);
 
@@ -60,6 +69,7 @@ class TurnService final : public ShardService, private stun::turn::Host, private
     // stun::turn::Host
     std::expected<stun::turn::Opened, stun::turn::Refusal> open(const stun::turn::RelayRequest& request) override;
     void installed(stun::turn::Allocation& allocation) override;
+    void changed(stun::turn::Allocation& allocation) override;
     void moved(stun::turn::Allocation& allocation, const stun::turn::FiveTuple& before) override;
     void ended(stun::turn::Allocation& allocation) override;
     void detached(stun::turn::Allocation& allocation) override;
@@ -88,6 +98,7 @@ class TurnService final : public ShardService, private stun::turn::Host, private
     bool fetch_elsewhere(const stun::turn::FiveTuple& tuple, Bytes message);
     void fetched(const stun::turn::FiveTuple& tuple, Bytes message);
     std::expected<stun::turn::Opened, stun::turn::Refusal> open_udp(const stun::turn::RelayRequest& request);
+    bool restore(Inherited& one);
     std::expected<stun::turn::Opened, stun::turn::Refusal> open_tcp(const stun::turn::RelayRequest& request);
     void send_unfragmented(RelayPort& port, const stun::TransportAddress& peer, Bytes data);
     void from_peer(RelayPort& port, SteadyTime now);
@@ -106,6 +117,7 @@ class TurnService final : public ShardService, private stun::turn::Host, private
     std::vector<Listener> listeners_;
     std::vector<StreamListener> stream_listeners_;
     std::vector<std::unique_ptr<ListenPort>> ports_;
+    std::vector<Inherited> inherited_;
     Poller poller_;
     std::unique_ptr<Buffers> buffers_;
     SendBatch peers_;

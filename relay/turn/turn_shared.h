@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "relay/journal/block_file.h"
 #include "relay/ports/port_allocator.h"
 #include "relay/turn/address_places.h"
 #include "relay/turn/certificates.h"
@@ -69,6 +70,8 @@ class TurnShared {
     using Errand = std::function<void(TurnService&)>;
     std::vector<std::function<void(Errand)>> shards;
 
+    std::atomic<bool> draining{false};      ///< no new allocations
+    journal::BlockFile* journal = nullptr;  ///< where allocations are put down; null: nowhere
     std::atomic<std::shared_ptr<const Certificates>> certificates;
     AddressPlaces places_for_clients;
     const TurnOptions options;

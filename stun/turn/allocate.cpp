@@ -162,6 +162,7 @@ Server::Answer Server::refresh(Request& request) {
         erase(allocation);
     } else {
         allocation.expires = request.now.steady + granted;
+        host_.changed(allocation);
     }
     return bytes;
 }

@@ -34,6 +34,8 @@ class Host {
     virtual ~Host() = default;
     /// Opens sockets, or says 440 or 508.
     virtual std::expected<Opened, Refusal> open(const RelayRequest& request) = 0;
+    /// Its permissions, channels or lifetime are others now.
+    virtual void changed(Allocation&) {}
     /// The allocation holds: its relay may pass data to it from now on, until it is gone.
     virtual void installed(Allocation& allocation) = 0;
     /// The client has a new five-tuple (RFC 8016).

@@ -47,6 +47,7 @@ Server::Answer Server::create_permission(Request& request) {
     if (peers.empty()) return std::unexpected{kBadRequest};
     for (const auto& peer : peers)
         if (!allocation.permit(peer, request.now.steady)) return no(508, "Insufficient Capacity");
+    host_.changed(allocation);
     auto reply = success(request);
     return finish(request, reply);
 }
@@ -72,6 +73,7 @@ Server::Answer Server::channel_bind(Request& request) {
         allocation.channels.push_back(
             {number, *peer, request.now.steady + kChannelLifetime, request.now.steady + kPermissionLifetime});
     }
+    host_.changed(allocation);
     auto reply = success(request);
     return finish(request, reply);
 }

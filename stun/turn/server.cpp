@@ -177,6 +177,14 @@ void Server::take_in(std::unique_ptr<Allocation> allocation) {
     away_[ticket] = std::move(allocation);
 }
 
+bool Server::restore(std::unique_ptr<Allocation> made) {
+    if (allocations_.contains(made->tuple)) return false;
+    auto& allocation = *(allocations_[FiveTuple{made->tuple}] = std::move(made));
+    if (!allocation.ticket.empty()) tickets_[allocation.ticket] = &allocation;
+    host_.installed(allocation);
+    return true;
+}
+
 void Server::tick(SteadyTime now) {
     std::vector<Allocation*> over;
     for (auto& [tuple, allocation] : allocations_)

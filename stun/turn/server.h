@@ -59,6 +59,8 @@ class Server {
     /// What such a Refresh, if it proves to be its owner's, takes along; and takes in.
     std::unique_ptr<Allocation> take_out(const FiveTuple& client, Bytes refresh, Time now);
     void take_in(std::unique_ptr<Allocation> allocation);
+    /// One of a server that was here before, with user and relay. False: there is one with its five-tuple.
+    bool restore(std::unique_ptr<Allocation> allocation);
     /// Ends what has expired; cheap to call often.
     void tick(SteadyTime now);
     std::size_t size() const { return allocations_.size() + away_.size(); }

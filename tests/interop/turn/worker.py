@@ -45,18 +45,27 @@ class Worker:
         self.list_certificate(*certificate(self.work))
         (self.work / "users").write_text(f"{USER}:{PASSWORD}\njuliet:secret\n")
         self.log = open(self.work / "log", "a+")
-        self.process = subprocess.Popen(
+        self.command = (
             [self.bin / "carillon-relay", "--control", self.work / "relay.sock", "--bind", "127.0.0.1", "--bind", "::1",
              "--ports", f"{self.first}-{self.last}", "--stun-bind", "127.0.0.1", "--stun-bind", "::1", "--stun-port",
              str(self.port), "--turn-tls-port", str(self.tls_port), "--turn-certificates-file", self.work / "certificates",
-             *(["--turn-users-file", self.work / "users"] if users else []), "--shards", str(shards), *map(str, more)],
-            stdout=self.log, stderr=subprocess.STDOUT)
+             *(["--turn-users-file", self.work / "users"] if users else []), "--shards", str(shards), *map(str, more)])
+        self.start()
+
+    def start(self):
+        began = self.log_text().count("ready")
+        self.process = subprocess.Popen(self.command, stdout=self.log, stderr=subprocess.STDOUT)
         until = time.monotonic() + 20
-        while "ready" not in self.log_text():
+        while self.log_text().count("ready") == began:
             if self.process.poll() is not None or time.monotonic() > until:
                 self.stop()
                 raise AssertionError("the worker does not start")
             time.sleep(0.05)
+
+    def die(self):
+        """As a crash leaves it; start() is its successor."""
+        self.process.kill()
+        self.process.wait()
 
     def list_certificate(self, certificate_file, key_file, name="turn.test"):
         (self.work / "certificates").write_text(f"{name}\t{certificate_file}\t{key_file}\n")

@@ -259,5 +259,91 @@ TEST(IndexCell, IsWholeOrNotThere) {
     EXPECT_EQ(srtp::unpack_index(7, 0), std::nullopt);
 }
 
+stun::TransportAddress address(const char* ip, std::uint16_t port) {
+    const auto parsed = *Address::parse(ip, port);
+    return {.ip = parsed.ip, .port = port, .v6 = parsed.v6};
+}
+
+stun::turn::Allocation allocation() {
+    stun::turn::Allocation made;
+    made.tuple = {address("192.0.2.1", 4000), address("192.0.2.9", 3478), stun::turn::Transport::udp};
+    made.owner = {"1790000000:romeo", "romeo", std::string(16, 'k'), stun::turn::PasswordAlgorithm::md5};
+    made.made_by.fill(std::byte{7});
+    made.relayed_v4 = address("192.0.2.9", 30010);
+    made.ticket = "ticket-of-16-oct";
+    made.expires = kNow + 600s;
+    made.permissions = {{address("192.0.2.77", 0), kNow + 300s}};
+    made.channels = {{0x4001, address("192.0.2.77", 5000), kNow + 600s, kNow + 300s}};
+    return made;
+}
+
+TEST(TurnRecord, IsReadBackAsItWas) {
+    const Folder folder;
+    Journal journal{folder.file(), 10, kNow};
+    auto record = TurnRecord::make(journal.file(), {1, 2, 30010}, allocation());
+    ASSERT_TRUE(record);
+    journal.settle(0);
+    const auto contents = read(octets_of(folder.file()), boot_id());
+    ASSERT_TRUE(contents);
+    EXPECT_EQ(contents->damaged, 0u);
+    EXPECT_TRUE(contents->streams.empty());
+    ASSERT_EQ(contents->allocations.size(), 1u);
+    const auto& left = contents->allocations.front();
+    EXPECT_EQ(left.place.place, 1);
+    EXPECT_EQ(left.place.places, 2);
+    EXPECT_EQ(left.place.port, 30010);
+    const auto wanted = allocation();
+    EXPECT_EQ(left.allocation.tuple, wanted.tuple);
+    EXPECT_EQ(left.allocation.owner.user_name, wanted.owner.user_name);
+    EXPECT_EQ(left.allocation.owner.quota_name, wanted.owner.quota_name);
+    EXPECT_EQ(left.allocation.owner.key, wanted.owner.key);
+    EXPECT_EQ(left.allocation.made_by, wanted.made_by);
+    EXPECT_EQ(left.allocation.relayed_v4, wanted.relayed_v4);
+    EXPECT_FALSE(left.allocation.relayed_v6);
+    EXPECT_EQ(left.allocation.ticket, wanted.ticket);
+    EXPECT_EQ(left.allocation.expires, wanted.expires);
+    ASSERT_EQ(left.allocation.permissions.size(), 1u);
+    EXPECT_EQ(left.allocation.permissions[0].expires, wanted.permissions[0].expires);
+    ASSERT_EQ(left.allocation.channels.size(), 1u);
+    EXPECT_EQ(left.allocation.channels[0].number, 0x4001);
+    EXPECT_EQ(left.allocation.channels[0].peer, wanted.channels[0].peer);
+}
+
+TEST(TurnRecord, WhatIsSavedLastCountsAndWhatHasEndedIsGone) {
+    const Folder folder;
+    Journal journal{folder.file(), 10, kNow};
+    auto changed = allocation();
+    const auto empty = journal.file().taken();
+    auto record = TurnRecord::make(journal.file(), {0, 1, 30010}, changed);
+    changed.channels.clear();
+    changed.expires = kNow + 5s;
+    for (int i = 0; i < 50; ++i) record->save({0, 1, 30010}, changed);
+    journal.settle(0);
+    const auto contents = read(octets_of(folder.file()), boot_id());
+    ASSERT_TRUE(contents && contents->allocations.size() == 1);
+    EXPECT_TRUE(contents->allocations[0].allocation.channels.empty());
+    EXPECT_EQ(contents->allocations[0].allocation.expires, kNow + 5s);
+    record.reset();
+    EXPECT_EQ(journal.file().taken(), empty) << "every block is free again";
+    EXPECT_TRUE(read(octets_of(folder.file()), boot_id())->allocations.empty());
+}
+
+TEST(TurnRecord, NoOctetThatIsDamagedIsBelieved) {
+    const Folder folder;
+    Journal journal{folder.file(), 10, kNow};
+    const auto record = TurnRecord::make(journal.file(), {0, 1, 30010}, allocation());
+    journal.settle(0);
+    const auto whole = octets_of(folder.file());
+    for (std::size_t at = kBlock; at < 4 * kBlock; ++at) {
+        auto damaged = whole;
+        damaged[at] ^= std::byte{0x21};
+        const auto contents = read(damaged, boot_id());
+        if (!contents || contents->allocations.empty()) continue;
+        EXPECT_EQ(contents->allocations[0].allocation.tuple, allocation().tuple) << at;
+        EXPECT_EQ(contents->allocations[0].allocation.owner.key, allocation().owner.key) << at;
+        EXPECT_EQ(contents->allocations[0].place.port, 30010) << at;
+    }
+}
+
 }  // namespace
 }  // namespace carillon::relay::journal
