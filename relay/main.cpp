@@ -113,7 +113,7 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1, 3600));
     app.add_option("--coalesce", coalesce,
                    "Microseconds to wait between looks while several ports are busy, so that more packets share each "
-                   "[300]")
+                   "[150]")
         ->check(CLI::Range(0, 10'000));
     app.add_option("--max-sessions", options.max_sessions, "Sessions at the same time [100000]");
     app.add_option("--stun-bind", options.stun_bind, "Answer STUN binding requests on this address; repeatable [none]");

@@ -21,7 +21,7 @@ struct ShardOptions {
     std::chrono::milliseconds media_timeout{60'000};
     std::chrono::milliseconds report_interval{5'000};
     /// While several ports have something each time, look again only after so long: more packets share an awakening.
-    std::chrono::microseconds coalesce{300};
+    std::chrono::microseconds coalesce{150};
     int cpu = -1;  ///< to pin the thread to; -1: leave it to the kernel
 };
 
