@@ -1,8 +1,14 @@
 /// The buffers that a TURN service reads into: its own, used over and over.
+/// Spec: udp(7), UDP_GRO: the kernel hands datagrams of one size from one place over as one message, as they came from
+/// the network card or the sender, and says how large each is.
 #pragma once
 #include <netinet/in.h>
+#include <netinet/udp.h>
 
+#include <algorithm>
 #include <array>
+#include <cstring>
+#include <memory>
 
 #include "relay/turn/turn_service.h"
 
@@ -12,35 +18,72 @@ inline void count(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);  // one writer
 }
 
+/// Asks the kernel for datagrams that came together as one message; older ones have no ear for it.
+inline void join_datagrams(int fd) {
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
+}
+
 /// Threading: its shard.
 struct TurnService::Buffers {
     static constexpr std::size_t kMaxDatagram = 2048;
-    static constexpr std::size_t kFromClients = 32;  // read at once
+    static constexpr std::size_t kMaxMessage = 65'536;  // of datagrams together; pages that stay empty cost nothing
+    /// From one message's place to the next: no power of two, or all of them would share a few lines of the cache.
+    static constexpr std::size_t kStride = kMaxMessage + 33 * 64;
+    static constexpr std::size_t kFromClients = 32;  // messages read at once
     static constexpr std::size_t kFromPeers = 16;
-    static constexpr std::size_t kHeld = 256;  // datagrams of peers that wait to be sent together
+    static constexpr std::size_t kHeld = 256;  // messages of peers that wait to be sent together
 
     template <std::size_t N>
     struct Set {
-        std::array<std::array<std::byte, kMaxDatagram>, N> data;
+        struct alignas(cmsghdr) Control {
+            std::array<std::byte, CMSG_SPACE(sizeof(int))> octets{};
+        };
+        std::unique_ptr<std::byte[]> data{new std::byte[N * kStride]};  // not touched before it is written to
+        std::array<Control, N> controls;
         std::array<sockaddr_storage, N> from;
         std::array<iovec, N> vectors;
         std::array<mmsghdr, N> messages;
         Set() {
             for (std::size_t i = 0; i < N; ++i) {
-                vectors[i] = {data[i].data(), kMaxDatagram};
+                vectors[i] = {at(i), kMaxMessage};
                 messages[i] = {};
                 messages[i].msg_hdr.msg_name = &from[i];
                 messages[i].msg_hdr.msg_iov = &vectors[i];
                 messages[i].msg_hdr.msg_iovlen = 1;
+                messages[i].msg_hdr.msg_control = controls[i].octets.data();
             }
         }
+        std::byte* at(std::size_t i) { return data.get() + i * kStride; }
         std::size_t receive(int fd, std::size_t first, std::size_t most) {
-            for (std::size_t i = first; i < first + most; ++i) messages[i].msg_hdr.msg_namelen = sizeof from[i];
+            for (std::size_t i = first; i < first + most; ++i) {
+                messages[i].msg_hdr.msg_namelen = sizeof from[i];
+                messages[i].msg_hdr.msg_controllen = sizeof(Control);
+            }
             const int got = ::recvmmsg(fd, messages.data() + first, static_cast<unsigned>(most), MSG_DONTWAIT, nullptr);
             return got > 0 ? static_cast<std::size_t>(got) : 0;
         }
-        bool whole(std::size_t i) const { return (messages[i].msg_hdr.msg_flags & MSG_TRUNC) == 0; }
-        Bytes datagram(std::size_t i) const { return {data[i].data(), messages[i].msg_len}; }
+        /// Each datagram of the message, but for those larger than any that is relayed.
+        template <class Take>
+        void each(std::size_t i, Take take) {
+            const std::size_t size = messages[i].msg_len;
+            const auto one = joined(i);
+            if ((messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0 || (one == 0 ? size : one) > kMaxDatagram) return;
+            if (one == 0) return take(Bytes{at(i), size});
+            for (std::size_t begin = 0; begin < size; begin += one)
+                take(Bytes{at(i) + begin, std::min(one, size - begin)});
+        }
+
+      private:
+        /// The size of each of them when the message is several datagrams, 0 when it is one.
+        std::size_t joined(std::size_t i) {
+            const auto* control = CMSG_FIRSTHDR(&messages[i].msg_hdr);
+            if (!control || control->cmsg_level != IPPROTO_UDP || control->cmsg_type != UDP_GRO) return 0;
+            int size = 0;
+            std::memcpy(&size, CMSG_DATA(control), sizeof size);
+            return size > 0 && static_cast<std::size_t>(size) < messages[i].msg_len ? static_cast<std::size_t>(size)
+                                                                                    : 0;
+        }
     };
     Set<kFromClients> clients;
     Set<kHeld> peers;

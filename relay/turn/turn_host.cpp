@@ -4,6 +4,7 @@
 
 #include "relay/turn/any_relay.h"
 #include "relay/turn/tcp_relay.h"
+#include "relay/turn/turn_buffers.h"
 
 namespace carillon::relay {
 
@@ -47,6 +48,7 @@ void TurnService::UdpRelay::use(bool family, UdpSocket socket) {
     port.relay = this;
     const int on = 1;
     ::setsockopt(port.fd, family ? IPPROTO_IPV6 : IPPROTO_IP, family ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on);
+    join_datagrams(port.fd);
 }
 
 /// False: it is not what this server would grant.

@@ -50,6 +50,7 @@ TurnService::~TurnService() = default;
 void TurnService::start(std::function<void(Port&)>) {
     for (const auto& listener : listeners_) {
         ports_.push_back(std::make_unique<ListenPort>(*this, listener));
+        join_datagrams(listener.socket.fd());
         poller_.add(*ports_.back(), EPOLLIN);
     }
     for (auto& listener : stream_listeners_) streams_.listen(std::move(listener.socket), listener.local);
@@ -103,7 +104,7 @@ void TurnService::from_client(ListenPort& port, SteadyTime now) {
     for (int round = 0; round < kMostRounds && got == Buffers::kFromClients; ++round) {
         got = read.receive(port.fd, 0, Buffers::kFromClients);
         for (std::size_t i = 0; i < got; ++i)
-            if (read.whole(i)) from_client(port, read.datagram(i), read.from[i], now);
+            read.each(i, [&](Bytes datagram) { from_client(port, datagram, read.from[i], now); });
         peers_.flush();
     }
 }

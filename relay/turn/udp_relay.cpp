@@ -63,7 +63,7 @@ void TurnService::from_peer(RelayPort& port, SteadyTime now) {
     const auto first = buffers_->held;
     const auto got = read.receive(port.fd, first, Buffers::kFromPeers);
     for (std::size_t i = first; i < first + got; ++i)
-        if (read.whole(i)) from_peer(port, read.datagram(i), read.from[i], now);
+        read.each(i, [&](Bytes datagram) { from_peer(port, datagram, read.from[i], now); });
     buffers_->held += got;
 }
 

@@ -5,11 +5,13 @@ import concurrent.futures
 import re
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import time
 import unittest
 
+from turn_client import LIFETIME, REFRESH, Client
 from worker import PASSWORD, USER, Worker, certificate, free_port
 
 BIN = sys.argv[1]
@@ -92,6 +94,47 @@ class NatDiscovery(unittest.TestCase):
             self.assertIn(f"Response origin: : {origin}", text)
         self.assertIn("Endpoint Independent Mapping", text)
         self.assertIn("Endpoint Independent Filtering", text)
+
+
+class Joined(unittest.TestCase):
+    """Datagrams that the kernel joins on their way (UDP_SEGMENT, UDP_GRO) are datagrams of their own to both ends."""
+    SEGMENT = 103  # udp(7)
+
+    def setUp(self):
+        self.worker = Worker(BIN, "--turn-allow", "127.0.0.0/8")
+        self.addCleanup(self.worker.stop)
+        self.peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(self.peer.close)
+        self.peer.bind(("127.0.0.1", 0))
+        self.peer.settimeout(5)
+        self.client = Client(("127.0.0.1", self.worker.port))
+        self.addCleanup(self.client.close)
+        self.assertEqual(self.client.allocate().code(), 0)
+        self.assertEqual(self.client.bind(0x4000, self.peer.getsockname()), 0)
+
+    def send_joined(self, sender, datagrams, to=()):
+        sender.sendmsg([b"".join(datagrams)], [(socket.IPPROTO_UDP, self.SEGMENT, struct.pack("H", len(datagrams[0])))], 0, *to)
+
+    def payloads(self, size, last):
+        return [bytes([65 + i]) * size for i in range(20)] + [b"z" * last]
+
+    def test_channel_data_to_a_peer(self):
+        wanted = self.payloads(1200, 500)
+        self.send_joined(self.client.socket, [struct.pack("!HH", 0x4000, len(one)) + one for one in wanted])
+        self.assertEqual([self.peer.recv(4000) for _ in wanted], wanted)
+
+    def test_datagrams_of_a_peer(self):
+        wanted = self.payloads(172, 100)
+        self.send_joined(self.peer, wanted, [self.client.relayed])
+        got = [self.client.receive() for _ in wanted]
+        self.assertEqual(got, [struct.pack("!HH", 0x4000, len(one)) + one for one in wanted])
+
+    def test_a_request_among_them_is_answered(self):
+        request, transaction = self.client.message(REFRESH, [(LIFETIME, struct.pack("!I", 600))])
+        padding = len(request) - 4
+        self.send_joined(self.client.socket, [struct.pack("!HH", 0x4000, padding) + b"a" * padding, request])
+        self.assertEqual(self.peer.recv(4000), b"a" * padding)
+        self.assertEqual(self.client.receive()[8:20], transaction)
 
 
 class Certificates(unittest.TestCase):
