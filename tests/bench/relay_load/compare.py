@@ -28,6 +28,7 @@ LOADS = {
     "max-video": "highest rate of 1200 B packets, in bursts of 10, without loss",
     "half": "G.711 packets at half of the highest rate without loss",
     "flood": "G.711 calls that send far more than the relay carries, for two seconds",
+    "soak": "G.711 calls over legs of every kind, beside calls that come and go",
     "setup": "calls opened one after the other, each with two ports ready",
     "sdes-cm": "two-way G.711 calls, SDES-SRTP (AES_CM_128_HMAC_SHA1_80) on one side, RTP on the other",
     "sdes-gcm": "two-way G.711 calls, SDES-SRTP (AEAD_AES_128_GCM) on one side, RTP on the other",
@@ -46,7 +47,7 @@ LINES = {
     "max-video": ("max-video", 50, ["carillon", "coturn", "rtpengine"], [("max_packets_per_second", "coturn", ">=", 2.5), ("max_packets_per_second", "rtpengine", ">=", 1.0)]),
     "delay": ("half", 50, ["carillon"], [("latency_p99_us", None, "<=", 200)]),
     "flood": ("flood", 200, ["carillon", "rtpengine"], [("clean_after_ms", None, "<=", 200)]),
-    "setup": ("setup", 2000, ["carillon", "rtpengine"], [("setups_per_second", None, ">=", 5000), ("memory_kib_per_call", None, "<=", 8)]),
+    "setup": ("setup", 2000, ["carillon-together", "carillon", "rtpengine"], [("setups_per_second", None, ">=", 5000), ("memory_kib_per_call", None, "<=", 8)]),
 }
 for load in ["sdes-cm", "sdes-gcm", "dtls"]:
     for calls, ratio in [(200, 0.7), (1000, 0.5)]:
@@ -54,6 +55,7 @@ for load in ["sdes-cm", "sdes-gcm", "dtls"]:
         LINES[f"{load}-{calls}"] = (load, calls, ["carillon", "rtpengine"], goals + ([("memory_kib_per_call", None, "<=", 40)] if load == "dtls" else []))
 VIDEO_CALLS = 100
 MAX_CALLS = 50
+CONTROL = ["flood", "setup"]
 SEARCHES = ["max", "max-video", "half"]
 PACKAGES = {"rtpengine": ("rtpengine", "rtpengine-daemon"), "coturn": ("turnserver", "coturn")}
 START_TIMEOUT = 15.0
@@ -78,6 +80,7 @@ class NoResult(Exception):
 
 class Relay:
     """A relay process pinned to a core; `target()` is what relay_load needs to reach it."""
+    together = 1
 
     def __init__(self, options, folder, calls):
         self.options, self.folder, self.calls = options, folder, calls
@@ -106,7 +109,7 @@ class Carillon(Relay):
     def command(self):
         self.control = self.folder / "relay.sock"
         return [self.options.bin / "carillon-relay", "--control", self.control, "--bind", "127.0.0.1",
-                "--ports", "20000-32000", "--log-level", "warning", *self.journal()]
+                "--ports", "20000-32000", "--log-level", "warning", *self.journal(), *self.options.worker.split()]
 
     def journal(self):
         """As carillond starts it; on a tmpfs, as its service does."""
@@ -117,6 +120,11 @@ class Carillon(Relay):
 
     def target(self):
         return "carillon", self.control
+
+
+class CarillonTogether(Carillon):
+    """Sixteen calls are asked for at a time, as a busy call server does."""
+    together = 16
 
 
 class CarillonNoJournal(Carillon):
@@ -206,7 +214,7 @@ class Coturn(Relay):
         return "turn", self.port
 
 
-RELAYS = {"carillon": Carillon, "carillon-no-journal": CarillonNoJournal, "carillon-turn": CarillonTurn, "rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso,
+RELAYS = {"carillon": Carillon, "carillon-no-journal": CarillonNoJournal, "carillon-together": CarillonTogether, "carillon-turn": CarillonTurn, "rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso,
           "floor-coalesce": FloorCoalesce, "floor-uring": FloorUring}
 
 
@@ -246,6 +254,8 @@ def measure_in_quiet(options, name, load, calls):
 
 def measure(options, name, load, calls):
     """One relay, freshly started, under one load: what relay_load printed, and how busy the machine was otherwise."""
+    if load in CONTROL:  # ahead of everything else would mean ahead of the relay's own control thread
+        options = argparse.Namespace(**{**vars(options), "realtime": False})
     with tempfile.TemporaryDirectory(prefix="carillon-bench-") as folder:
         relay = RELAYS[name](options, pathlib.Path(folder), calls)
         relay.start()
@@ -255,7 +265,7 @@ def measure(options, name, load, calls):
             command = [*on_core(options, options.load_core), options.bin / "relay_load", "--peer", kind, "--at", str(at),
                        "--load", load, "--calls", str(calls), "--pid", str(relay.process.pid),
                        "--core", str(options.relay_core), "--seconds", str(seconds),
-                       "--warm-up", str(options.warm_up), "--spin", "0" if options.smoke else "1"]
+                       "--warm-up", str(options.warm_up), "--spin", "0" if options.smoke else "1", "--joined", "1" if options.joined else "0", "--together", str(relay.together)]
             began, busy, own = time.monotonic(), busy_seconds(), own_seconds(relay.process.pid)
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=600)
             other = busy_seconds() - busy - (own_seconds(relay.process.pid) - own)
@@ -372,6 +382,46 @@ def compare(options):
     return everything
 
 
+def soak(options):
+    """Minutes of calls through one worker: nothing is lost, and neither memory nor files nor delay grows."""
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as folder:
+        relay = Carillon(options, pathlib.Path(folder), options.calls)
+        relay.start()
+        try:
+            kind, at = relay.target()
+            load = subprocess.Popen([*on_core(options, options.load_core), options.bin / "relay_load", "--peer", kind, "--at", str(at), "--load", "soak",
+                                     "--calls", str(options.calls), "--pid", str(relay.process.pid), "--core", str(options.relay_core), "--seconds",
+                                     str(options.soak * 60), "--warm-up", "1", "--spin", "0"], stdout=subprocess.PIPE, text=True)
+            lines, text = [], ""
+            for line in load.stdout:
+                text += line
+                if line.strip() != "}":
+                    continue
+                lines.append(json.loads(text))
+                text = ""
+                print(f"bench: {json.dumps(lines[-1])}", file=sys.stderr, flush=True)
+            if load.wait() != 0 or relay.process.poll() is not None or len(lines) < 4:
+                sys.exit("bench: the soak ended before its time")
+        finally:
+            relay.stop()
+    quarter = len(lines) // 4
+    early, late = lines[:quarter], lines[-quarter:]
+    faults = []
+    print(f"\n{options.calls} calls for {options.soak:g} minutes, legs of every kind; medians of the first and the last quarter\n")
+    print("| | first | last |\n|---|---|---|")
+    for name, key, allowed in [("resident KiB", lambda one: one["load"]["memory_kib_per_call"], 1.05), ("open files", lambda one: one["files"], 1.0),
+                               ("CPU µs/packet", lambda one: one["load"]["cpu_us_per_packet"], None), ("latency p99 µs", lambda one: one["load"]["latency_p99_us"], None)]:
+        before, after = (statistics.median(map(key, part)) for part in (early, late))
+        print(f"| {name} | {before:.1f} | {after:.1f} |")
+        if allowed and after > before * allowed:
+            faults.append(f"{name} grew from {before:.1f} to {after:.1f}")
+    lost, sent = (sum(one["load"][key] for one in lines) for key in ("lost", "sent"))
+    print(f"\nlost {lost} of {sent}")
+    if lost > sent / 1e5:
+        faults.append(f"{lost} packets were lost")
+    sys.exit("\n".join(faults) if faults else 0)
+
+
 def smoke_failures(everything):
     for load, outcome in everything.items():
         for name, runs in outcome["relays"].items():
@@ -400,6 +450,7 @@ def parse_arguments():
                         help=f"among {','.join(RELAYS)}")
     parser.add_argument("--lines", type=words(LINES), metavar="A,B",
                         help=f"lines of the table in docs/performance.md, each with its calls, relays and goals, instead of --loads: {','.join(LINES)}")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="instead: so many minutes of calls (say --calls 500 --soak 30), which must leave no trace")
     parser.add_argument("--relay-core", type=int, default=1)
     parser.add_argument("--load-core", type=int, default=0)
     parser.add_argument("--patience", type=int, default=0, metavar="N",
@@ -408,6 +459,9 @@ def parse_arguments():
                         help="run relay and generator ahead of everything else (SCHED_FIFO, needs root)")
     parser.add_argument("--json", type=pathlib.Path, help="also write every single result here")
     parser.add_argument("--bin", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--joined", action="store_true",
+                        help="bursts arrive joined, as a network card with GRO hands them over; loopback joins nothing")
+    parser.add_argument("--worker", default="", metavar="OPTIONS", help="more options of carillon-relay, in quotes: '--coalesce 100'")
     parser.add_argument("--smoke", action="store_true",
                         help="a few calls, no timings: fail if any packet is lost")
     return parser.parse_args()
@@ -420,6 +474,8 @@ def main():
     cores = sorted(os.sched_getaffinity(0))
     options.relay_core, options.load_core = (core if core in cores else cores[0]
                                              for core in (options.relay_core, options.load_core))
+    if options.soak:
+        soak(options)
     if not options.smoke:
         install([name for _, _, _, relays, _ in plan(options) for name in relays])
     everything = compare(options)

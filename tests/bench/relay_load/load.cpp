@@ -2,6 +2,7 @@
 #include "tests/bench/relay_load/load.h"
 
 #include <arpa/inet.h>
+#include <netinet/udp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -94,9 +95,26 @@ std::int64_t arrival_ns(msghdr& message) {
     return wall_clock_ns();
 }
 
+void send_joined(int fd, std::size_t count) {
+    auto& batch = outgoing();
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> control{};
+    msghdr message{};
+    message.msg_iov = batch.vectors.data();
+    message.msg_iovlen = count;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    auto* segment = CMSG_FIRSTHDR(&message);
+    segment->cmsg_level = IPPROTO_UDP;
+    segment->cmsg_type = UDP_SEGMENT;
+    segment->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
+    put(reinterpret_cast<std::byte*>(CMSG_DATA(segment)), static_cast<std::uint16_t>(batch.vectors[0].iov_len));
+    std::ignore = ::sendmsg(fd, &message, 0);
+}
+
 }  // namespace
 
-Load::Load(const Calls& calls, bool spin) : spin_{spin}, epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
+Load::Load(const Calls& calls, bool spin, bool joined)
+    : spin_{spin}, joined_{joined}, epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
     if (epoll_ < 0) throw std::system_error{errno, std::generic_category(), "epoll_create1"};
     for (const auto& call : calls) {
         streams_.push_back({.from = &call.a, .to = &call.b});
@@ -201,6 +219,8 @@ void Load::send_burst(Stream& stream, const Shape& shape) {
     // What the socket refuses (a full buffer, an ICMP error from a relay that is gone) counts as sent, and so as lost.
     if (shape.burst == 1)
         std::ignore = ::send(stream.from->fd(), batch.buffers[0].data(), batch.vectors[0].iov_len, 0);
+    else if (joined_)
+        send_joined(stream.from->fd(), shape.burst);
     else
         std::ignore = ::sendmmsg(stream.from->fd(), batch.messages.data(), static_cast<unsigned>(shape.burst), 0);
     if (phase_ == counted_phase_) result_.sent += shape.burst;

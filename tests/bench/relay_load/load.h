@@ -40,7 +40,9 @@ struct Result {
 class Load {
   public:
     /// `spin`: never sleep. A sleeping generator makes each packet of the relay pay for waking it.
-    Load(const Calls& calls, bool spin);
+    /// `joined`: a burst leaves as one UDP_SEGMENT message, and a socket with UDP_GRO gets it as one. A network card
+    /// that joins what comes close together does the same; loopback joins nothing.
+    Load(const Calls& calls, bool spin, bool joined = false);
     ~Load();
     Load(const Load&) = delete;
     Load& operator=(const Load&) = delete;
@@ -72,6 +74,7 @@ class Load {
     std::vector<std::uint32_t> order_;  // streams in their order of phase within a period
     std::vector<const Endpoint*> endpoints_;
     bool spin_;
+    bool joined_;
     int epoll_ = -1;
 
     std::uint8_t phase_ = 0;  // carried in each packet; odd while measuring, new for each interval

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <span>
@@ -26,8 +27,8 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr auto kUsage =
     "usage: relay_load --peer carillon|ports|rtpengine|turn --at SOCKET_OR_FILE_OR_PORT --load "
-    "g711|video|max|max-video|half|flood|setup|sdes-cm|sdes-gcm|dtls --calls N\n"
-    "                  [--pid PID] [--core N] [--seconds S] [--warm-up S] [--spin 0|1]\n";
+    "g711|video|max|max-video|half|flood|setup|soak|sdes-cm|sdes-gcm|dtls --calls N\n"
+    "                  [--pid PID] [--core N] [--seconds S] [--warm-up S] [--spin 0|1] [--joined 0|1] [--together N]\n";
 
 constexpr Shape kG711{.packet_bytes = 172, .burst = 1, .period = 20ms, .payload_type = 8, .clock_step = 160};
 constexpr Shape kVideo{.packet_bytes = 1200, .burst = 10, .period = 33'333us, .payload_type = 96, .clock_step = 3000};
@@ -55,6 +56,7 @@ class Options {
 Legs legs_of(const std::string& load) {
     if (load == "sdes-cm") return Legs::sdes_cm;
     if (load == "sdes-gcm") return Legs::sdes_gcm;
+    if (load == "soak") return Legs::mixed;
     return load == "dtls" ? Legs::dtls : Legs::plain;
 }
 
@@ -185,6 +187,26 @@ void print(const FloodResult& result) {
                 result.lost_before, ms(result.clean_after), ms(result.prompt_after));
 }
 
+std::size_t open_files(int pid) {
+    std::error_code error;
+    const std::filesystem::directory_iterator files{"/proc/" + std::to_string(pid) + "/fd", error};
+    return error ? 0 : static_cast<std::size_t>(std::distance(begin(files), end(files)));
+}
+
+/// Calls of every kind that go on, beside others that come and go; a line every ten seconds.
+void soak(Load& load, Peer& peer, int pid, std::chrono::nanoseconds length, const CpuMeter& meter) {
+    constexpr unsigned kComeAndGo = 40;
+    const auto begin = std::chrono::steady_clock::now();
+    for (auto now = begin; now < begin + length; now = std::chrono::steady_clock::now()) {
+        auto result = load.run(kG711, 200ms, 10s, &meter);
+        std::printf("{\"second\": %.0f, \"files\": %zu, \"load\": ", Seconds{now - begin}.count(), open_files(pid));
+        print(result, resident_kib(pid));
+        std::printf("}\n");
+        std::fflush(stdout);
+        peer.churn(kComeAndGo);
+    }
+}
+
 int run(const Options& options) {
     rlimit files{};
     ::getrlimit(RLIMIT_NOFILE, &files);
@@ -202,7 +224,7 @@ int run(const Options& options) {
     const CpuMeter relay{pids};
     const auto cpu_before = relay.used();
     const auto began = std::chrono::steady_clock::now();
-    for (auto& call : std::span{calls}.subspan(1)) peer->open(call);
+    peer->open_all(std::span{calls}.subspan(1), static_cast<unsigned>(options.number("--together", 1)));
     const Seconds opening = std::chrono::steady_clock::now() - began;
     const auto others = static_cast<double>(std::max<std::size_t>(calls.size(), 2) - 1);
     if (kind == "setup") {
@@ -219,11 +241,16 @@ int run(const Options& options) {
         if (const int softirq = ksoftirqd_of(core)) pids.push_back(softirq);
     const CpuMeter meter{pids};
 
-    Load load{calls, options.number("--spin", 1) != 0};
+    Load load{calls, options.number("--spin", 1) != 0, options.number("--joined", 0) != 0};
     const auto seconds = nanoseconds(options.number("--seconds", 5));
     const auto warm_up = nanoseconds(options.number("--warm-up", 3.5));
     if (kind == "max" || kind == "max-video" || kind == "half") {
         search(load, kind, calls.size() * 2, meter, seconds, warm_up);
+        return 0;
+    }
+    if (kind == "soak") {
+        load.run(kG711, warm_up, 100ms, nullptr);
+        soak(load, *peer, pid, seconds, meter);
         return 0;
     }
     if (kind == "flood") {

@@ -2,6 +2,7 @@
 /// Not here: starting and stopping relays (compare.py).
 #pragma once
 #include <memory>
+#include <span>
 #include <string>
 
 #include "tests/bench/relay_load/endpoint.h"
@@ -15,6 +16,13 @@ class Peer {
     virtual ~Peer() = default;
     /// Gives both endpoints of the call their relay port; throws std::runtime_error when the relay refuses.
     virtual void open(Call& call) = 0;
+    /// With up to so many requests under way, where the protocol can have more than one.
+    virtual void open_all(std::span<Call> calls, unsigned together) {
+        static_cast<void>(together);
+        for (auto& call : calls) open(call);
+    }
+    /// Opens so many calls and closes them again.
+    virtual void churn(unsigned) {}
 };
 
 /// A carillon-relay worker at its control socket.
@@ -23,7 +31,8 @@ std::unique_ptr<Peer> make_carillon_peer(const std::string& socket, Legs legs);
 std::unique_ptr<Peer> make_ports_peer(const std::string& file);
 /// rtpengine's NG protocol at a UDP port: offer and answer with one audio or video stream.
 std::unique_ptr<Peer> make_rtpengine_peer(std::uint16_t ng_port, Legs legs);
-/// A TURN server, with user and password "bench" if it asks for them: end A holds an allocation with a channel bound to end B.
+/// A TURN server, with user and password "bench" if it asks for them: end A holds an allocation with a channel bound to
+/// end B.
 std::unique_ptr<Peer> make_turn_peer(std::uint16_t port);
 
 }  // namespace carillon::bench

@@ -1,4 +1,5 @@
 /// Implements make_carillon_peer(): streams opened at a worker's control socket, each end signalled by its address.
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <optional>
 #include <stdexcept>
@@ -19,34 +20,77 @@ class CarillonPeer final : public Peer {
         wait(connected);
     }
 
-    void open(Call& call) override {
-        api::StreamSetup setup{.stream = "audio", .mode = api::Mode::plain};
-        setup.a.remotes = {{.component = 1, .ip = "127.0.0.1", .port = call.a.port()}};
-        setup.b.remotes = {{.component = 1, .ip = "127.0.0.1", .port = call.b.port()}};
-        if (legs_ == Legs::sdes_cm || legs_ == Legs::sdes_gcm) use_sdes(setup, call.a);
-        if (legs_ == Legs::dtls) use_dtls(setup);
-        std::optional<std::expected<api::Ports, api::Error>> opened;
-        client_.open_stream("bench-" + std::to_string(number_) + "-" + std::to_string(++opened_), setup,
-                            [&](auto outcome) { opened = std::move(outcome); });
-        wait(opened);
-        const auto& ports = **opened;
-        if (ports.a.empty() || ports.b.empty()) throw std::runtime_error{"the worker answered without ports"};
-        call.a.connect_to(loopback(ports.a.front().port));
-        call.b.connect_to(loopback(ports.b.front().port));
-        if (legs_ != Legs::dtls) return;
-        for (auto* end : {&call.a, &call.b}) {
-            prove(*end, std::string{kUfrag} + ":phone", std::string{kPassword});
-            shake_hands(*end, identity_, dtls::Role::client, {"sha-256", ports.fingerprint});
+    void open(Call& call) override { open(call, session_of(++opened_)); }
+
+    void open_all(std::span<Call> calls, unsigned together) override {
+        if (legs_ == Legs::dtls || legs_ == Legs::mixed) return Peer::open_all(calls, together);
+        std::size_t begun = 0;
+        std::size_t done = 0;
+        std::string refusal;
+        while (done < calls.size() && refusal.empty()) {
+            for (; begun < calls.size() && begun - done < together; ++begun) {
+                auto& call = calls[begun];
+                client_.open_stream(session_of(++opened_), setup_of(call, legs_), [&](auto outcome) {
+                    ++done;
+                    if (outcome) return connect(call, *outcome);
+                    refusal = outcome.error().reason;
+                });
+            }
+            io_.run_one();
+        }
+        if (!refusal.empty()) throw std::runtime_error{"the worker refused: " + refusal};
+    }
+
+    void churn(unsigned calls) override {
+        for (unsigned i = 0; i < calls; ++i) {
+            Call call;
+            const auto session = "churn-" + session_of(++opened_);
+            open(call, session);
+            std::optional<std::expected<std::vector<api::StreamCounters>, api::Error>> closed;
+            client_.close_stream(session, {}, [&](auto outcome) { closed = std::move(outcome); });
+            wait(closed);
         }
     }
 
   private:
+    std::string session_of(unsigned call) const {
+        return "bench-" + std::to_string(number_) + "-" + std::to_string(call);
+    }
+
+    void open(Call& call, const std::string& session) {
+        constexpr std::array kEach{Legs::plain, Legs::sdes_cm, Legs::sdes_gcm, Legs::dtls};
+        const auto legs = legs_ == Legs::mixed ? kEach[opened_ % kEach.size()] : legs_;
+        std::optional<std::expected<api::Ports, api::Error>> opened;
+        client_.open_stream(session, setup_of(call, legs), [&](auto outcome) { opened = std::move(outcome); });
+        wait(opened);
+        connect(call, **opened);
+        if (legs != Legs::dtls) return;
+        for (auto* end : {&call.a, &call.b}) {
+            prove(*end, std::string{kUfrag} + ":phone", std::string{kPassword});
+            shake_hands(*end, identity_, dtls::Role::client, {"sha-256", (*opened)->fingerprint});
+        }
+    }
+
+    api::StreamSetup setup_of(Call& call, Legs legs) const {
+        api::StreamSetup setup{.stream = "audio", .mode = api::Mode::plain};
+        setup.a.remotes = {{.component = 1, .ip = "127.0.0.1", .port = call.a.port()}};
+        setup.b.remotes = {{.component = 1, .ip = "127.0.0.1", .port = call.b.port()}};
+        if (legs == Legs::sdes_cm || legs == Legs::sdes_gcm) use_sdes(setup, call.a, legs);
+        if (legs == Legs::dtls) use_dtls(setup);
+        return setup;
+    }
+
+    static void connect(Call& call, const api::Ports& ports) {
+        if (ports.a.empty() || ports.b.empty()) throw std::runtime_error{"the worker answered without ports"};
+        call.a.connect_to(loopback(ports.a.front().port));
+        call.b.connect_to(loopback(ports.b.front().port));
+    }
+
     static constexpr std::string_view kUfrag = "relay";
     static constexpr std::string_view kPassword = "password-of-the-relay-22";
 
-    void use_sdes(api::StreamSetup& setup, Endpoint& end) const {
-        const auto profile =
-            legs_ == Legs::sdes_cm ? srtp::Profile::aes128_cm_sha1_80 : srtp::Profile::aead_aes_128_gcm;
+    void use_sdes(api::StreamSetup& setup, Endpoint& end, Legs legs) const {
+        const auto profile = legs == Legs::sdes_cm ? srtp::Profile::aes128_cm_sha1_80 : srtp::Profile::aead_aes_128_gcm;
         const auto own = random_key(profile);
         const auto theirs = random_key(profile);
         setup.mode = api::Mode::bridge;

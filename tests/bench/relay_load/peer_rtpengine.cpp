@@ -111,8 +111,9 @@ class RtpenginePeer final : public Peer {
             return dtls::Fingerprint{line.substr(0, line.find(' ')), line.substr(line.find(' ') + 1)};
         };
         const bool server = line_after(for_a, "a=setup:") == "active";
-        shake_hands(call.b, identity_, dtls::Role::client, fingerprint(for_b));
+        // Where rtpengine begins it must not wait: what it says again confuses the handshake.
         shake_hands(call.a, identity_, server ? dtls::Role::server : dtls::Role::client, fingerprint(for_a));
+        shake_hands(call.b, identity_, dtls::Role::client, fingerprint(for_b));
     }
 
     std::string command(std::string_view name, const Description& end, bool with_to, std::string_view protocol = {}) {

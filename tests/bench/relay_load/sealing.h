@@ -13,7 +13,7 @@
 namespace carillon::bench {
 
 /// What the two ends of a call are.
-enum class Legs { plain, sdes_cm, sdes_gcm, dtls };
+enum class Legs { plain, sdes_cm, sdes_gcm, dtls, mixed };  ///< mixed: each of them in turn
 
 struct Sealing {
     srtp::Session out;
