@@ -187,7 +187,8 @@ struct TurnSettings {
 };
 
 struct AdminSettings {
-    std::string socket;  ///< empty: carillond.sock in the data folder
+    std::string socket;          ///< empty: carillond.sock in the data folder
+    std::string api_token_file;  ///< empty: no HTTP API
 };
 
 struct DeploymentSettings {

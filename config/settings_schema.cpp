@@ -299,8 +299,12 @@ Schema turn(TurnSettings& s) {
 
 Schema admin(AdminSettings& s) {
     Schema out;
-    out.text("socket", s.socket, "Socket for carillonctl. Without it: carillond.sock in the data folder.",
-             check_socket);
+    out.text("socket", s.socket, "Socket for carillonctl. Without it: carillond.sock in the data folder.", check_socket)
+        .text(
+            "api_token_file", s.api_token_file,
+            "File with the secret (32 characters or more) of the HTTP API for recordings, over TLS or from this host. "
+            "Without it there is no such API.",
+            check_not_empty);
     return out;
 }
 

@@ -10,6 +10,7 @@
 #include "signaling/daemon/all_modules.h"
 #include "signaling/daemon/data_folder.h"
 #include "signaling/daemon/invite_page.h"
+#include "signaling/daemon/recordings_api.h"
 #include "signaling/relays/command_lines.h"
 #include "signaling/relays/commands.h"
 #include "signaling/storage/sql_storage.h"
@@ -335,6 +336,11 @@ Result Daemon::open_listeners() {
     });
     uploads_->add_to(web_->routes());
     add_invite_page(web_->routes(), *storage_, SystemClock::instance());
+    if (!settings_.admin.api_token_file.empty()) {
+        auto token = read_api_token(settings_.admin.api_token_file);
+        if (!token) return std::unexpected{token.error()};
+        add_recordings_api(web_->routes(), commands_, std::move(*token), switchboard_->books().recordings, blocking_);
+    }
     return web_->listen(settings_.network, web_tls_);
 }
 
