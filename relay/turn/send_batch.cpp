@@ -73,6 +73,11 @@ void SendBatch::flush() {
 
 void SendBatch::send_range(std::size_t first, std::size_t last) {
     bool again = true;
+    if (last - first == 1 && runs_[first].segments == 1 &&
+        ::sendmsg(runs_[first].fd, &messages_[first].msg_hdr, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+        ++sent_;
+        return;
+    }
     while (first < last) {
         const int sent = ::sendmmsg(runs_[first].fd, messages_.data() + first, static_cast<unsigned>(last - first),
                                     MSG_DONTWAIT | MSG_NOSIGNAL);

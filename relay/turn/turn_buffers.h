@@ -9,6 +9,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "relay/turn/turn_service.h"
 
@@ -88,6 +89,18 @@ struct TurnService::Buffers {
     Set<kFromClients> clients;
     Set<kHeld> peers;
     std::size_t held = 0;
+    std::uint32_t round = 0;  // looks at the sockets so far
+
+    /// How many messages to ask a peer's port for. Asking for many costs a second look at an empty socket; where they
+    /// have come one by one for a while, one is asked for, until another is waiting at the very next look.
+    std::size_t worth_asking(Port& port) const {
+        if (round - std::exchange(port.last_round, round) == 1) port.alone = 0;
+        return port.alone < kAlone ? kFromPeers : 1;
+    }
+    static void learn(Port& port, std::size_t asked, std::size_t got) {
+        if (asked > 1) port.alone = got > 1 ? 0 : static_cast<std::uint8_t>(port.alone + 1);
+    }
+    static constexpr std::uint8_t kAlone = 8;
     std::array<std::byte, stun::turn::Server::kMaxAnswer> answer;
     std::array<std::byte, kMaxDatagram + 256> indication;
 };

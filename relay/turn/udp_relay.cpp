@@ -61,7 +61,9 @@ void TurnService::from_peer(RelayPort& port, SteadyTime now) {
     }
     auto& read = buffers_->peers;
     const auto first = buffers_->held;
-    const auto got = read.receive(port.fd, first, Buffers::kFromPeers);
+    const auto asked = buffers_->worth_asking(port);
+    const auto got = read.receive(port.fd, first, asked);
+    Buffers::learn(port, asked, got);
     for (std::size_t i = first; i < first + got; ++i)
         read.each(i, [&](Bytes datagram) { from_peer(port, datagram, read.from[i], now); });
     buffers_->held += got;
