@@ -44,12 +44,20 @@ void prove(const Endpoint& end, const std::string& username, const std::string& 
 }
 
 void shake_hands(Endpoint& end, const dtls::Identity& identity, dtls::Role role, const dtls::Fingerprint& remote) {
-    dtls::DtlsSrtp association{identity, role, remote,
-                               [&](Bytes datagram) { ::send(end.fd(), datagram.data(), datagram.size(), 0); }};
-    association.start();
+    using State = dtls::DtlsSrtp::State;
+    std::unique_ptr<dtls::DtlsSrtp> made;
+    const auto begin = [&] {
+        made = std::make_unique<dtls::DtlsSrtp>(
+            identity, role, remote, [&](Bytes datagram) { ::send(end.fd(), datagram.data(), datagram.size(), 0); });
+        made->start();
+    };
+    begin();
     std::array<std::byte, 2048> buffer{};
     for (const auto until = std::chrono::steady_clock::now() + 10s;
-         association.state() == dtls::DtlsSrtp::State::handshaking && std::chrono::steady_clock::now() < until;) {
+         made->state() != State::established && std::chrono::steady_clock::now() < until;) {
+        // rtpengine may begin, think better of it and begin anew: so do we.
+        if (made->state() == State::failed) begin();
+        auto& association = *made;
         pollfd readable{.fd = end.fd(), .events = POLLIN, .revents = 0};
         if (::poll(&readable, 1, 50) > 0) {
             const auto size = ::recv(end.fd(), buffer.data(), buffer.size(), 0);
@@ -57,6 +65,7 @@ void shake_hands(Endpoint& end, const dtls::Identity& identity, dtls::Role role,
         }
         association.on_timer();
     }
+    auto& association = *made;
     if (!association.keys()) throw std::runtime_error{"no DTLS handshake: " + association.failure()};
     const auto& keys = *association.keys();
     end.seal_with(make_sealing(keys.profile, keys.local, keys.remote));
