@@ -24,9 +24,11 @@ pkg_check_modules(PCAP REQUIRED IMPORTED_TARGET libpcap)
 pkg_check_modules(GDK_PIXBUF REQUIRED IMPORTED_TARGET gdk-pixbuf-2.0)
 pkg_check_modules(QRENCODE REQUIRED IMPORTED_TARGET libqrencode)
 pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(POSTGRESQL REQUIRED libpq)
 
 add_library(soci INTERFACE)  # Debian ships no CMake target for the static and shared pair it installs
-target_link_libraries(soci INTERFACE soci_core soci_sqlite3 PkgConfig::SQLITE3)
+# Its PostgreSQL part as the archive: the shared one hides the names that a session of one's own and an error's state need.
+target_link_libraries(soci INTERFACE soci_core soci_sqlite3 libsoci_postgresql.a PkgConfig::SQLITE3 ${POSTGRESQL_LINK_LIBRARIES})
 
 if(CARILLON_PCH)
   file(WRITE ${CMAKE_BINARY_DIR}/pch_boost.cpp "")

@@ -126,7 +126,7 @@ struct ComponentSettings {
 };
 
 struct StorageSettings {
-    std::string database;  ///< SQLite file; empty: carillon.sqlite in the data folder
+    std::string database;  ///< SQLite file or PostgreSQL URI; empty: carillon.sqlite in the data folder
     unsigned threads = 2;  ///< blocking pool
     std::size_t queue = 10'000;
 };

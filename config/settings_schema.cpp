@@ -203,7 +203,11 @@ Schema component(ComponentSettings& s) {
 
 Schema storage(StorageSettings& s) {
     Schema out;
-    out.text("database", s.database, "SQLite file. Without it: carillon.sqlite in the data folder.", check_not_empty)
+    out.text("database", s.database,
+             "An SQLite file, or a PostgreSQL database as \"postgresql://USER@HOST/NAME\". Without it: carillon.sqlite "
+             "in "
+             "the data folder.",
+             check_not_empty)
         .integer("threads", s.threads, 1, 64, "Threads that wait for the database.")
         .integer("queue", s.queue, 100, 1'000'000, "Database jobs that may wait; more are refused.");
     return out;

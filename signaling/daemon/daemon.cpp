@@ -182,7 +182,8 @@ Result Daemon::start() {
     auto secret = server_secret(settings_.data.dir);
     if (!secret) return std::unexpected{secret.error()};
     try {
-        storage_ = storage::open_sqlite(settings_.database_file(), settings_.storage.threads);
+        storage_ = storage::open_database(settings_.database_file(),
+                                          {.connections = settings_.storage.threads, .queue = settings_.storage.queue});
     } catch (const std::exception& error) {
         return std::unexpected{std::string{error.what()}};
     }

@@ -15,8 +15,7 @@ using Fault = std::optional<StanzaError>;
 constexpr std::string_view kForm = "jabber:x:data";
 constexpr std::string_view kRsm = "http://jabber.org/protocol/rsm";
 constexpr std::string_view kFullTextField = "{urn:xmpp:fulltext:0}fulltext";
-constexpr std::size_t kMaxSearch = 1000;           // octets of what is looked for
-constexpr std::size_t kMaxSearchable = 16 * 1024;  // of one message
+constexpr std::size_t kMaxSearch = 1000;  // octets of what is looked for
 
 /// An id of another's making names nothing here.
 Fault read_id(std::string_view text, std::vector<ArchiveId>& into) {
@@ -135,22 +134,6 @@ xml::Element query_form() {
     for (const auto name : {kFullTextField, std::string_view{"withtext"}})
         form.add("field").set("type", "text-single").set("var", name);
     return query;
-}
-
-std::string searchable_text(const xml::Element& message) {
-    std::string text;
-    for (const auto* child : message.children()) {
-        const bool stands_for_another = child->name() == "encrypted" || child->ns() == "urn:xmpp:eme:0" ||
-                                        child->ns() == "jabber:x:encrypted" || child->ns() == "urn:xmpp:openpgp:0";
-        if (stands_for_another) return {};
-        if (child->ns() != message.ns() || (child->name() != "body" && child->name() != "subject")) continue;
-        text += (text.empty() ? "" : "\n") + child->text();
-    }
-    if (text.size() <= kMaxSearchable) return text;
-    auto end = kMaxSearchable;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // no half of a character
-    text.resize(end);
-    return text;
 }
 
 std::optional<xml::Element> result_message(const ArchiveRequest& request, const storage::ArchivedMessage& message,

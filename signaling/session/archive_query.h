@@ -5,6 +5,7 @@
 #include <expected>
 
 #include "signaling/storage/archive_store.h"
+#include "signaling/xmpp/conversation.h"
 #include "signaling/xmpp/stanza.h"
 
 namespace carillon::session {
@@ -26,8 +27,7 @@ std::expected<ArchiveRequest, xmpp::StanzaError> read_query(const xml::Element& 
                                                             const PageLimits& limits);
 /// §4.1.5: the fields that a query may have.
 xml::Element query_form();
-/// What a search of the archive looks at: bodies and subject, unless they stand for something encrypted.
-std::string searchable_text(const xml::Element& message);
+using xmpp::searchable_text;
 inline constexpr std::string_view kFullText = "urn:xmpp:fulltext:0";
 /// One found message on its way to `to`; nothing when what was stored is no XML.
 std::optional<xml::Element> result_message(const ArchiveRequest& request, const storage::ArchivedMessage& message,

@@ -90,11 +90,7 @@ void ArchiveQueue::write(soci::session& sql) {
                         "ON CONFLICT DO NOTHING",
          soci::use(owner), soci::use(id), soci::use(random), soci::use(peer), soci::use(owner_jid), soci::use(peer_jid),
          soci::use(resource), soci::use(stanza));
-    std::string word, text;
-    soci::statement insert_text =
-        (sql.prepare << "INSERT INTO archive_text (id, owner, owner_word, body) VALUES (:id, :owner, :word, :body) "
-                        "ON CONFLICT DO NOTHING",
-         soci::use(id), soci::use(owner), soci::use(word), soci::use(text));
+    WordsWriter words{sql};
     long long last = 0;
     // By owner, as the indices are: neighbours go into the same pages, one after the other.
     std::vector<std::pair<std::int64_t, const ArchiveEntry*>> order;
@@ -114,10 +110,7 @@ void ArchiveQueue::write(soci::session& sql) {
         resource = entry.resource;
         stanza = entry.stanza;
         insert.execute(true);
-        if (entry.text.empty()) continue;
-        word = owner_word(owner);
-        text = entry.text;
-        insert_text.execute(true);
+        if (!entry.text.empty()) words.write(owner, id, entry.text);
     }
     // Where ids go on after a restart, even if the clock was set back meanwhile.
     sql << "UPDATE archive_clock SET last = :last WHERE last < :last2", soci::use(last), soci::use(last);

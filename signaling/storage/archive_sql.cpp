@@ -12,10 +12,12 @@ long long to_microseconds(WallTime time) {
     return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
 }
 
-ArchiveMatching::ArchiveMatching(const ArchiveQuery& query)
+ArchiveMatching::ArchiveMatching(const ArchiveQuery& query, Dialect dialect)
     : owner{jid_number(query.owner.str())},
       owner_jid{query.owner.str()},
-      below_{std::numeric_limits<long long>::max()} {
+      below_{std::numeric_limits<long long>::max()},
+      dialect_{dialect},
+      words_{words_expression(query.words, owner, dialect)} {
     if (query.with) {
         const auto bare = query.with->bare();
         with_ = true;
@@ -31,17 +33,16 @@ ArchiveMatching::ArchiveMatching(const ArchiveQuery& query)
     for (const auto& id : query.before) below_ = std::min<long long>(below_, id.time);
     for (const auto& id : query.ids) ids_ += (ids_.empty() ? " AND id IN (" : ", ") + std::to_string(id.time);
     if (!ids_.empty()) ids_ += ')';
-    words_ = words_expression(query.words, owner);
 }
 
 std::string ArchiveMatching::where() const {
     // The plus keeps the range from being looked up where ids are given or found: they lead to the rows.
-    const std::string plus = ids_.empty() && words_.empty() ? "" : "+";
+    const std::string plus = ids_.empty() && !words_ ? "" : "+";
     std::string text =
         " WHERE owner = :owner AND owner_jid = :owner_jid AND " + plus + "id > :above AND " + plus + "id < :below";
     if (with_) text += " AND peer = :peer AND peer_jid = :peer_jid";
     if (with_resource_) text += " AND resource = :resource";
-    if (!words_.empty()) text += words_sql();
+    if (words_) text += words_->empty() ? " AND 1 = 0" : words_sql(dialect_);
     return text + ids_;
 }
 
@@ -55,11 +56,11 @@ void ArchiveMatching::bind(soci::statement& statement) {
         statement.exchange(soci::use(peer_jid_));
     }
     if (with_resource_) statement.exchange(soci::use(resource_));
-    if (!words_.empty()) statement.exchange(soci::use(words_));
+    if (words_ && !words_->empty()) statement.exchange(soci::use(*words_));
 }
 
-std::string page_sql(const ArchiveQuery& query) {
-    return "SELECT id, random, stanza FROM archive" + ArchiveMatching{query}.where() + " ORDER BY id" +
+std::string page_sql(const ArchiveQuery& query, Dialect dialect) {
+    return "SELECT id, random, stanza FROM archive" + ArchiveMatching{query, dialect}.where() + " ORDER BY id" +
            (query.newest_first ? " DESC" : "") + " LIMIT " + std::to_string(query.limit + 1);
 }
 

@@ -5,13 +5,14 @@
 
 #include "signaling/storage/archive_store.h"
 #include "signaling/storage/database.h"
+#include "signaling/storage/dialect.h"
 
 namespace carillon::storage {
 
 /// A range of ids and what else must hold. Bound variables point into it: it outlives the statement.
 class ArchiveMatching {
   public:
-    explicit ArchiveMatching(const ArchiveQuery& query);
+    ArchiveMatching(const ArchiveQuery& query, Dialect dialect);
     std::string where() const;
     void bind(soci::statement& statement);
 
@@ -27,11 +28,12 @@ class ArchiveMatching {
     std::string peer_jid_;
     std::string resource_;
     std::string ids_;
-    std::string words_;
+    Dialect dialect_;
+    std::optional<std::string> words_;
 };
 
 /// Columns id, random, stanza, one row more than the limit; bound by ArchiveMatching::bind().
-std::string page_sql(const ArchiveQuery& query);
+std::string page_sql(const ArchiveQuery& query, Dialect dialect);
 
 long long to_microseconds(WallTime time);
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <limits>
 
+#include "signaling/storage/archive_backfill.h"
 #include "signaling/storage/archive_queue.h"
 #include "signaling/storage/archive_sql.h"
 #include "signaling/storage/stores.h"
@@ -55,7 +56,8 @@ std::uint64_t count(soci::session& sql, ArchiveMatching& matching) {
 
 ArchivePage read_page(soci::session& sql, const ArchiveQuery& query) {
     ArchivePage page;
-    ArchiveMatching matching{query};
+    const auto dialect = dialect_of(sql);
+    ArchiveMatching matching{query, dialect};
     page.all_known = all_known(sql, matching, query);
     if (!page.all_known) return page;
     if (query.limit == 0) {
@@ -72,7 +74,7 @@ ArchivePage read_page(soci::session& sql, const ArchiveQuery& query) {
     select.exchange(soci::into(random));
     select.exchange(soci::into(stanza));
     select.alloc();
-    select.prepare(page_sql(query));
+    select.prepare(page_sql(query, dialect));
     select.define_and_bind();
     select.execute();
     while (select.fetch()) page.messages.push_back({{time, random}, stanza});
@@ -104,6 +106,21 @@ std::optional<long long> ranked(soci::session& sql, long long owner, const std::
     return time;
 }
 
+/// Some of the entries before that one, newest first: when they came, and their octets.
+std::vector<std::pair<long long, long long>> lengths_before(soci::session& sql, const std::string& jid,
+                                                            long long below) {
+    const long long owner = jid_number(jid);
+    long long time = 0, length = 0;
+    std::vector<std::pair<long long, long long>> found;
+    soci::statement select = (sql.prepare << "SELECT id, " << octets_sql("stanza", dialect_of(sql))
+                                          << " FROM archive WHERE owner = :owner AND owner_jid = :jid AND id < :below "
+                                             "ORDER BY id DESC LIMIT 2000",
+                              soci::use(owner), soci::use(jid), soci::use(below), soci::into(time), soci::into(length));
+    select.execute();
+    while (select.fetch()) found.emplace_back(time, length);
+    return found;
+}
+
 /// What belonged to entries that are gone. Owners are hashes here: the entries say whose a text is.
 void erase_stray_text(soci::session& sql, long long owner, long long below) {
     sql << "DELETE FROM archive_text WHERE owner = :owner AND id < :below AND NOT EXISTS (SELECT 1 FROM archive WHERE "
@@ -130,11 +147,17 @@ std::set<xmpp::Jid> split(std::string_view text) {
 }  // namespace
 
 SqlArchiveStore::SqlArchiveStore(Database& database)
-    : database_{database}, queue_{std::make_shared<ArchiveQueue>(database)} {
+    : database_{database},
+      queue_{std::make_shared<ArchiveQueue>(database)},
+      backfill_{std::make_shared<ArchiveBackfill>(database)} {
     last_time_ = database_.number("SELECT last FROM archive_clock");
+    backfill_->start();
 }
 
-SqlArchiveStore::~SqlArchiveStore() { queue_->close(); }
+SqlArchiveStore::~SqlArchiveStore() {
+    queue_->close();
+    backfill_->close();
+}
 
 ArchiveId SqlArchiveStore::make_id(WallTime now) {
     const std::int64_t wanted = to_microseconds(now);
@@ -198,6 +221,21 @@ awaitable<std::size_t> SqlArchiveStore::expire(xmpp::Jid owner, WallTime until, 
         erase_stray_text(sql, number, below);
         return static_cast<std::size_t>(std::max<long long>(erase.get_affected_rows(), 0));
     });
+}
+
+awaitable<WallTime> SqlArchiveStore::oldest_within(xmpp::Jid owner, std::uint64_t octets) {
+    co_await settle();
+    auto below = std::numeric_limits<long long>::max();
+    for (std::uint64_t seen = 0;;) {
+        auto work = [jid = owner.str(), below](soci::session& sql) { return lengths_before(sql, jid, below); };
+        const auto lengths = co_await database_.read(std::move(work));
+        for (const auto& [time, length] : lengths) {
+            seen += static_cast<std::uint64_t>(length);
+            if (seen > octets) co_return WallTime{std::chrono::microseconds{time + 1}};
+            below = time;
+        }
+        if (lengths.empty()) co_return WallTime{};  // nothing is beyond
+    }
 }
 
 awaitable<bool> SqlArchiveStore::replace(xmpp::Jid owner, ArchiveId id, std::string stanza) {

@@ -86,6 +86,9 @@ class ArchiveStore {
     /// Removes the oldest entries of one owner: those before `until`, and those beyond the newest `keep` (0: no bound).
     /// At most `limit` at a time; answers how many.
     virtual awaitable<std::size_t> expire(xmpp::Jid owner, WallTime until, std::size_t keep, std::size_t limit) = 0;
+    /// When the oldest of an owner's newest entries came that have `octets` together at most, as stanzas. What is older
+    /// is beyond that bound.
+    virtual awaitable<WallTime> oldest_within(xmpp::Jid owner, std::uint64_t octets) = 0;
 
     /// Puts another text in the place of one message's, such as a tombstone (XEP-0424 §5). False: there is none such.
     virtual awaitable<bool> replace(xmpp::Jid owner, ArchiveId id, std::string stanza) = 0;

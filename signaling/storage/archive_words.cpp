@@ -1,52 +1,48 @@
 #include "signaling/storage/archive_words.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
-#include <vector>
+
+#include "signaling/xmpp/words.h"
 
 namespace carillon::storage {
 namespace {
 
-constexpr std::size_t kMaxWords = 20;
-
 constexpr auto kSqlite = std::to_array<std::string_view>({
     "CREATE VIRTUAL TABLE IF NOT EXISTS archive_words USING fts5 (owner_word, body, content = 'archive_text', "
-    "content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2', detail = full)",
+    "content_rowid = 'id', tokenize = \"unicode61 remove_diacritics 0 categories 'L* N* M* Co'\", detail = full)",
     "CREATE TRIGGER IF NOT EXISTS archive_text_in AFTER INSERT ON archive_text BEGIN INSERT INTO archive_words (rowid, "
     "owner_word, body) VALUES (new.id, new.owner_word, new.body); END",
     "CREATE TRIGGER IF NOT EXISTS archive_text_out AFTER DELETE ON archive_text BEGIN INSERT INTO archive_words "
     "(archive_words, rowid, owner_word, body) VALUES ('delete', old.id, old.owner_word, old.body); END",
 });
+constexpr auto kPostgresql = std::to_array<std::string_view>({
+    "CREATE INDEX IF NOT EXISTS archive_words ON archive_text USING GIN ((CAST(body AS tsvector)))",
+});
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+// Words are letters, digits and marks: between these quotes nothing in them has a meaning.
 
-/// Words and phrases, without their quotes.
-std::vector<std::string> pieces(std::string_view text) {
-    std::vector<std::string> found;
-    while (found.size() < kMaxWords) {
-        while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-        if (text.empty()) break;
-        const bool quoted = text.front() == '"';
-        if (quoted) text.remove_prefix(1);
-        std::size_t size = 0;
-        while (size < text.size() && (quoted ? text[size] != '"' : !is_space(text[size]))) ++size;
-        found.emplace_back(text.substr(0, size));
-        text.remove_prefix(std::min(text.size(), size + (quoted ? 1 : 0)));
-    }
-    return found;
+/// "one two" *
+std::string fts5(const xmpp::Phrase& phrase) {
+    std::string out;
+    for (const auto& word : phrase.words) out += (out.empty() ? "\"" : " ") + word;
+    return out + (phrase.last_goes_on ? "\" *" : "\"");
 }
 
-/// As a string of FTS5, in which nothing has a meaning.
-std::string quoted(std::string_view piece) {
-    const bool begins = piece.size() > 1 && piece.ends_with('*');
-    if (begins) piece.remove_suffix(1);
-    std::string out = "\"";
-    for (const char c : piece) {
-        if (c == '"') out += '"';
-        if (c != '\0') out += c;
-    }
-    return out + (begins ? "\" *" : "\"");
+/// ('one' <-> 'two':*)
+std::string tsquery(const xmpp::Phrase& phrase) {
+    std::string out;
+    for (const auto& word : phrase.words) out += (out.empty() ? "('" : " <-> '") + word + '\'';
+    return out + (phrase.last_goes_on ? ":*)" : ")");
+}
+
+/// 'one':1 'two':2 'o000000000000002a'
+std::string tsvector(const std::vector<std::string>& words, long long owner) {
+    constexpr std::size_t kLastPlace = 16'383;  // places beyond it are all this one
+    std::string out;
+    for (std::size_t i = 0; i < words.size() && i < kLastPlace; ++i)
+        out += '\'' + words[i] + "':" + std::to_string(i + 1) + ' ';
+    return out + '\'' + owner_word(owner) + '\'';
 }
 
 }  // namespace
@@ -57,17 +53,52 @@ std::string owner_word(long long owner) {
     return text.data();
 }
 
-std::string words_expression(std::string_view text, long long owner) {
-    std::string words;
-    for (const auto& piece : pieces(text)) {
-        if (!piece.empty()) words += (words.empty() ? "" : " AND ") + quoted(piece);
-    }
+std::string words_body(std::string_view text, long long owner, Dialect dialect) {
+    const auto words = xmpp::words_of(text);
     if (words.empty()) return {};
-    return "owner_word : \"" + owner_word(owner) + "\" AND body : (" + words + ')';
+    if (dialect == Dialect::postgresql) return tsvector(words, owner);
+    std::string out;
+    for (const auto& word : words) out += (out.empty() ? "" : " ") + word;
+    return out;
 }
 
-std::string words_sql() { return " AND id IN (SELECT rowid FROM archive_words WHERE archive_words MATCH :words)"; }
+std::optional<std::string> words_expression(std::string_view search, long long owner, Dialect dialect) {
+    if (search.find_first_not_of(" \t\r\n\"") == std::string_view::npos) return std::nullopt;
+    const bool postgresql = dialect == Dialect::postgresql;
+    std::string words;
+    for (const auto& phrase : xmpp::phrases_of(search)) {
+        if (!words.empty()) words += postgresql ? " & " : " AND ";
+        words += postgresql ? tsquery(phrase) : fts5(phrase);
+    }
+    if (words.empty()) return words;
+    return postgresql ? '\'' + owner_word(owner) + "' & " + words
+                      : "owner_word : \"" + owner_word(owner) + "\" AND body : (" + words + ')';
+}
 
-std::span<const std::string_view> sqlite_words() { return kSqlite; }
+std::string words_sql(Dialect dialect) {
+    return dialect == Dialect::postgresql
+               ? " AND id IN (SELECT id FROM archive_text WHERE CAST(body AS tsvector) @@ CAST(:words AS tsquery))"
+               : " AND id IN (SELECT rowid FROM archive_words WHERE archive_words MATCH :words)";
+}
+
+std::span<const std::string_view> words_schema(Dialect dialect) {
+    if (dialect == Dialect::postgresql) return kPostgresql;
+    return kSqlite;
+}
+
+WordsWriter::WordsWriter(soci::session& sql)
+    : dialect_{dialect_of(sql)},
+      insert_{(sql.prepare << "INSERT INTO archive_text (id, owner, owner_word, body) VALUES (:id, :owner, :word, "
+                              ":body) ON CONFLICT DO NOTHING",
+               soci::use(id_), soci::use(owner_), soci::use(owner_word_), soci::use(body_))} {}
+
+void WordsWriter::write(long long owner, long long id, std::string_view text) {
+    body_ = words_body(text, owner, dialect_);
+    if (body_.empty()) return;
+    owner_ = owner;
+    id_ = id;
+    owner_word_ = owner_word(owner);
+    insert_.execute(true);
+}
 
 }  // namespace carillon::storage

@@ -5,48 +5,36 @@
 
 #include "config/base/log.h"
 #include "signaling/storage/archive_words.h"
+#include "signaling/storage/dialect.h"
 #include "signaling/storage/migrations.h"
+#include "signaling/storage/postgresql.h"
 
 namespace carillon::storage {
-namespace {
 
-void prepare_sqlite(soci::session& session) {
-    // WAL lets readers and one writer work side by side. FULL: what was accepted survives a power cut, not only a crash
-    // of the process; the price is one flush a transaction, paid on the pool and never on an io thread.
-    session << "PRAGMA journal_mode = WAL";
-    session << "PRAGMA synchronous = FULL";
-    session << "PRAGMA foreign_keys = ON";
-    session << "PRAGMA busy_timeout = 5000";
-}
-
-/// SOCI's what() repeats the values that were bound: SCRAM keys and messages, which belong in no log or error.
-std::string reason_of(const std::exception& error) {
-    const auto* database = dynamic_cast<const soci::soci_error*>(&error);
-    return database ? database->get_error_message() : error.what();
-}
-
-}  // namespace
-
-Database::Database(const std::string& backend, const std::string& parameters, std::size_t connections)
-    : readers_{connections} {
+Database::Database(const soci::backend_factory& backend, const std::string& parameters, StorageOptions options)
+    : max_pending_{options.queue}, readers_{options.connections} {
     try {
-        for (std::size_t i = 0; i <= connections; ++i) {
+        for (std::size_t i = 0; i <= options.connections; ++i) {
             sessions_.push_back(std::make_unique<soci::session>(backend, parameters));
-            if (backend == "sqlite3") prepare_sqlite(*sessions_.back());
+            if (i == 0) dialect_ = dialect_of(*sessions_.front());
+            make_ready(i);
         }
         migrate();
-        if (backend == "sqlite3") {
-            for (const auto statement : sqlite_words()) *sessions_.front() << std::string{statement};
-        }
+        for (const auto statement : words_schema(dialect_)) *sessions_.front() << std::string{statement};
         // The writer touches the same pages of the indices again and again: with room for them it reads none back.
-        if (backend == "sqlite3") {
+        if (dialect_ == Dialect::sqlite) {
             write_later(
                 std::chrono::milliseconds{0}, [](soci::session& session) { session << "PRAGMA cache_size = -32768"; },
                 [](bool) {});
         }
     } catch (const soci::soci_error& error) {
-        throw StorageError{std::string{"cannot open the database: "} + error.what()};
+        throw StorageError{"cannot open the database: " + reason_of(error)};
     }
+}
+
+void Database::make_ready(std::size_t index) {
+    prepare_session(*sessions_[index], dialect_);
+    if (index == 0 && dialect_ == Dialect::postgresql) lock_postgresql(*sessions_[index]);
 }
 
 Database::~Database() {
@@ -54,16 +42,32 @@ Database::~Database() {
     readers_.join();
 }
 
-soci::session& Database::session_of_this_thread() {
+std::size_t Database::index_of_this_thread() {
     // A pool thread belongs to one Database for its whole life, so the index it draws first stays its own.
     thread_local std::size_t index = next_session_.fetch_add(1);
-    return *sessions_[index];
+    return index;
+}
+
+/// Whether the session was lost, a server of its own having been restarted say, and stands again.
+bool Database::restore(std::size_t index) {
+    auto& session = *sessions_[index];
+    if (dialect_ != Dialect::postgresql || session.is_connected()) return false;
+    try {
+        session.reconnect();
+        make_ready(index);
+        log::info("database connected again");
+        return true;
+    } catch (const std::exception& error) {
+        log::error("database cannot be reached", {{"reason", reason_of(error)}});
+        return false;
+    }
 }
 
 template <class Work>
 std::invoke_result_t<Work&, soci::session&> Database::wait_for(Work work) {
     using Result = std::invoke_result_t<Work&, soci::session&>;
-    auto task = std::make_shared<std::packaged_task<Result()>>([&] { return work(session_of_this_thread()); });
+    auto task =
+        std::make_shared<std::packaged_task<Result()>>([&] { return work(*sessions_[index_of_this_thread()]); });
     auto result = task->get_future();
     boost::asio::post(writer_, [task] { (*task)(); });
     try {
@@ -98,18 +102,23 @@ void Database::write_later(std::chrono::milliseconds delay, std::function<void(s
 
 std::string Database::attempt(bool in_transaction, const std::function<void(soci::session&)>& work) {
     constexpr int kTries = 5;
+    const auto index = index_of_this_thread();
     for (int count = 1;; ++count) {
+        bool committing = false;  // from then on it is not known whether it was done
         try {
-            auto& session = session_of_this_thread();
+            auto& session = *sessions_[index];
             if (!in_transaction) return work(session), std::string{};
             soci::transaction transaction{session};
             work(session);
+            committing = true;
             transaction.commit();
             return {};
         } catch (const std::exception& error) {
-            // Another process (a backup, say) held the lock past the busy time-out: nothing was done, so do it again.
+            // Nothing was done: another process (a backup, say) held the lock past the time-out, or the connection
+            // broke.
+            if (count < kTries && is_locked_out(error)) continue;
+            if (restore(index) && count < kTries && !committing) continue;
             const std::string reason = reason_of(error);
-            if (count < kTries && reason.contains("locked")) continue;
             log::error("database failed", {{"reason", reason}});
             return reason.empty() ? "unknown database failure" : reason;
         }
@@ -131,7 +140,7 @@ void Database::migrate() {
     for (const auto& migration : migrations()) {
         if (migration.number <= current) continue;
         soci::transaction transaction{session};
-        for (const auto statement : migration.statements) session << std::string{statement};
+        for (const auto statement : migration.statements) session << schema_sql(statement, dialect_);
         session << "INSERT INTO schema_version (number) VALUES (:number)", soci::use(migration.number);
         transaction.commit();
         log::debug("database migrated", {{"schema", migration.number}, {"summary", migration.summary}});

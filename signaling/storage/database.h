@@ -19,6 +19,8 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "signaling/storage/dialect.h"
+#include "signaling/storage/sql_storage.h"
 #include "signaling/storage/storage.h"
 
 namespace carillon::storage {
@@ -27,8 +29,8 @@ namespace carillon::storage {
 /// Owns: the threads and sessions. Destruction waits for work in hand.
 class Database {
   public:
-    /// Opens `connections` sessions and brings the schema up to date. Throws StorageError.
-    Database(const std::string& backend, const std::string& parameters, std::size_t connections);
+    /// Opens the sessions and brings the schema up to date. Throws StorageError.
+    Database(const soci::backend_factory& backend, const std::string& parameters, StorageOptions options);
     ~Database();
 
     /// Runs `work(session)`, one writer at a time and in the order of the calls, inside a transaction and resumes the
@@ -65,7 +67,7 @@ class Database {
     awaitable<std::invoke_result_t<Work&, soci::session&>> run(Access access, Work work) {
         using Result = std::invoke_result_t<Work&, soci::session&>;
         using Held = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
-        if (pending_.fetch_add(1, std::memory_order_relaxed) >= kMaxPending) {
+        if (pending_.fetch_add(1, std::memory_order_relaxed) >= max_pending_) {
             pending_.fetch_sub(1, std::memory_order_relaxed);
             throw StorageError{"the database is overloaded"};
         }
@@ -100,15 +102,18 @@ class Database {
     /// Runs `work` on the writer and waits for it: no two threads use a session at a time. Throws StorageError.
     template <class Work>
     std::invoke_result_t<Work&, soci::session&> wait_for(Work work);
-    /// Empty on success, else why it failed; a lock held too long is tried again.
+    /// Empty on success, else why it failed; a lock held too long is tried again, on a connection that broke as well.
     std::string attempt(bool in_transaction, const std::function<void(soci::session&)>& work);
-    soci::session& session_of_this_thread();
+    std::size_t index_of_this_thread();
+    void make_ready(std::size_t index);
+    bool restore(std::size_t index);
     void migrate();
 
-    static constexpr std::size_t kMaxPending = 20'000;
+    const std::size_t max_pending_;
     std::atomic<std::size_t> pending_{0};
     std::atomic<std::size_t> next_session_{0};
     std::vector<std::unique_ptr<soci::session>> sessions_;
+    Dialect dialect_ = Dialect::sqlite;
     boost::asio::thread_pool readers_;
     // One thread: SQLite has one writer, and writes keep the order they were asked in.
     boost::asio::thread_pool writer_{1};

@@ -135,6 +135,19 @@ constexpr std::array<std::string_view, 1> kCallQuality{
     "mos_to_caller DOUBLE PRECISION NOT NULL, trouble TEXT NOT NULL)",
 };
 
+// The same, but the words are found by the program: alike on each database, and in all languages. archive_words and
+// what kept it in step were the former index on SQLite; the new one is made at each start (archive_words.h). What is in
+// the archive already goes in by and by, from the place that archive_backfill names.
+constexpr std::array<std::string_view, 6> kArchiveWords{
+    "DROP TABLE archive_text",
+    "DROP TABLE IF EXISTS archive_words",
+    "CREATE TABLE archive_text (id BIGINT NOT NULL PRIMARY KEY, owner BIGINT NOT NULL, owner_word VARCHAR(31) NOT "
+    "NULL, body TEXT NOT NULL)",
+    "CREATE INDEX archive_text_by_owner ON archive_text (owner, id)",
+    "CREATE TABLE archive_backfill (owner BIGINT NOT NULL, id BIGINT NOT NULL)",
+    "INSERT INTO archive_backfill (owner, id) SELECT -9223372036854775807, 0 WHERE EXISTS (SELECT 1 FROM archive)",
+};
+
 constexpr auto kAll = std::to_array<Migration>({
     {1, "users, rosters, offline messages, calls", kFirst},
     {2, "find a callee's calls", kSecond},
@@ -150,6 +163,7 @@ constexpr auto kAll = std::to_array<Migration>({
     {12, "user directory", kDirectory},
     {13, "words in the archive", kArchiveText},
     {14, "how calls sounded", kCallQuality},
+    {15, "words of all languages in the archive", kArchiveWords},
 });
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <soci/sqlite3/soci-sqlite3.h>
 
+#include "signaling/storage/postgresql.h"
 #include "signaling/storage/service_stores.h"
 #include "signaling/storage/stores.h"
 
@@ -15,8 +16,8 @@ class SqlStorage final : public Storage,
                          public HasDirectory,
                          public HasCallQuality {
   public:
-    SqlStorage(const std::string& backend, const std::string& parameters, std::size_t connections)
-        : database_{backend, parameters, connections} {}
+    SqlStorage(const soci::backend_factory& backend, const std::string& parameters, StorageOptions options)
+        : database_{backend, parameters, options} {}
     UserStore& users() override { return users_; }
     RosterStore& rosters() override { return rosters_; }
     OfflineStore& offline() override { return offline_; }
@@ -59,11 +60,14 @@ std::int64_t to_milliseconds(WallTime time) {
 }
 WallTime from_milliseconds(std::int64_t milliseconds) { return WallTime{std::chrono::milliseconds{milliseconds}}; }
 
-std::unique_ptr<Storage> open_sqlite(const std::filesystem::path& path, std::size_t connections) {
-    static const auto* const factory = soci::factory_sqlite3();  // linked in: no back end is loaded at run time
-    (void)factory;
-    soci::register_factory_sqlite3();
-    return std::make_unique<SqlStorage>("sqlite3", "dbname=" + path.string(), connections);
+std::unique_ptr<Storage> open_sqlite(const std::filesystem::path& path, StorageOptions options) {
+    // Linked in: no back end is loaded at run time.
+    return std::make_unique<SqlStorage>(*soci::factory_sqlite3(), "dbname=" + path.string(), options);
+}
+
+std::unique_ptr<Storage> open_database(const std::string& database, StorageOptions options) {
+    if (!is_postgresql_uri(database)) return open_sqlite(database, options);
+    return std::make_unique<SqlStorage>(postgresql_factory(), database, options);
 }
 
 }  // namespace carillon::storage

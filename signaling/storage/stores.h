@@ -107,6 +107,7 @@ class SqlArchiveStore final : public ArchiveStore {
     awaitable<std::optional<ArchiveEnds>> ends(xmpp::Jid owner) override;
     awaitable<std::vector<xmpp::Jid>> owners(std::string domain, xmpp::Jid last, std::size_t limit) override;
     awaitable<std::size_t> expire(xmpp::Jid owner, WallTime until, std::size_t keep, std::size_t limit) override;
+    awaitable<WallTime> oldest_within(xmpp::Jid owner, std::uint64_t octets) override;
     awaitable<bool> replace(xmpp::Jid owner, ArchiveId id, std::string stanza) override;
     awaitable<std::map<xmpp::Jid, ArchivePreferences>> preferences(std::string domain) override;
     awaitable<void> set_preferences(xmpp::Jid owner, ArchivePreferences preferences) override;
@@ -116,6 +117,7 @@ class SqlArchiveStore final : public ArchiveStore {
 
     Database& database_;
     std::shared_ptr<class ArchiveQueue> queue_;
+    std::shared_ptr<class ArchiveBackfill> backfill_;
     std::atomic<std::int64_t> last_time_{0};  // of the last id made
 };
 class SqlPushStore final : public PushStore {

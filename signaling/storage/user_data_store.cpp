@@ -1,3 +1,4 @@
+#include "signaling/storage/dialect.h"
 #include "signaling/storage/stores.h"
 
 namespace carillon::storage {
@@ -54,8 +55,9 @@ awaitable<bool> SqlUserDataStore::put(xmpp::Jid user, std::string space, std::st
                             value = std::move(value), bounds](soci::session& sql) {
         long long entries = 0;
         long long octets = 0;
-        sql << "SELECT COUNT(*), COALESCE(SUM(LENGTH(CAST(name AS BLOB)) + LENGTH(CAST(value AS BLOB))), 0) "
-               "FROM user_data WHERE jid = :jid AND space = :space AND name <> :name",
+        const auto dialect = dialect_of(sql);
+        sql << "SELECT COUNT(*), COALESCE(SUM(" + octets_sql("name", dialect) + " + " + octets_sql("value", dialect) +
+                   "), 0) FROM user_data WHERE jid = :jid AND space = :space AND name <> :name",
             soci::use(jid), soci::use(space), soci::use(name), soci::into(entries), soci::into(octets);
         const auto others = static_cast<std::size_t>(octets);
         if (static_cast<std::size_t>(entries) >= bounds.entries) return false;

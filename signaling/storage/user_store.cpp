@@ -1,6 +1,7 @@
 #include <openssl/evp.h>
 
 #include "signaling/auth/base64.h"
+#include "signaling/storage/dialect.h"
 #include "signaling/storage/stores.h"
 
 namespace carillon::storage {
@@ -86,6 +87,8 @@ awaitable<bool> SqlUserStore::set_keys(xmpp::Jid bare, std::vector<ScramKeys> ke
 
 awaitable<std::optional<ScramKeys>> SqlUserStore::keys(xmpp::Jid bare, std::string mechanism) {
     return database_.look([jid = bare.str(), mechanism = std::move(mechanism)](soci::session& sql) {
+        // A session of PostgreSQL may be lost, and what it compiled with it.
+        if (dialect_of(sql) == Dialect::postgresql) return SelectKeys{sql}.run(jid, mechanism);
         // One for each thread of the pool, which keeps its session for life.
         thread_local std::unique_ptr<SelectKeys> select;
         if (!select) select = std::make_unique<SelectKeys>(sql);

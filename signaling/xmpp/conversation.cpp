@@ -22,6 +22,8 @@ constexpr std::array<std::string_view, 12> kConversation{
     "urn:xmpp:sfs:0",
 };
 
+constexpr std::size_t kMaxSearchable = 16 * 1024;  // octets of one message
+
 }  // namespace
 
 bool says_something(const xml::Element& child) {
@@ -32,6 +34,22 @@ bool says_something(const xml::Element& child) {
     if (child.is("x", "http://jabber.org/protocol/muc#user"))
         return child.child("invite") != nullptr || child.child("decline") != nullptr;
     return std::ranges::find(kConversation, child.ns()) != kConversation.end();
+}
+
+std::string searchable_text(const xml::Element& message) {
+    std::string text;
+    for (const auto* child : message.children()) {
+        const bool stands_for_another = child->name() == "encrypted" || child->ns() == "urn:xmpp:eme:0" ||
+                                        child->ns() == "jabber:x:encrypted" || child->ns() == "urn:xmpp:openpgp:0";
+        if (stands_for_another) return {};
+        if (child->ns() != message.ns() || (child->name() != "body" && child->name() != "subject")) continue;
+        text += (text.empty() ? "" : "\n") + child->text();
+    }
+    if (text.size() <= kMaxSearchable) return text;
+    auto end = kMaxSearchable;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // no half of a character
+    text.resize(end);
+    return text;
 }
 
 }  // namespace carillon::xmpp

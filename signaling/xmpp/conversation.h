@@ -8,4 +8,7 @@ namespace carillon::xmpp {
 
 bool says_something(const xml::Element& child);
 
+/// What a search of the archive looks at: bodies and subject, unless they stand for something encrypted.
+std::string searchable_text(const xml::Element& message);
+
 }  // namespace carillon::xmpp

@@ -40,12 +40,13 @@ constexpr int kAfterOffline = 200;   // of those who take care of what is undeli
 constexpr std::size_t kOwnersAtOnce = 100;
 constexpr std::size_t kRowsAtOnce = 1'000;  // of one owner in one transaction
 constexpr std::chrono::hours kBelieved{24};
-constexpr auto kFirstSweep = 1min;  // after the start, which has other work
+constexpr config::Duration kFirstSweep = 1min;  // after the start, which has other work
 
 struct Settings {
     std::string otherwise = "always";
     config::Duration keep = 0s;
     std::uint64_t messages = 0;
+    std::size_t octets = 0;
     config::Duration sweep = 24h;
     std::uint64_t page = 250;
 };
@@ -59,6 +60,7 @@ Settings read_settings(const config::Value& table) {
                 "Whose messages are kept, for users who have not said otherwise.")
         .duration("keep", s.keep, 0s, 87'600h, "Age at which messages are removed; 0 s: never.")
         .integer("messages", s.messages, 0, 100'000'000, "Messages kept for one user; 0: no bound.")
+        .size("octets", s.octets, 0, std::size_t{1} << 50, "Octets kept for one user, the newest; 0: no bound.")
         .duration("sweep", s.sweep, 1s, 168h, "How often it is looked for messages to remove.")
         .integer("page", s.page, 1, 10'000, "Messages in one answer, at most.");
     config::Problems problems;
@@ -96,8 +98,8 @@ class Archive final : public Module {
         hooks_ += context.iq_async(Target::account, "get", kArchiveNs, "metadata",
                                    [this](const Stanza& iq) { return ends(iq); });
         context.spawn(load_preferences());
-        if (context.shard() == 0 && (settings_.keep > 0s || settings_.messages > 0))
-            next_sweep_ = context.after(kFirstSweep, [this] { sweep_later(); });
+        if (context.shard() == 0 && (settings_.keep > 0s || settings_.messages > 0 || settings_.octets > 0))
+            next_sweep_ = context.after(std::min(kFirstSweep, settings_.sweep), [this] { sweep_later(); });
     }
 
   private:
@@ -265,9 +267,14 @@ class Archive final : public Module {
             const auto owners = co_await store.owners(std::move(domain), last, kOwnersAtOnce);
             if (owners.empty()) break;
             for (const auto& owner : owners) {
+                auto before = until;
+                if (settings_.octets > 0) {
+                    const auto oldest = co_await store.oldest_within(owner, settings_.octets);
+                    before = std::max(before, oldest);
+                }
                 std::size_t gone = kRowsAtOnce;
                 while (gone == kRowsAtOnce) {  // others write between two of these
-                    gone = co_await store.expire(owner, until, most, kRowsAtOnce);
+                    gone = co_await store.expire(owner, before, most, kRowsAtOnce);
                     removed += gone;
                 }
             }

@@ -108,12 +108,12 @@ class Million {
     std::string plan(const storage::ArchiveQuery& query) {
         soci::session sql{"sqlite3", "dbname=" + (folder_ / "bench.db").string()};
         soci::row row;
-        storage::ArchiveMatching matching{query};
+        storage::ArchiveMatching matching{query, storage::Dialect::sqlite};
         soci::statement statement{sql};
         matching.bind(statement);
         statement.exchange(soci::into(row));
         statement.alloc();
-        statement.prepare("EXPLAIN QUERY PLAN " + storage::page_sql(query));
+        statement.prepare("EXPLAIN QUERY PLAN " + storage::page_sql(query, storage::Dialect::sqlite));
         statement.define_and_bind();
         statement.execute();
         std::string text;

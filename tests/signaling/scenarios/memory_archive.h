@@ -79,6 +79,16 @@ class MemoryArchive final : public storage::ArchiveStore {
             return mine(entry) && (entry.id.when() < until || (keep != 0 && excess-- > 0));
         });
     }
+    awaitable<WallTime> oldest_within(xmpp::Jid owner, std::uint64_t octets) override {
+        const std::lock_guard lock{mutex_};
+        std::uint64_t seen = 0;
+        for (auto at = entries_.rbegin(); at != entries_.rend(); ++at) {
+            if (at->owner != owner.str()) continue;
+            seen += at->stanza.size();
+            if (seen > octets) co_return at->id.when() + std::chrono::microseconds{1};
+        }
+        co_return WallTime{};
+    }
     awaitable<bool> replace(xmpp::Jid owner, storage::ArchiveId id, std::string stanza) override {
         const std::lock_guard lock{mutex_};
         for (auto& entry : entries_) {

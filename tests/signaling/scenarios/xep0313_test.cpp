@@ -394,5 +394,23 @@ TEST(Xep0313S3p2Retention, OldAndSurplusMessagesGo) {
     EXPECT_EQ(query(*bob).bodies, "1 2 3 4 5 6 ");
 }
 
+TEST(Xep0313S3p2Retention, WhatIsBeyondTheBoundOfOctetsGoesByItself) {
+    config::Value::Table settings;
+    settings["octets"] = config::Value{std::string{"2 KiB"}};
+    settings["sweep"] = config::Value{std::string{"1 s"}};
+    WorldOptions options;
+    options.modules = modules::builtin();
+    options.selection.settings["archive"] = config::Value{std::move(settings)};
+    World world{std::move(options)};
+    auto alice = world.log_in("alice", "desk");
+    for (const auto* name : {"1", "2", "3", "4"}) chat(*alice, "bob@localhost", name + std::string(500, 'x'));
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+    std::size_t left = 4;
+    while (left == 4 && std::chrono::steady_clock::now() < until) left = query(*alice).ids.size();
+    const auto bodies = query(*alice).bodies;
+    EXPECT_EQ(left, 3u);
+    EXPECT_TRUE(bodies.starts_with("2")) << "the oldest went: " << bodies;
+}
+
 }  // namespace
 }  // namespace carillon::scenarios

@@ -2,25 +2,17 @@
 #include "signaling/storage/archive_store.h"
 
 #include <gtest/gtest.h>
-#include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
-#include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <filesystem>
 #include <thread>
 
 #include "signaling/storage/archive_sql.h"
-#include "signaling/storage/sql_storage.h"
+
+#include "tests/signaling/storage/storage_fixture.h"
 
 namespace carillon::storage {
 namespace {
 
-namespace asio = boost::asio;
 using namespace std::chrono_literals;
-
-xmpp::Jid jid(std::string_view text) { return xmpp::Jid::parse(text).value(); }
 
 class FakeCustody final : public xmpp::Custody {
   public:
@@ -37,37 +29,10 @@ class FakeCustody final : public xmpp::Custody {
     std::atomic<int>& held_;
 };
 
-class ArchiveStoreTest : public testing::Test {
+class ArchiveStoreTest : public StorageFixture {
   protected:
     ArchiveStoreTest() {
-        folder_ = std::filesystem::temp_directory_path() / ("carillon-archive-" + std::to_string(::getpid()));
-        std::filesystem::create_directories(folder_);
-        storage_ = open_sqlite(folder_ / "test.db");
         for (const auto* user : {"a@example.org", "b@example.org"}) run(storage_->users().create(jid(user), {}));
-    }
-    ~ArchiveStoreTest() override {
-        storage_.reset();
-        std::filesystem::remove_all(folder_);
-    }
-    template <class T>
-    T run(asio::awaitable<T> work) {
-        asio::io_context io;
-        std::optional<T> result;
-        std::exception_ptr failure;
-        asio::co_spawn(io, std::move(work), [&](std::exception_ptr thrown, T value) {
-            failure = thrown;
-            if (!thrown) result.emplace(std::move(value));
-        });
-        io.run();
-        if (failure) std::rethrow_exception(failure);
-        return std::move(*result);
-    }
-    void run(asio::awaitable<void> work) {
-        asio::io_context io;
-        std::exception_ptr failure;
-        asio::co_spawn(io, std::move(work), [&](std::exception_ptr thrown) { failure = thrown; });
-        io.run();
-        if (failure) std::rethrow_exception(failure);
     }
     ArchiveStore& archive() { return storage_->archive(); }
     /// A message of `owner` with `peer` that came at `at`; its stanza is `text`.
@@ -88,8 +53,6 @@ class ArchiveStoreTest : public testing::Test {
         return all;
     }
 
-    std::filesystem::path folder_;
-    std::unique_ptr<Storage> storage_;
     static WallTime base() { return SystemClock::instance().wall() + 1h; }
 };
 
@@ -170,16 +133,12 @@ TEST_F(ArchiveStoreTest, CustodyLastsUntilItIsOnDisk) {
     const auto until = std::chrono::steady_clock::now() + 5s;
     while (held != 0 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
     EXPECT_EQ(held, 0);
-    soci::session sql{"sqlite3", "dbname=" + (folder_ / "test.db").string()};
-    int rows = 0;
-    sql << "SELECT COUNT(*) FROM archive", soci::into(rows);
-    EXPECT_EQ(rows, 1);
+    EXPECT_EQ(database_.rows("archive"), 1);
 }
 
 TEST_F(ArchiveStoreTest, WhatWaitsIsWrittenAtTheEndAndIdsGoOn) {
     const auto last = add("a@example.org", "x@example.net", base(), "one");
-    storage_.reset();
-    storage_ = open_sqlite(folder_ / "test.db");
+    reopen();
     EXPECT_EQ(texts(run(archive().query({.owner = jid("a@example.org"), .limit = 10}))), "one ");
     EXPECT_GT(archive().make_id(SystemClock::instance().wall()).time, last.time);
 }
@@ -201,6 +160,31 @@ TEST_F(ArchiveStoreTest, ExpiresByAgeAndByCount) {
     const auto owners = run(archive().owners("example.org", {}, 10));
     EXPECT_EQ(owners, (std::vector{jid("a@example.org"), jid("b@example.org")}));
     EXPECT_EQ(run(archive().owners("example.org", owners.front(), 10)).size(), 1u);
+}
+
+TEST_F(ArchiveStoreTest, WhatIsBeyondABoundOfOctetsIsTheOldest) {
+    const auto user = jid("a@example.org");
+    std::vector<ArchiveId> ids;
+    for (const auto* text : {"1234567890", "\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4", "1234567890", "1234567890"})
+        ids.push_back(add("a@example.org", "x@example.net", base(), text));
+    add("b@example.org", "x@example.net", base(), "hers");
+    EXPECT_EQ(run(archive().oldest_within(user, 40)), WallTime{}) << "nothing is beyond";
+    EXPECT_EQ(run(archive().expire(user, run(archive().oldest_within(user, 39)), 0, 100)), 1u);
+    EXPECT_EQ(run(archive().ends(user))->first, ids[1]);
+    EXPECT_EQ(run(archive().expire(user, run(archive().oldest_within(user, 20)), 0, 100)), 1u);
+    EXPECT_EQ(run(archive().ends(user))->first, ids[2]);
+    EXPECT_EQ(run(archive().expire(user, run(archive().oldest_within(user, 9)), 0, 100)), 2u);
+    EXPECT_FALSE(run(archive().ends(user)));
+    EXPECT_TRUE(run(archive().ends(jid("b@example.org")))) << "of one owner";
+}
+
+TEST_F(ArchiveStoreTest, ABoundOfOctetsIsFoundInALongArchive) {
+    const auto user = jid("a@example.org");
+    std::vector<ArchiveId> ids;
+    for (int i = 0; i < 5000; ++i) ids.push_back(add("a@example.org", "x@example.net", base(), "12345"));
+    const auto oldest = run(archive().oldest_within(user, 4500 * 5));
+    EXPECT_GT(oldest, ids[499].when());
+    EXPECT_LE(oldest, ids[500].when());
 }
 
 TEST_F(ArchiveStoreTest, ARemovedUserLeavesNothingBehind) {
@@ -240,13 +224,13 @@ TEST_F(ArchiveStoreTest, EndsAreTheOldestAndTheNewest) {
 
 /// What the database says it does for that query.
 std::string plan(soci::session& sql, const ArchiveQuery& query) {
-    ArchiveMatching matching{query};
+    ArchiveMatching matching{query, Dialect::sqlite};
     soci::row row;
     soci::statement explain{sql};
     matching.bind(explain);
     explain.exchange(soci::into(row));
     explain.alloc();
-    explain.prepare("EXPLAIN QUERY PLAN " + page_sql(query));
+    explain.prepare("EXPLAIN QUERY PLAN " + page_sql(query, Dialect::sqlite));
     explain.define_and_bind();
     explain.execute();
     std::string text;
@@ -255,7 +239,9 @@ std::string plan(soci::session& sql, const ArchiveQuery& query) {
 }
 
 TEST_F(ArchiveStoreTest, QueriesAreAnsweredFromTheIndicesWithoutSorting) {
-    soci::session sql{"sqlite3", "dbname=" + (folder_ / "test.db").string()};
+    if (!on_sqlite()) GTEST_SKIP() << "the plan is SQLite's";
+    const auto session = database_.session();
+    auto& sql = *session;
     ArchiveQuery query{.owner = jid("a@example.org"), .start = WallTime{} + 1s, .limit = 10};
     for (const bool newest_first : {false, true}) {
         query.newest_first = newest_first;

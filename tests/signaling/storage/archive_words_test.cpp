@@ -2,49 +2,24 @@
 #include "signaling/storage/archive_words.h"
 
 #include <gtest/gtest.h>
-#include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
-#include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <filesystem>
+#include <thread>
 
 #include "signaling/storage/archive_queue.h"
 #include "signaling/storage/archive_sql.h"
 #include "signaling/storage/directory_store.h"
-#include "signaling/storage/sql_storage.h"
+
+#include "tests/signaling/storage/storage_fixture.h"
 
 namespace carillon::storage {
 namespace {
 
-namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-xmpp::Jid jid(std::string_view text) { return xmpp::Jid::parse(text).value(); }
-
-class ArchiveWords : public testing::Test {
+class ArchiveWords : public StorageFixture {
   protected:
     ArchiveWords() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "carillon-words-XXXXXX").string();
-        folder_ = ::mkdtemp(pattern.data());
-        storage_ = open_sqlite(folder_ / "test.db");
         for (const auto* user : {"a@example.org", "b@example.org"}) run(storage_->users().create(jid(user), {}));
-    }
-    ~ArchiveWords() override {
-        storage_.reset();
-        std::filesystem::remove_all(folder_);
-    }
-    template <class T>
-    T run(asio::awaitable<T> work) {
-        asio::io_context io;
-        std::optional<T> result;
-        asio::co_spawn(io, std::move(work), [&](std::exception_ptr thrown, T value) {
-            if (thrown) std::rethrow_exception(thrown);
-            result.emplace(std::move(value));
-        });
-        io.run();
-        return std::move(*result);
     }
     ArchiveId add(std::string owner, std::string text) {
         const auto id = storage_->archive().make_id(base_ += 1ms);
@@ -64,25 +39,28 @@ class ArchiveWords : public testing::Test {
         for (const auto& message : page.messages) all += message.stanza + '|';
         return all;
     }
-    std::int64_t count(const std::string& table) {
-        soci::session sql{"sqlite3", "dbname=" + (folder_ / "test.db").string()};
-        int rows = 0;
-        sql << "SELECT COUNT(*) FROM " + table, soci::into(rows);
-        return rows;
-    }
-    std::filesystem::path folder_;
-    std::unique_ptr<Storage> storage_;
     WallTime base_ = SystemClock::instance().wall() + 1h;
 };
 
 TEST(ArchiveWordsExpression, NothingInItHasAMeaning) {
-    const auto mine = "owner_word : \"o000000000000002a\" AND body : (";
-    EXPECT_EQ(words_expression("quick fox", 42), mine + std::string{"\"quick\" AND \"fox\")"});
-    EXPECT_EQ(words_expression("\"quick fox\"jumps", 42), mine + std::string{"\"quick fox\" AND \"jumps\")"});
-    EXPECT_EQ(words_expression("qui*", 42), mine + std::string{"\"qui\" *)"});
-    EXPECT_EQ(words_expression("a\"b OR NOT:", 42), mine + std::string{"\"a\"\"b\" AND \"OR\" AND \"NOT:\")"});
-    EXPECT_EQ(words_expression(" \t\"\" ", 42), "");
+    const auto fts5 = [](std::string_view search) { return words_expression(search, 42, Dialect::sqlite).value(); };
+    const std::string mine = "owner_word : \"o000000000000002a\" AND body : (";
+    EXPECT_EQ(fts5("Quick fox"), mine + "\"quick\" AND \"fox\")");
+    EXPECT_EQ(fts5("\"quick fox\"jumps"), mine + "\"quick fox\" AND \"jumps\")");
+    EXPECT_EQ(fts5("qui*"), mine + "\"qui\" *)");
+    EXPECT_EQ(fts5("a\"b OR NOT:"), mine + "\"a b\" AND \"or\" AND \"not\")");
+    EXPECT_EQ(fts5("-- !"), "") << "there is nothing such";
+    EXPECT_FALSE(words_expression(" \t\"\" ", 42, Dialect::sqlite)) << "nothing is looked for";
     EXPECT_EQ(owner_word(-1), "offffffffffffffff");
+}
+
+TEST(ArchiveWordsExpression, IsSaidToEachDatabaseInItsWords) {
+    const auto postgresql = Dialect::postgresql;
+    EXPECT_EQ(words_expression("\"quick fox\" jum* it's", 42, postgresql),
+              "'o000000000000002a' & ('quick' <-> 'fox') & ('jum':*) & ('it' <-> 's')");
+    EXPECT_EQ(words_body("A quick fox", 42, postgresql), "'a':1 'quick':2 'fox':3 'o000000000000002a'");
+    EXPECT_EQ(words_body("A quick fox", 42, Dialect::sqlite), "a quick fox");
+    EXPECT_EQ(words_body("...", 42, postgresql), "");
 }
 
 TEST_F(ArchiveWords, FindsWordsPhrasesAndBeginnings) {
@@ -100,6 +78,43 @@ TEST_F(ArchiveWords, FindsWordsPhrasesAndBeginnings) {
     EXPECT_EQ(find(owner_word(jid_number("b@example.org"))), "");
 }
 
+TEST_F(ArchiveWords, FindsWhatIsWrittenWithoutBlanks) {
+    add("a@example.org", "\u660e\u5929\u5728\u6771\u4eac\u898b\u9762\u3002");  // see you in Tokyo tomorrow
+    add("a@example.org", "\u30ab\u30ea\u30e8\u30f3\u3092\u9cf4\u3089\u3059");  // rings the carillon
+    add("a@example.org", "\uc11c\uc6b8\uc5d0\uc11c \ub9cc\ub098\uc694");       // let us meet in Seoul
+    add("a@example.org", "\u6771\u3001\u4eac");                                // east, capital
+    const std::string tokyo = "\u660e\u5929\u5728\u6771\u4eac\u898b\u9762\u3002|";
+    EXPECT_EQ(find("\u6771\u4eac"), tokyo);
+    EXPECT_EQ(find("\u6771\u4eac\u898b"), tokyo);
+    EXPECT_EQ(find("\u9762"), tokyo) << "the last character, by itself";
+    EXPECT_EQ(find("\u6771"), tokyo + "\u6771\u3001\u4eac|");
+    EXPECT_EQ(find("\u4eac\u6771"), "");
+    EXPECT_EQ(find("\uff76\uff98\uff96\uff9d"), "\u30ab\u30ea\u30e8\u30f3\u3092\u9cf4\u3089\u3059|") << "half as wide";
+    EXPECT_EQ(find("\uc11c\uc6b8"), "\uc11c\uc6b8\uc5d0\uc11c \ub9cc\ub098\uc694|");
+}
+
+TEST_F(ArchiveWords, OfWhatCameBeforeTheIndexAreFoundAsWell) {
+    for (int i = 0; i < 1200; ++i) add("a@example.org", "<message xmlns='jabber:client'><body>old</body></message>");
+    add("a@example.org", "<message xmlns='jabber:client'><body>quick</body></message>");
+    find("x");  // it is all on disk now
+    {           // as it was before
+        const auto sql = database_.session();
+        *sql << "DELETE FROM archive_text";
+        *sql << "INSERT INTO archive_backfill (owner, id) SELECT -9223372036854775807, 0 WHERE EXISTS (SELECT 1 FROM "
+                "archive)";
+    }
+    EXPECT_EQ(find("quick"), "");
+    reopen();
+    const auto until = std::chrono::steady_clock::now() + 30s;
+    while (database_.rows("archive_backfill") > 0 && std::chrono::steady_clock::now() < until)
+        std::this_thread::yield();
+    EXPECT_EQ(database_.rows("archive_text"), 1201);
+    EXPECT_NE(find("quick"), "");
+    reopen();
+    EXPECT_NE(find("quick"), "") << "and only once";
+    EXPECT_EQ(database_.rows("archive_text"), 1201);
+}
+
 TEST_F(ArchiveWords, GoWithTheirMessages) {
     const auto first = add("a@example.org", "quick one");
     const auto second = add("a@example.org", "quick two");
@@ -110,17 +125,19 @@ TEST_F(ArchiveWords, GoWithTheirMessages) {
     EXPECT_EQ(run(storage_->archive().expire(jid("a@example.org"), second.when() + 1ms, 0, 100)), 2u);
     EXPECT_EQ(find("quick"), "");
     EXPECT_EQ(find("quick", "b@example.org"), "quick three|");
-    EXPECT_EQ(count("archive_text"), 1);
+    EXPECT_EQ(database_.rows("archive_text"), 1);
     EXPECT_TRUE(run(storage_->users().remove(jid("b@example.org"))));
-    EXPECT_EQ(count("archive_text"), 0);
+    EXPECT_EQ(database_.rows("archive_text"), 0);
 }
 
 TEST_F(ArchiveWords, AreLookedUpInTheIndex) {
     add("a@example.org", "quick");
     EXPECT_EQ(find("quick"), "quick|");
-    soci::session sql{"sqlite3", "dbname=" + (folder_ / "test.db").string()};
+    if (!on_sqlite()) GTEST_SKIP() << "the plan is SQLite's";
+    const auto session = database_.session();
+    auto& sql = *session;
     ArchiveQuery query{.owner = jid("a@example.org"), .words = "quick", .limit = 10};
-    ArchiveMatching matching{query};
+    ArchiveMatching matching{query, Dialect::sqlite};
     soci::statement select{sql};
     matching.bind(select);
     int a = 0, b = 0, c = 0;
@@ -130,7 +147,7 @@ TEST_F(ArchiveWords, AreLookedUpInTheIndex) {
     select.exchange(soci::into(c));
     select.exchange(soci::into(detail));
     select.alloc();
-    select.prepare("EXPLAIN QUERY PLAN " + page_sql(query));
+    select.prepare("EXPLAIN QUERY PLAN " + page_sql(query, Dialect::sqlite));
     select.define_and_bind();
     select.execute();
     while (select.fetch()) plan += detail + '\n';

@@ -1,51 +1,16 @@
 #include "signaling/storage/call_quality_store.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <filesystem>
-
-#include "signaling/storage/sql_storage.h"
+#include "tests/signaling/storage/storage_fixture.h"
 
 namespace carillon::storage {
 namespace {
 
-namespace asio = boost::asio;
-
-class CallQualityStoreTest : public testing::Test {
+class CallQualityStoreTest : public StorageFixture {
   protected:
-    CallQualityStoreTest() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "carillon-quality-XXXXXX").string();
-        folder_ = ::mkdtemp(pattern.data());
-        storage_ = open_sqlite(folder_ / "test.db");
-    }
-    ~CallQualityStoreTest() override {
-        storage_.reset();
-        std::filesystem::remove_all(folder_);
-    }
-    void put(CallQuality quality) {
-        asio::io_context io;
-        asio::co_spawn(io, call_quality_of(*storage_)->put(std::move(quality)), [](std::exception_ptr thrown) {
-            if (thrown) std::rethrow_exception(thrown);
-        });
-        io.run();
-    }
-    std::optional<CallQuality> get(std::string id) {
-        asio::io_context io;
-        std::optional<CallQuality> result;
-        asio::co_spawn(io, call_quality_of(*storage_)->get(std::move(id)),
-                       [&](std::exception_ptr thrown, std::optional<CallQuality> value) {
-                           if (thrown) std::rethrow_exception(thrown);
-                           result = std::move(value);
-                       });
-        io.run();
-        return result;
-    }
-
-    std::filesystem::path folder_;
-    std::unique_ptr<Storage> storage_;
+    void put(CallQuality quality) { run(call_quality_of(*storage_)->put(std::move(quality))); }
+    std::optional<CallQuality> get(std::string id) { return run(call_quality_of(*storage_)->get(std::move(id))); }
 };
 
 TEST_F(CallQualityStoreTest, KeepsTheLastWordOfEachCall) {

@@ -1,61 +1,19 @@
 #include "signaling/storage/sql_storage.h"
 
 #include <gtest/gtest.h>
-#include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
-#include <unistd.h>
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <filesystem>
 
 #include "signaling/storage/push_store.h"
 #include "signaling/storage/token_store.h"
+
+#include "tests/signaling/storage/storage_fixture.h"
 
 namespace carillon::storage {
 namespace {
 
 namespace asio = boost::asio;
 
-xmpp::Jid jid(std::string_view text) { return xmpp::Jid::parse(text).value(); }
-
-class SqlStorageTest : public testing::Test {
+class SqlStorageTest : public StorageFixture {
   protected:
-    SqlStorageTest() {
-        folder_ = std::filesystem::temp_directory_path() / ("carillon-storage-" + std::to_string(::getpid()));
-        std::filesystem::create_directories(folder_);
-        reopen();
-    }
-    ~SqlStorageTest() override {
-        storage_.reset();
-        std::filesystem::remove_all(folder_);
-    }
-    void reopen() {
-        storage_.reset();
-        storage_ = open_sqlite(folder_ / "test.db");
-    }
-    /// Runs a coroutine to its end and gives its value.
-    template <class T>
-    T run(asio::awaitable<T> work) {
-        asio::io_context io;
-        std::optional<T> result;
-        std::exception_ptr failure;
-        asio::co_spawn(io, std::move(work), [&](std::exception_ptr thrown, T value) {
-            failure = thrown;
-            if (!thrown) result.emplace(std::move(value));
-        });
-        io.run();
-        if (failure) std::rethrow_exception(failure);
-        return std::move(*result);
-    }
-    void run(asio::awaitable<void> work) {
-        asio::io_context io;
-        std::exception_ptr failure;
-        asio::co_spawn(io, std::move(work), [&](std::exception_ptr thrown) { failure = thrown; });
-        io.run();
-        if (failure) std::rethrow_exception(failure);
-    }
     bool create(const xmpp::Jid& user) {
         return run(storage_->users().create(user, {{.mechanism = "SCRAM-SHA-1",
                                                     .salt = std::string("s\0t", 3),
@@ -63,9 +21,6 @@ class SqlStorageTest : public testing::Test {
                                                     .stored_key = "a",
                                                     .server_key = "b"}}));
     }
-
-    std::filesystem::path folder_;
-    std::unique_ptr<Storage> storage_;
 };
 
 TEST_F(SqlStorageTest, UsersSurviveARestart) {
@@ -389,7 +344,7 @@ TEST_F(SqlStorageTest, AFailureTellsNoneOfTheValuesThatWereBound) {
         FAIL() << "stored";
     } catch (const StorageError& error) {
         const std::string reason = error.what();
-        EXPECT_NE(reason.find("FOREIGN KEY"), std::string::npos) << reason;
+        EXPECT_NE(reason.find(on_sqlite() ? "FOREIGN KEY" : "foreign key"), std::string::npos) << reason;
         EXPECT_EQ(reason.find("private"), std::string::npos) << reason;
     }
 }
@@ -397,11 +352,10 @@ TEST_F(SqlStorageTest, AFailureTellsNoneOfTheValuesThatWereBound) {
 TEST_F(SqlStorageTest, ANewerDatabaseIsRefusedWithTheRemedy) {
     storage_.reset();
     {
-        soci::session sql{soci::sqlite3, (folder_ / "test.db").string()};
-        sql << "INSERT INTO schema_version (number) VALUES (9999)";
+        *database_.session() << "INSERT INTO schema_version (number) VALUES (9999)";
     }
     try {
-        open_sqlite(folder_ / "test.db");
+        database_.open();
         FAIL() << "opened";
     } catch (const StorageError& error) {
         EXPECT_NE(std::string{error.what()}.find("newer Carillon"), std::string::npos) << error.what();

@@ -2,13 +2,8 @@
 #include "signaling/storage/upload_store.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <filesystem>
-
-#include "signaling/storage/sql_storage.h"
+#include "tests/signaling/storage/storage_fixture.h"
 
 namespace carillon::storage {
 namespace {
@@ -19,29 +14,9 @@ using namespace std::chrono_literals;
 const WallTime kNow{std::chrono::hours{24 * 20'000}};
 const std::string kHash(64, 'a');
 
-class UploadStoreTest : public testing::Test {
+class UploadStoreTest : public StorageFixture {
   protected:
-    UploadStoreTest() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "carillon-uploads-XXXXXX").string();
-        folder_ = ::mkdtemp(pattern.data());
-        storage_ = open_sqlite(folder_ / "test.db");
-        run(storage_->users().create(xmpp::Jid::parse("a@example.org").value(), {}));
-    }
-    ~UploadStoreTest() override {
-        storage_.reset();
-        std::filesystem::remove_all(folder_);
-    }
-    template <class T>
-    T run(asio::awaitable<T> work) {
-        asio::io_context io;
-        std::optional<T> result;
-        asio::co_spawn(io, std::move(work), [&](std::exception_ptr thrown, T value) {
-            if (thrown) std::rethrow_exception(thrown);
-            result.emplace(std::move(value));
-        });
-        io.run();
-        return std::move(*result);
-    }
+    UploadStoreTest() { run(storage_->users().create(jid("a@example.org"), {})); }
     UploadStore& store() { return uploads_of(*storage_); }
     static Upload an_upload(std::string id, std::uint64_t size = 10) {
         Upload upload;
@@ -65,8 +40,6 @@ class UploadStoreTest : public testing::Test {
     std::size_t collect(WallTime when) {
         return run(store().collect(when, 100, [this](const std::string& hash) { removed_.push_back(hash); }));
     }
-    std::filesystem::path folder_;
-    std::unique_ptr<Storage> storage_;
     int published_ = 0;
     std::vector<std::string> removed_;
 };
@@ -75,8 +48,7 @@ TEST_F(UploadStoreTest, AFileComesBackAsItWas) {
     EXPECT_EQ(reserve(an_upload("1")), UploadRefusal::none);
     EXPECT_TRUE(run(store().find("1"))->hash.empty());
     EXPECT_TRUE(complete("1", kNow + 1min));
-    storage_.reset();
-    storage_ = open_sqlite(folder_ / "test.db");
+    reopen();
     const auto found = run(store().find("1"));
     ASSERT_TRUE(found);
     EXPECT_EQ(found->hash, kHash);

@@ -1,0 +1,88 @@
+/// What is PostgreSQL's own: lost connections, one server for one database, the index of words.
+#include "signaling/storage/postgresql.h"
+
+#include <gtest/gtest.h>
+
+#include "signaling/storage/archive_sql.h"
+#include "tests/signaling/storage/storage_fixture.h"
+
+namespace carillon::storage {
+namespace {
+
+class PostgresqlTest : public StorageFixture {
+  protected:
+    void SetUp() override {
+        if (on_sqlite()) GTEST_SKIP() << "ctest -R storage.postgresql";
+    }
+    void end_sessions() {
+        *database_.session() << "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                                "AND application_name = '" +
+                                    database_.schema() + "'";
+    }
+};
+
+TEST_F(PostgresqlTest, LostConnectionsAreMadeAgainAndTheWorkIsDone) {
+    EXPECT_TRUE(run(storage_->users().create(jid("a@example.org"), {})));
+    for (int i = 0; i < 3; ++i) {
+        end_sessions();
+        EXPECT_TRUE(run(storage_->users().create(jid("b" + std::to_string(i) + "@example.org"), {})));
+        EXPECT_TRUE(run(storage_->users().exists(jid("a@example.org")))) << "a reader";
+        EXPECT_EQ(run(storage_->users().list("example.org")).size(), 2u + static_cast<std::size_t>(i));
+        EXPECT_FALSE(run(storage_->users().keys(jid("a@example.org"), "SCRAM-SHA-1"))) << "a statement kept for long";
+    }
+}
+
+TEST_F(PostgresqlTest, ASecondServerOnOneDatabaseIsRefused) {
+    try {
+        database_.open();
+        FAIL() << "opened";
+    } catch (const StorageError& error) {
+        EXPECT_NE(std::string{error.what()}.find("another Carillon"), std::string::npos) << error.what();
+    }
+    end_sessions();
+    EXPECT_TRUE(run(storage_->users().create(jid("a@example.org"), {}))) << "it stands by its own lock";
+}
+
+TEST_F(PostgresqlTest, WordsAreLookedUpInTheIndex) {
+    const ArchiveQuery query{.owner = jid("a@example.org"), .words = "quick fox", .limit = 10};
+    ArchiveMatching matching{query, Dialect::postgresql};
+    const auto sql = database_.session();
+    *sql << "SET enable_seqscan TO off";
+    *sql << "SET enable_indexscan TO off";  // there is hardly anything: one index is as good as the other
+    soci::statement select{*sql};
+    matching.bind(select);
+    std::string detail, plan;
+    select.exchange(soci::into(detail));
+    select.alloc();
+    select.prepare("EXPLAIN " + page_sql(query, Dialect::postgresql));
+    select.define_and_bind();
+    select.execute();
+    while (select.fetch()) plan += detail + '\n';
+    EXPECT_NE(plan.find("Bitmap Index Scan on archive_words"), std::string::npos) << plan;
+    EXPECT_NE(plan.find("archive_by_owner"), std::string::npos) << plan;
+}
+
+TEST_F(PostgresqlTest, TextComparesByItsOctets) {
+    for (const auto* user : {"b@example.org", "\u00e4@example.org", "a-c@example.org", "ab@example.org"})
+        run(storage_->users().create(jid(user), {}));
+    std::string all;
+    for (const auto& user : run(storage_->users().list("example.org"))) all += std::string{user.node()} + ' ';
+    EXPECT_EQ(all, "a-c ab b \u00e4 ");
+}
+
+TEST(SchemaSql, MakesTextCompareByItsOctetsOnPostgresql) {
+    const auto* table = "CREATE TABLE t (a VARCHAR(9) NOT NULL PRIMARY KEY, text BIGINT, b TEXT NOT NULL)";
+    EXPECT_EQ(schema_sql(table, Dialect::sqlite), table);
+    EXPECT_EQ(
+        schema_sql(table, Dialect::postgresql),
+        "CREATE TABLE t (a VARCHAR(9) COLLATE \"C\" NOT NULL PRIMARY KEY, text BIGINT, b TEXT COLLATE \"C\" NOT NULL)");
+    EXPECT_EQ(schema_sql("DROP TABLE TEXT", Dialect::postgresql), "DROP TABLE TEXT");
+}
+
+TEST(Postgresql, AServerThatIsNotThereIsAnError) {
+    EXPECT_THROW(open_database("postgresql:///x?host=/nonexistent"), StorageError);
+    EXPECT_THROW(open_database("postgresql://?nonsense"), StorageError);
+}
+
+}  // namespace
+}  // namespace carillon::storage
