@@ -113,7 +113,7 @@ class Connection final : public session::Outlet,
     void replay();
     bool acknowledged(const xml::Element& element);
     void hibernate();
-    void ask_for_acknowledgement();
+    bool ask_for_acknowledgement();
     void check_acknowledgement(SteadyTime now);
     void set_active(bool active);
     ClientState& client_state();

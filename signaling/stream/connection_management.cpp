@@ -154,21 +154,21 @@ bool Connection::acknowledged(const xml::Element& element) {
         return false;
     }
     management_->answered();
-    if (management_->should_ask()) {
-        ask_for_acknowledgement();
-        schedule_flush();
-    }
+    if (ask_for_acknowledgement()) schedule_flush();
     return true;
 }
 
 /// One <r/> is under way at a time, behind the last stanza of a batch.
-void Connection::ask_for_acknowledgement() {
-    if (!management_ || !management_->should_ask() || phase_ != Phase::session) return;
+bool Connection::ask_for_acknowledgement() {
+    const auto now = stage_->stages.environment.clock->now();
+    if (!management_ || !management_->should_ask(now) || phase_ != Phase::session) return false;
     output_.push_text(kRequest);
-    management_->asked(stage_->stages.environment.clock->now());
+    management_->asked(now);
+    return true;
 }
 
 void Connection::check_acknowledgement(SteadyTime now) {
+    if (!writing_ && !dead_ && ask_for_acknowledgement()) schedule_flush();
     if (!management_ || !management_->asked_since() || phase_ != Phase::session || dead_) return;
     if (now - *management_->asked_since() < stage_->options.ack_timeout) return;
     stage_->ack_timeouts.add();

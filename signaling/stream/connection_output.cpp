@@ -32,13 +32,16 @@ void Connection::send(const xml::Element& stanza, const xmpp::CustodyPtr& custod
 
 void Connection::put_out(const xml::Element& stanza, const xmpp::CustodyPtr& custody) {
     const bool message = stanza.name() == "message";
+    // It is in its archive: nothing depends on this copy (Router::redeliver).
+    const bool of_room = message && stanza.attribute("type") == "groupchat" && !custody;
     const auto now = message || management_ ? stage_->stages.environment.clock->wall() : WallTime{};
     if (management_) {
         // After our closing tag nothing goes out, but messages still find another way.
         const auto text = output_.push(stanza, false);
         if (!output_.sealed()) {
-            management_->sent(text, message, stage_->custody_of(custody, message && management_->resumable(), text),
-                              now);
+            const bool wanted = message && !of_room && management_->resumable();
+            management_->sent(text, message, stage_->custody_of(custody, wanted, text), now);
+            if (!of_room && stanza.name() != "presence") management_->press();
         } else if (message) {
             management_->sent(xml::to_string(stanza), true, custody, now);
         }

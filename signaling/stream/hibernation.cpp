@@ -48,7 +48,8 @@ void Hibernation::send(const xml::Element& stanza, const xmpp::CustodyPtr& custo
 void Hibernation::keep(const xml::Element& stanza, const xmpp::CustodyPtr& custody) {
     const auto text = xml::to_string(stanza);
     const bool message = stanza.name() == "message";
-    held_.management->sent(text, message, stage_->custody_of(custody, message, text),
+    const bool of_room = message && stanza.attribute("type") == "groupchat";
+    held_.management->sent(text, message, stage_->custody_of(custody, message && !of_room, text),
                            stage_->stages.environment.clock->wall());
 }
 

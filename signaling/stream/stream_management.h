@@ -30,6 +30,11 @@ std::uint64_t stream_tag(std::string_view sm_id);
 /// Threading: its session's shard.
 class StreamManagement {
   public:
+    // As much is sent at most, and for so long, without being asked for.
+    static constexpr std::size_t kUnasked = 32;
+    static constexpr std::size_t kUnaskedOctets = 32 * 1024;
+    static constexpr std::chrono::seconds kPace{2};
+
     /// `id`: the SM-ID, empty when the stream cannot be resumed. `patience`: how long it waits for that.
     StreamManagement(std::string id, std::chrono::seconds patience);
 
@@ -46,18 +51,26 @@ class StreamManagement {
     std::uint32_t sent_count() const { return sent_; }
     std::size_t unacknowledged() const { return waiting_.size(); }
     std::size_t octets() const { return octets_; }
+    /// What was sent last is worth asking for at once. The rest is asked for now and then: a room's presences, each
+    /// with a request of its own, would cost twice.
+    void press() { pressing_ = true; }
     /// Something waits for an <a/> that was not asked for: what an answer left out is not asked for again, else a
     /// client that counts wrongly would be asked without end.
-    bool should_ask() const { return !waiting_.empty() && !asked_ && asked_up_to_ != sent_; }
+    bool should_ask(SteadyTime now) const {
+        if (waiting_.empty() || asked_ || asked_up_to_ == sent_) return false;
+        return pressing_ || waiting_.size() >= kUnasked || octets_ >= kUnaskedOctets || now - last_asked_ >= kPace;
+    }
     void asked(SteadyTime now) {
-        asked_ = now;
+        asked_ = last_asked_ = now;
         asked_up_to_ = sent_;
+        pressing_ = false;
     }
     void answered() { asked_.reset(); }
     /// What was asked on a stream that is lost counts no more.
     void ask_anew() {
         asked_.reset();
         asked_up_to_.reset();
+        pressing_ = true;
     }
     std::optional<SteadyTime> asked_since() const { return asked_; }
     /// The texts of everything unacknowledged, in order, to be sent again.
@@ -96,8 +109,10 @@ class StreamManagement {
     std::size_t octets_ = 0;
     std::uint32_t sent_ = 0;
     std::uint32_t handled_ = 0;
-    std::optional<SteadyTime> asked_;
+    std::optional<SteadyTime> asked_;  // and not answered
     std::optional<std::uint32_t> asked_up_to_;
+    SteadyTime last_asked_{SteadyTime::duration::min() / 2};
+    bool pressing_ = false;
     std::unique_ptr<journal::StreamMark> mark_;
 };
 

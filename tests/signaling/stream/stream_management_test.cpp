@@ -25,7 +25,7 @@ TEST(StreamManagement, CountsAreWholeUnsignedInts) {
 TEST(StreamManagement, ReplaysWhatIsNotAcknowledged) {
     StreamManagement stream{"id", std::chrono::seconds{60}};
     for (int i = 1; i <= 4; ++i) stream.sent(text(i), true, nullptr, {});
-    EXPECT_TRUE(stream.should_ask());
+    EXPECT_TRUE(stream.should_ask({}));
     EXPECT_TRUE(stream.acknowledge(2));
     std::string again;
     stream.replay([&](std::string_view stanza) { again += stanza; });
@@ -36,7 +36,34 @@ TEST(StreamManagement, ReplaysWhatIsNotAcknowledged) {
     EXPECT_FALSE(stream.acknowledge(5));
     EXPECT_EQ(stream.unacknowledged(), 2u) << "nor does one that lies";
     EXPECT_TRUE(stream.acknowledge(4));
-    EXPECT_FALSE(stream.should_ask());
+    EXPECT_FALSE(stream.should_ask({}));
+}
+
+TEST(StreamManagement, AsksAtOnceForWhatMattersAndNowAndThenForTheRest) {
+    StreamManagement stream{"id", std::chrono::seconds{60}};
+    const SteadyTime start{std::chrono::hours{1}};
+    const auto presence = [&] { stream.sent(text(1, "presence"), false, nullptr, {}); };
+    const auto answer = [&] {
+        EXPECT_TRUE(stream.acknowledge(stream.sent_count()));
+        stream.answered();
+    };
+    presence();
+    EXPECT_TRUE(stream.should_ask(start)) << "nothing was asked for a while";
+    stream.asked(start);
+    presence();
+    EXPECT_FALSE(stream.should_ask(start + StreamManagement::kPace)) << "one question at a time";
+    answer();
+    presence();
+    EXPECT_FALSE(stream.should_ask(start));
+    EXPECT_TRUE(stream.should_ask(start + StreamManagement::kPace));
+    stream.press();
+    EXPECT_TRUE(stream.should_ask(start));
+    stream.asked(start);
+    answer();
+    for (std::size_t i = 1; i < StreamManagement::kUnasked; ++i) presence();
+    EXPECT_FALSE(stream.should_ask(start));
+    presence();
+    EXPECT_TRUE(stream.should_ask(start)) << "so many are never left open";
 }
 
 TEST(StreamManagement, OnlyMessagesFindAnotherWay) {
