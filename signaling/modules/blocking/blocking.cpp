@@ -102,7 +102,9 @@ class Blocking final : public Module {
     Verdict to_local(const Stanza& stanza) {
         if (!is_blocked(stanza.to(), stanza.from())) return Verdict::pass;
         (stanza.is_presence() ? dropped_ : inbound_).add();
-        if (!stanza.is_presence()) context_.reply_error(stanza, StanzaError::service_unavailable());
+        // A room would take an answer to a message of one occupant's as the word that this user is gone.
+        const bool of_room = stanza.is_message() && stanza.type() == "groupchat";
+        if (!stanza.is_presence() && !of_room) context_.reply_error(stanza, StanzaError::service_unavailable());
         return Verdict::taken;
     }
 
