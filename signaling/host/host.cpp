@@ -28,8 +28,9 @@ Host::Host(HostConfig config, storage::Storage& storage, const Clock& clock)
         auto& shard = *shards_.emplace_back(std::make_unique<runtime::Shard>(i));
         environment_.shards.push_back(&shard);
         auto& stages = *stages_.emplace_back(std::make_unique<Stages>(environment_, shard, config_.sessions));
-        channel_.connect(shard, [&stages](runtime::Message message) { stages.router.arrive(std::move(message)); });
+        channel_.connect(shard, [&stages](runtime::Messages messages) { stages.router.arrive(std::move(messages)); });
     }
+    provide<runtime::FanOut>(*this);
 }
 
 Host::~Host() {

@@ -10,6 +10,7 @@
 #include "signaling/router/process_server.h"
 #include "signaling/router/router.h"
 #include "signaling/runtime/environment.h"
+#include "signaling/runtime/fan_out.h"
 #include "signaling/runtime/message_channel.h"
 #include "signaling/runtime/repository.h"
 #include "signaling/session/session_server.h"
@@ -66,7 +67,7 @@ struct SessionInfo {
 
 /// Threading: made, started and stopped by the main thread; other calls from any thread but a shard's.
 /// Owns: everything below but the storage and the services.
-class Host {
+class Host : private runtime::FanOut {
   public:
     using Result = std::expected<void, std::string>;  ///< the error is for people
 
@@ -104,6 +105,9 @@ class Host {
     runtime::CounterValues counters() const;
 
   private:
+    void send(std::size_t shard, xmpp::Stanza stanza, std::vector<xmpp::Jid> to) override {
+        stages_[shard]->router.route_to_each(std::move(stanza), std::move(to));
+    }
     /// Runs `work(stages)` on each shard and waits for all.
     template <class F>
     void on_each_shard(F work);

@@ -56,8 +56,14 @@ Router::Router(runtime::Environment& environment, runtime::Shard& shard, session
       dropped_remote_{counter("dropped_remote")},
       dropped_undelivered_{counter("dropped_undelivered")} {}
 
-void Router::route(Stanza stanza) {
-    queue_.push_back(std::move(stanza));
+void Router::route(Stanza stanza) { enqueue({std::move(stanza)}); }
+
+void Router::route_to_each(Stanza stanza, std::vector<xmpp::Jid> to) {
+    if (!to.empty()) enqueue({std::move(stanza), std::move(to)});
+}
+
+void Router::enqueue(Queued queued) {
+    queue_.push_back(std::move(queued));
     if (draining_ || drain_posted_) return;
     drain_posted_ = true;
     shard_.post([this] {
@@ -70,20 +76,107 @@ void Router::drain() {
     if (draining_) return;
     draining_ = true;
     while (!queue_.empty()) {
-        auto stanza = std::move(queue_.front());
+        auto queued = std::move(queue_.front());
         queue_.pop_front();
-        dispatch(std::move(stanza), nullptr);
+        if (queued.each.empty()) {
+            dispatch(std::move(queued.stanza), nullptr);
+        } else {
+            fan_out(queued.stanza, queued.each);
+        }
     }
     draining_ = false;
+    flush();
 }
 
-void Router::arrive(runtime::Message message) {
-    if (message.purpose == runtime::Message::Purpose::answer) {
-        if (!questions_.answer(message.stanza)) dropped_unasked_.add();
-        return;
+void Router::arrive(runtime::Messages messages) {
+    using Purpose = runtime::Message::Purpose;
+    for (auto& message : messages) {
+        switch (message.purpose) {
+            case Purpose::answer:
+                if (!questions_.answer(message.stanza)) dropped_unasked_.add();
+                break;
+            case Purpose::deliver:
+                dispatch(std::move(message.stanza), nullptr);
+                break;
+            case Purpose::each:
+                deliver_each(message.stanza, message.to);
+                break;
+        }
+        drain();
     }
-    dispatch(std::move(message.stanza), nullptr);
-    drain();
+}
+
+/// What follows one another to the same shard goes there together. Before anything is done here it is on its way, so
+/// that it stays in order with what handlers post.
+void Router::hand_over(std::size_t shard, runtime::Message message) {
+    constexpr std::size_t kAtOnce = 512;
+    outgoing_.resize(environment_.shards.size());
+    outgoing_[shard].push_back(std::move(message));
+    any_outgoing_ = true;
+    if (!draining_ || outgoing_[shard].size() >= kAtOnce) flush();
+}
+
+void Router::flush() {
+    if (!std::exchange(any_outgoing_, false)) return;
+    for (std::size_t shard = 0; shard < outgoing_.size(); ++shard) {
+        if (!outgoing_[shard].empty())
+            environment_.channel->send(shard_.index(), shard, std::exchange(outgoing_[shard], {}));
+    }
+}
+
+void Router::fan_out(const Stanza& stanza, const std::vector<xmpp::Jid>& to) {
+    using runtime::Message;
+    std::vector<std::vector<xmpp::Jid>> by_owner(environment_.shards.size());
+    std::vector<xmpp::Jid> others;  // of other servers, and services
+    for (const auto& each : to) {
+        const bool of_account = !each.node().empty() && environment_.host(shard_.index(), each.domain());
+        (of_account ? by_owner[environment_.owner(each)] : others).push_back(each);
+    }
+    auto here = std::move(by_owner[shard_.index()]);
+    by_owner[shard_.index()].clear();
+    for (std::size_t shard = 0; shard < by_owner.size(); ++shard) {
+        if (!by_owner[shard].empty()) hand_over(shard, {Message::Purpose::each, stanza, std::move(by_owner[shard])});
+    }
+    flush();
+    for (auto& each : others) {
+        auto copy = stanza;
+        copy.set_to(std::move(each));
+        dispatch(std::move(copy), nullptr);
+    }
+    deliver_each(stanza, here);
+}
+
+/// To accounts of this shard. One copy serves for all whose turn is now and who are content with it.
+void Router::deliver_each(const Stanza& stanza, const std::vector<xmpp::Jid>& to) {
+    const bool simple = stanza.is_message() || (stanza.is_presence() && !is_subscription(stanza.type()));
+    std::optional<Stanza> shared;
+    for (const auto& each : to) {
+        if (!shared) shared = stanza;
+        shared->set_to(each);
+        auto* account = simple ? sessions_.find(each.bare()) : nullptr;
+        if (!account || !account->idle() || !account->exists() || !account->session(each.resource())) {
+            dispatch(std::move(*shared), nullptr);
+            shared.reset();
+            continue;
+        }
+        routed_.add();
+        const auto attributes = shared->element().attributes().size();
+        const auto nodes = shared->element().nodes().size();
+        const bool passed = deliver_at_once(*account, *shared);
+        const bool same =
+            shared->element().attributes().size() == attributes && shared->element().nodes().size() == nodes;
+        if (!passed || !same) shared.reset();  // an interceptor had it, or changed it
+    }
+}
+
+/// To the session of that account that `stanza` names: as perform() would.
+bool Router::deliver_at_once(LocalAccount& account, Stanza& stanza) {
+    if (account.host().handlers.intercept(runtime::Stage::to_local, stanza) == runtime::Verdict::taken) return false;
+    auto* session = account.session(stanza.to().resource());
+    if (!session) return false;
+    delivered_.add();
+    session->deliver(stanza);
+    return true;
 }
 
 void Router::dispatch(Stanza stanza, std::function<void()> done) {
@@ -96,21 +189,23 @@ void Router::dispatch(Stanza stanza, std::function<void()> done) {
     const auto owner = environment_.owner(to);
     const auto send_to_owner = [&] {
         between_shards_.add();
-        environment_.channel->send(shard_.index(), owner, {runtime::Message::Purpose::deliver, std::move(stanza)});
+        hand_over(owner, {runtime::Message::Purpose::deliver, std::move(stanza)});
         finish();
     };
     if (const auto served = served_.find(to.domain()); served != served_.end()) {
         if (owner != shard_.index()) return send_to_owner();
+        flush();
         run_domain(served->second, std::move(stanza));
         return finish();
     }
     auto* host = environment_.host(shard_.index(), to.domain());
+    if (host && !to.node().empty() && owner != shard_.index()) return send_to_owner();
+    flush();
     if (!host) {
         to_elsewhere(std::move(stanza));
         return finish();
     }
     if (to.node().empty()) return to_host(*host, std::move(stanza), std::move(done));
-    if (owner != shard_.index()) return send_to_owner();
     const auto bare = to.bare();  // before the stanza is moved from: arguments have no order
     // Only what is for the sender's own account holds the sender up: a busy addressee must not.
     if (stanza.from().same_bare(bare)) return sessions_.submit(*host, bare, std::move(stanza), std::move(done));
@@ -127,8 +222,11 @@ bool Router::to_question(Stanza& answer) {
     }
     const auto asked = Questions::shard_of(answer.id(), environment_.shards.size());
     if (!asked) return false;
-    if (*asked == shard_.index()) return questions_.answer(answer);
-    environment_.channel->send(shard_.index(), *asked, {runtime::Message::Purpose::answer, std::move(answer)});
+    if (*asked == shard_.index()) {
+        flush();
+        return questions_.answer(answer);
+    }
+    hand_over(*asked, {runtime::Message::Purpose::answer, std::move(answer)});
     return true;
 }
 

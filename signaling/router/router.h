@@ -27,8 +27,10 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
     bool serves(std::string_view domain) const { return served_.find(domain) != served_.end(); }
     /// Routes everything that route() queued.
     void drain();
-    /// A message of another shard.
-    void arrive(runtime::Message message);
+    /// What another shard sends.
+    void arrive(runtime::Messages messages);
+    /// Queues a copy of `stanza` for each of `to`.
+    void route_to_each(xmpp::Stanza stanza, std::vector<xmpp::Jid> to);
     void reply_error(const xmpp::Stanza& stanza, const xmpp::StanzaError& error);
     /// Messages that were for `user` and did not get there, for any session or store.
     void redeliver(const xmpp::Jid& user, std::vector<session::Undelivered> messages);
@@ -54,6 +56,17 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
     }
 
   private:
+    struct Queued {
+        xmpp::Stanza stanza;
+        std::vector<xmpp::Jid> each{};  // not empty: for whom, and not for whom the stanza says
+    };
+
+    void enqueue(Queued queued);
+    void hand_over(std::size_t shard, runtime::Message message);
+    void flush();
+    void fan_out(const xmpp::Stanza& stanza, const std::vector<xmpp::Jid>& to);
+    void deliver_each(const xmpp::Stanza& stanza, const std::vector<xmpp::Jid>& to);
+    bool deliver_at_once(session::LocalAccount& account, xmpp::Stanza& stanza);
     bool to_question(xmpp::Stanza& answer);
     void to_host(runtime::VirtualHost& host, xmpp::Stanza stanza, std::function<void()> done);
     void to_elsewhere(xmpp::Stanza stanza);
@@ -69,7 +82,9 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
     session::SessionServer& sessions_;
     Questions questions_;
     std::map<std::string, DomainHandler, std::less<>> served_;
-    std::deque<xmpp::Stanza> queue_;
+    std::deque<Queued> queue_;
+    std::vector<runtime::Messages> outgoing_;  // by shard: sent together, before anything else is done here
+    bool any_outgoing_ = false;
     bool draining_ = false;
     bool drain_posted_ = false;
 

@@ -1,5 +1,7 @@
 #include "signaling/runtime/message_channel.h"
 
+#include <algorithm>
+
 namespace carillon::runtime {
 
 void LocalChannel::connect(Shard& shard, Receiver receive) {
@@ -8,12 +10,14 @@ void LocalChannel::connect(Shard& shard, Receiver receive) {
     end.receive = std::move(receive);
 }
 
-void LocalChannel::send(std::size_t, std::size_t to, Message message) {
+void LocalChannel::send(std::size_t, std::size_t to, Messages messages) {
     auto& end = ends_[to];
-    end.waiting.fetch_add(1, std::memory_order_relaxed);
-    end.shard->post([&end, message = std::move(message)]() mutable {
-        end.waiting.fetch_sub(1, std::memory_order_relaxed);
-        end.receive(std::move(message));
+    std::size_t count = 0;
+    for (const auto& message : messages) count += std::max<std::size_t>(1, message.to.size());
+    end.waiting.fetch_add(count, std::memory_order_relaxed);
+    end.shard->post([&end, count, messages = std::move(messages)]() mutable {
+        end.waiting.fetch_sub(count, std::memory_order_relaxed);
+        end.receive(std::move(messages));
     });
 }
 

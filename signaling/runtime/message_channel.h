@@ -18,29 +18,32 @@ struct Message {
     enum class Purpose : std::uint8_t {
         deliver,  ///< the receiver owns the addressee
         answer,   ///< an IQ answer to a question that the receiver asked
+        each,     ///< for everybody in `to`, all of whom the receiver owns
     };
     Purpose purpose;
     xmpp::Stanza stanza;
+    std::vector<xmpp::Jid> to{};
 };
+using Messages = std::vector<Message>;
 
 class MessageChannel {
   public:
     virtual ~MessageChannel() = default;
-    /// Threading: called on shard `from`; the message arrives on shard `to`.
-    virtual void send(std::size_t from, std::size_t to, Message message) = 0;
+    /// Threading: called on shard `from`; the messages arrive on shard `to`, all at once.
+    virtual void send(std::size_t from, std::size_t to, Messages messages) = 0;
     /// Whether so much waits for `to` that readers should stop feeding it for a moment.
     virtual bool congested(std::size_t to) const = 0;
 };
 
 class LocalChannel final : public MessageChannel {
   public:
-    using Receiver = std::function<void(Message)>;
+    using Receiver = std::function<void(Messages)>;
     static constexpr std::size_t kCongestion = 20'000;  ///< messages waiting for one shard
 
     explicit LocalChannel(std::size_t shards) : ends_(shards) {}
     /// Before the shards start; `receive` runs on `shard`.
     void connect(Shard& shard, Receiver receive);
-    void send(std::size_t from, std::size_t to, Message message) override;
+    void send(std::size_t from, std::size_t to, Messages messages) override;
     bool congested(std::size_t to) const override {
         return ends_[to].waiting.load(std::memory_order_relaxed) > kCongestion;
     }

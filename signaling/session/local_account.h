@@ -51,6 +51,8 @@ class LocalAccount final : public Account {
     runtime::VirtualHost& host() { return host_; }
     const std::vector<std::unique_ptr<LocalSession>>& local_sessions() const { return sessions_; }
     bool loaded() const { return state != State::loading; }
+    /// Whether a stanza's turn would come at once.
+    bool idle() const { return state == State::ready && !pumping && !failed && holds == 0 && inbox.empty(); }
     /// Whether a stanza is in hand or waits for its turn.
     bool working() const { return state != State::ready || !inbox.empty(); }
     bool at_rest() const {

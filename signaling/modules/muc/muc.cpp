@@ -12,6 +12,7 @@
 #include "signaling/modules/muc/refusal.h"
 #include "signaling/modules/muc/room.h"
 #include "signaling/modules/muc/service.h"
+#include "signaling/runtime/fan_out.h"
 #include "signaling/runtime/shard.h"
 
 namespace carillon::modules {
@@ -41,7 +42,10 @@ std::string random_hex(std::size_t octets) {
 class Muc final : public Module, public RoomHost {
   public:
     explicit Muc(ModuleContext& context)
-        : context_{context}, settings_{read_room_settings(context)}, address_{address_of(context, settings_)} {
+        : context_{context},
+          fan_out_{context.service<FanOut>()},
+          settings_{read_room_settings(context)},
+          address_{address_of(context, settings_)} {
         hooks_ += context.item(address_, settings_.title);
         hooks_ += context.serve_domain(address_, [this](Stanza stanza) { served(std::move(stanza)); });
         context.spawn(load());
@@ -77,6 +81,14 @@ class Muc final : public Module, public RoomHost {
         context_.on_owner(owner_hash(address_), [room, name = std::move(name)](Module& there) {
             static_cast<Muc&>(there).set_listed(room, name);
         });
+    }
+    void send_to_each(Stanza stanza, std::vector<Jid> to) override {
+        if (fan_out_) return fan_out_->send(context_.shard(), std::move(stanza), std::move(to));
+        for (auto& each : to) {
+            auto copy = stanza;
+            copy.set_to(std::move(each));
+            context_.route(std::move(copy));
+        }
     }
     void forget(const Jid& jid) override {
         const auto at = rooms_.find(jid);
@@ -207,6 +219,7 @@ class Muc final : public Module, public RoomHost {
     }
 
     ModuleContext& context_;
+    FanOut* fan_out_;
     const Settings settings_;
     const Jid address_;
     std::unordered_map<Jid, std::shared_ptr<Room>> rooms_;

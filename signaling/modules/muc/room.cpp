@@ -101,14 +101,9 @@ std::string Room::occupant_id(const Jid& bare) const {
 
 void Room::send(Stanza stanza) { host_.context().route(std::move(stanza)); }
 
-void Room::send_to_all(const Stanza& prototype) {
-    for (const auto& [nick, who] : occupants_) {
-        for (const auto& session : who->sessions) {
-            auto copy = prototype;
-            copy.set_to(session.jid);
-            send(std::move(copy));
-        }
-    }
+void Room::send_to_others(const Occupant& who, const Stanza& hidden, const Stanza& open) {
+    send_to(open, [&](const Occupant& other) { return &other != &who && sees_jids(other); });
+    send_to(hidden, [&](const Occupant& other) { return &other != &who && !sees_jids(other); });
 }
 
 void Room::error(const Stanza& stanza, const StanzaError& reason) {

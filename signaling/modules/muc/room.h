@@ -69,6 +69,8 @@ class RoomHost {
     virtual const Settings& settings() const = 0;
     /// Shown in the list of rooms under that name; nothing: not shown.
     virtual void list_room(const Jid& room, std::optional<std::string> name) = 0;
+    /// A copy of `stanza` to each of `to`.
+    virtual void send_to_each(Stanza stanza, std::vector<Jid> to) = 0;
     /// Nobody and nothing holds that room any longer: it goes when the stanza under way has been dealt with.
     virtual void forget(const Jid& room) = 0;
 };
@@ -121,7 +123,22 @@ class Room : public std::enable_shared_from_this<Room> {
     bool sees_jids(const Occupant& who) const { return config_.nonanonymous || who.role == Role::moderator; }
     std::string occupant_id(const Jid& bare) const;
     void send(Stanza stanza);
-    void send_to_all(const Stanza& prototype);
+    /// To all connections of those whom `wanted` (of an Occupant) chooses.
+    template <class Wanted>
+    void send_to(const Stanza& stanza, Wanted wanted) {
+        std::vector<Jid> to;
+        to.reserve(by_session_.size());
+        for (const auto& [nick, who] : occupants_) {
+            if (!wanted(*who)) continue;
+            for (const auto& session : who->sessions) to.push_back(session.jid);
+        }
+        if (!to.empty()) host_.send_to_each(stanza, std::move(to));
+    }
+    void send_to_all(const Stanza& stanza) {
+        send_to(stanza, [](const Occupant&) { return true; });
+    }
+    /// To all others, as each may see addresses.
+    void send_to_others(const Occupant& who, const Stanza& hidden, const Stanza& open);
     void error(const Stanza& stanza, const StanzaError& error);
     bool is_shown(const Occupant& who) const { return config_.broadcast.contains(who.role); }
     std::size_t sessions_of(const Jid& bare) const;

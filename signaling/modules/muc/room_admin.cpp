@@ -162,14 +162,7 @@ void Room::set_role(Occupant& who, Role role, const Removal& why) {
 /// His role is one whose presence is not shown: to the others he is gone.
 void Room::hide(const Occupant& who) {
     const auto gone = presence_of(who, Jid{}, false, false, {}, nullptr, true);
-    for (const auto& [nick, other] : occupants_) {
-        if (other.get() == &who) continue;
-        for (const auto& session : other->sessions) {
-            auto copy = gone;
-            copy.set_to(session.jid);
-            send(std::move(copy));
-        }
-    }
+    send_to(gone, [&](const Occupant& other) { return &other != &who; });
 }
 
 void Room::set_affiliation(const Jid& bare, Affiliation wanted, const Removal& why) {
@@ -215,15 +208,10 @@ void Room::affiliation_changed(const Jid& bare, Affiliation before, Affiliation 
 
 /// §9.3: of somebody who is not there, those hear who may see addresses.
 void Room::tell_affiliation(const Jid& bare, Affiliation now, const Removal& why) {
-    for (const auto& [nick, who] : occupants_) {
-        if (!sees_jids(*who)) continue;
-        for (const auto& session : who->sessions) {
-            auto message = Stanza::message(jid_, session.jid);
-            auto& x = message.element().add("x", kMucUser);
-            add_item(x, now, Role::none, &bare, {.actor = why.actor, .reason = why.reason});
-            send(std::move(message));
-        }
-    }
+    auto message = Stanza::message(jid_, {});
+    auto& x = message.element().add("x", kMucUser);
+    add_item(x, now, Role::none, &bare, {.actor = why.actor, .reason = why.reason});
+    send_to(message, [&](const Occupant& who) { return sees_jids(who); });
 }
 
 }  // namespace carillon::modules::rooms

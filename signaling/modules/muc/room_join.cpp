@@ -118,14 +118,7 @@ void Room::greet(Occupant& who, const Jid& full, const xml::Element& x, Entry en
 void Room::broadcast_joined(Occupant& who, const Jid& full, std::span<const int> codes) {
     const auto hidden = presence_of(who, Jid{}, false, false, {});
     const auto open = presence_of(who, Jid{}, true, false, {});
-    for (const auto& [nick, other] : occupants_) {
-        if (other.get() == &who || !is_shown(who)) continue;
-        for (const auto& session : other->sessions) {
-            auto copy = sees_jids(*other) ? open : hidden;
-            copy.set_to(session.jid);
-            send(std::move(copy));
-        }
-    }
+    if (is_shown(who)) send_to_others(who, hidden, open);
     for (const auto& session : who.sessions) {
         const bool entered = session.jid == full;
         send(presence_of(who, session.jid, true, true, entered ? codes : std::span<const int>{}));

@@ -149,17 +149,7 @@ void Room::show(Occupant& who, std::span<const int> codes, const Removal* why) {
 void Room::broadcast(const Occupant& who, std::span<const int> codes, const Removal* why, bool gone) {
     const auto bare = presence_of(who, Jid{}, false, false, codes, why, gone);
     const auto full = presence_of(who, Jid{}, true, false, codes, why, gone);
-    if (is_shown(who)) {
-        for (const auto& [nick, other] : occupants_) {
-            if (other.get() == &who) continue;
-            const auto& prototype = sees_jids(*other) ? full : bare;
-            for (const auto& session : other->sessions) {
-                auto copy = prototype;
-                copy.set_to(session.jid);
-                send(std::move(copy));
-            }
-        }
-    }
+    if (is_shown(who)) send_to_others(who, bare, full);
     for (const auto& session : who.sessions) send(presence_of(who, session.jid, true, true, codes, why, gone));
 }
 
