@@ -36,6 +36,7 @@ constexpr auto kProtocols = std::to_array<Protocol>({
     {292, "0.12.0", "vcard", "vCard4, in step with vcard-temp"},
     {297, "1.0", "archive", "forwarded messages"},
     {300, "1.0.0", "caps", "names of hash functions", true},
+    {317, "0.3.1", "muc", "made, given and taken away by commands of owners and admins"},
     {320, "1.0.0", "calls", "DTLS-SRTP fingerprints"},
     {333, "1.0.0", "calls", "a voicemail that was displayed counts as heard", true},
     {334, "1.0.0", "archive", "hints: no-store, no-permanent-store, no-copy, store"},

@@ -29,6 +29,7 @@ inline constexpr std::string_view kHints = "urn:xmpp:hints";
 inline constexpr std::string_view kStanzaId = "urn:xmpp:sid:0";
 inline constexpr std::string_view kOccupantId = "urn:xmpp:occupant-id:0";
 inline constexpr std::string_view kHats = "urn:xmpp:hats:0";
+inline constexpr std::string_view kCommandsNs = "http://jabber.org/protocol/commands";
 inline constexpr std::string_view kRetract = "urn:xmpp:message-retract:1";
 inline constexpr std::string_view kRetractOld = "urn:xmpp:message-retract:0";
 inline constexpr std::string_view kModerate = "urn:xmpp:message-moderate:1";

@@ -3,7 +3,7 @@
 /// Not here: the service (muc.cpp), the way to the disk (room_state.cpp), building of <x/> elements (room_x.h).
 /// The parts of the class: room.cpp (finding, sending), room_join.cpp, room_presence.cpp, room_leave.cpp,
 /// room_message.cpp, room_invite.cpp, room_admin.cpp, room_owner.cpp, room_disco.cpp, room_register.cpp,
-/// room_relay.cpp, room_archive.cpp, room_state.cpp.
+/// room_relay.cpp, room_archive.cpp, room_hats.cpp, room_state.cpp.
 #pragma once
 #include <map>
 #include <memory>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "signaling/modules/muc/bucket.h"
+#include "signaling/modules/muc/hats.h"
 #include "signaling/modules/muc/history.h"
 #include "signaling/modules/muc/privileges.h"
 #include "signaling/modules/muc/room_config.h"
@@ -231,6 +232,13 @@ class Room : public std::enable_shared_from_this<Room> {
     void ask_for_approval(const Jid& who, std::string_view nick);
     bool approve_registration(const Stanza& stanza, const xml::Element& form);
 
+    // room_hats.cpp
+    bool may_command(const Jid& full, std::string_view node);
+    xml::Element list_commands(const Jid& asker);
+    IqReply command(const Stanza& iq);
+    std::optional<StanzaError> change_hats(std::string_view command, const xml::Element& form);
+    std::optional<StanzaError> hats_changed(const std::vector<Jid>& wearers, bool list);
+
     // room_relay.cpp
     void relay(Stanza stanza);
     void relay_request(Occupant& from, const Jid& asker, Occupant& to, Stanza iq);
@@ -245,6 +253,9 @@ class Room : public std::enable_shared_from_this<Room> {
     static awaitable<void> query_archive(std::shared_ptr<Room> room, Stanza iq);
     static awaitable<void> archive_ends(std::shared_ptr<Room> room, Stanza iq);
     static awaitable<void> moderate(std::shared_ptr<Room> room, Stanza iq);
+    /// Somebody takes back what he said himself. `by`: his occupant id; `retraction`: the id of his message.
+    static awaitable<void> retract(std::shared_ptr<Room> room, storage::ArchiveId id, std::string by,
+                                   std::string retraction);
     void announce_moderation(const storage::ArchiveId& id, const Jid& by, const std::string& by_id,
                              const std::string& reason);
     void keep(const Stanza& message, const storage::ArchiveId& id);
@@ -275,6 +286,7 @@ class Room : public std::enable_shared_from_this<Room> {
     std::unordered_map<Jid, Role> kept_roles_;  ///< given by moderators, for those who come back (§5.1)
     std::map<Jid, std::set<Jid>> invitations_;  ///< whom by whom, until declined
     std::unordered_map<Jid, Bucket> joins_;     ///< how often somebody enters, by bare JID
+    Hats hats_;
     History history_;
     bool needs_history_ = false;
     bool locked_ = false;

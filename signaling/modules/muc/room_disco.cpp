@@ -67,6 +67,7 @@ IqReply Room::answer(const Stanza& iq) {
     if (payload.is("query", kMucOwner)) return owner(iq);
     if (payload.is("query", kRegister)) return registration(iq);
     if (payload.is("vCard", kVcard)) return vcard(iq);
+    if (!get && payload.is("command", kCommandsNs)) return command(iq);
     if (get && payload.is("query", kDiscoInfo)) return info(iq);
     if (get && payload.is("query", kDiscoItems)) return items(iq);
     if (get && payload.is("ping", kPing)) return std::nullopt;
@@ -84,6 +85,12 @@ IqReply Room::info(const Stanza& iq) {
             query.add("identity").set("category", "conference").set("type", "text").set("name", at->second.nick);
         return query;
     }
+    if (may_command(iq.from(), node)) {
+        query.set("node", node);
+        query.add("identity").set("category", "automation").set("type", "command-node");
+        for (const auto var : {kCommandsNs, kForms}) query.add("feature").set("var", var);
+        return query;
+    }
     if (!node.empty()) return std::unexpected{StanzaError::item_not_found()};
     query.add("identity")
         .set("category", "conference")
@@ -91,7 +98,7 @@ IqReply Room::info(const Stanza& iq) {
         .set("name", config_.name.empty() ? jid_.node() : std::string_view{config_.name});
     const auto feature = [&](std::string_view var) { query.add("feature").set("var", var); };
     for (const auto var : {kMuc, kDiscoInfo, kDiscoItems, kPing, kVcard, kStanzaId, kOccupantId, kSelfPing, kStableId,
-                           kModerate, kModerateOld, kRetract, kRegister, kMucRequest})
+                           kModerate, kModerateOld, kRetract, kRegister, kMucRequest, kHats, kCommandsNs})
         feature(var);
     feature(config_.persistent ? "muc_persistent" : "muc_temporary");
     feature(config_.is_public ? "muc_public" : "muc_hidden");
@@ -100,7 +107,8 @@ IqReply Room::info(const Stanza& iq) {
     feature(config_.password_protected ? "muc_passwordprotected" : "muc_unsecured");
     feature(config_.nonanonymous ? "muc_nonanonymous" : "muc_semianonymous");
     if (config_.logging) {
-        for (const auto var : {kArchiveNs, std::string_view{"urn:xmpp:mam:2#extended"}, session::kFullText})
+        for (const auto var : {kArchiveNs, std::string_view{"urn:xmpp:mam:2#extended"}, session::kFullText,
+                               std::string_view{"urn:xmpp:message-retract:1#tombstone"}})
             feature(var);
     }
     query.append(info_form());
@@ -125,12 +133,14 @@ xml::Element Room::info_form() const {
         auto& field = add_field(form, "jid-multi", "muc#roominfo_contactjid", "Contacts");
         for (const auto& contact : config_.contacts) field.add("value").add_text(contact);
     }
+    if (!hats_.all().empty()) add_field(form, "text-single", "hats#hash", "Hats hash", hats_.hash());
     if (!avatar_hash_.empty()) add_field(form, "text-multi", "muc#roominfo_avatarhash", "Avatar hash", avatar_hash_);
     return form;
 }
 
 /// §6.5: those who are in it see who else is; of a public room without secrets everybody does.
 IqReply Room::items(const Stanza& iq) {
+    if (iq.payload()->attribute("node") == kCommandsNs) return list_commands(iq.from());
     if (iq.payload()->has_attribute("node")) return std::unexpected{StanzaError::item_not_found()};
     xml::Element query{"query", kDiscoItems};
     const bool open = config_.is_public && !config_.members_only && !config_.password_protected;

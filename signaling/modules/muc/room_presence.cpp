@@ -124,6 +124,7 @@ Stanza Room::presence_of(const Occupant& who, const Jid& to, bool with_jid, bool
         stanza.set_to(to);
     }
     add_occupant_id(element, who.id);
+    if (!gone) hats_.add_to(element, who.real);
     auto& x = element.add("x", kMucUser);
     const auto standing_now = why && why->affiliation ? *why->affiliation : affiliation(who.real);
     const bool leaves = gone && (!why || why->new_nick.empty());

@@ -85,6 +85,7 @@ std::string Room::state_text() const {
     if (locked_) state.set("locked", "true");
     state.append(to_form(config_, host_.settings().limits(), "submit"));
     if (subject_) state.append(*subject_);
+    if (!hats_.all().empty()) state.append(hats_.to_element(kState));
     return xml::to_document(state);
 }
 
@@ -96,6 +97,7 @@ void Room::read_state(const std::string& text) {
     if (const auto* form = state->child("x", kForms)) {
         if (auto read = read_form(*form, config_, host_.settings().limits())) config_ = std::move(read->config);
     }
+    if (const auto* hats = state->child("hats", kState)) hats_ = Hats::read(*hats);
     if (const auto* subject = state->child("message", "jabber:client")) subject_ = *subject;
 }
 
