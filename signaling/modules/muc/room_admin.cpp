@@ -2,6 +2,7 @@
 /// Spec: XEP-0045 1.35.1 §8 (moderators), §9 (admins), §10.3 to §10.8 (owners).
 /// Not here: who may what (privileges.h).
 #include <algorithm>
+#include <charconv>
 
 #include "signaling/modules/muc/room.h"
 #include "signaling/modules/muc/room_change.h"
@@ -12,6 +13,37 @@ namespace carillon::modules::rooms {
 namespace {
 constexpr std::size_t kItems = 500;
 constexpr std::size_t kReason = 1024;
+
+/// XEP-0059 §2: a part of a list, in order of its JIDs. For those who ask; the whole is never too long.
+IqReply page_of(xml::Element list, const xml::Element& set) {
+    std::size_t most = kItems;
+    if (const auto text = set.child_text("max", kRsm); !text.empty()) {
+        const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), most);
+        if (error != std::errc{} || at != text.data() + text.size()) return std::unexpected{StanzaError::bad_request()};
+    }
+    std::map<std::string, const xml::Element*> by_jid;
+    for (const auto* item : list.children()) by_jid.emplace(item->attribute("jid"), item);
+    auto first = by_jid.begin();
+    auto last = by_jid.end();
+    if (const auto* before = set.child("before", kRsm)) {
+        if (const auto id = before->text(); !id.empty()) last = by_jid.lower_bound(id);
+        for (first = last; first != by_jid.begin() && most > 0; --most) --first;
+    } else {
+        if (const auto id = set.child_text("after", kRsm); !id.empty()) first = by_jid.upper_bound(id);
+        for (last = first; last != by_jid.end() && most > 0; --most) ++last;
+    }
+    xml::Element page{list.name(), list.ns()};
+    for (auto at = first; at != last; ++at) page.append(*at->second);
+    auto& told = page.add("set", kRsm);
+    if (first != last) {
+        const auto index = std::distance(by_jid.begin(), first);
+        told.add("first").set("index", std::to_string(index)).add_text(first->first);
+        told.add("last").add_text(std::prev(last)->first);
+    }
+    told.add("count").add_text(std::to_string(by_jid.size()));
+    return page;
+}
+
 }  // namespace
 
 IqReply Room::admin(const Stanza& iq) {
@@ -51,7 +83,8 @@ IqReply Room::read_list(const Stanza& iq) {
             if (!entry.nick.empty()) found.set("nick", entry.nick);
             if (!entry.reason.empty()) found.add("reason").add_text(entry.reason);
         }
-        return query;
+        const auto* set = iq.payload()->child("set", kRsm);
+        return set ? page_of(std::move(query), *set) : IqReply{std::move(query)};
     }
     const auto wanted = role_named(item->attribute("role"));
     if (!wanted || *wanted == Role::none) return std::unexpected{StanzaError::bad_request()};

@@ -1,6 +1,7 @@
 /// The room's archive, and what moderators take back.
 /// Spec: XEP-0313 1.1.3 §5.1.2 (rooms); XEP-0425 0.3.0 and 0.2.1 (moderation); XEP-0424 0.4.0 §5 (tombstones).
 /// Not here: queries as XML (session/archive_query.h).
+#include "config/base/log.h"
 #include "signaling/modules/muc/room.h"
 #include "signaling/modules/muc/room_x.h"
 #include "signaling/session/archive_query.h"
@@ -124,8 +125,7 @@ void add_moderated(xml::Element& parent, const Jid& by, std::string_view occupan
 }
 
 /// What stays of a message: whose it was, and who took it back.
-std::string tombstone(const std::string& original, const ModerationRequest& request, const Jid& by,
-                      std::string_view by_id, WallTime now) {
+xml::Element tombstone(const std::string& original, std::string_view retraction, WallTime now) {
     xml::Element stone{"message", "jabber:client"};
     stone.set("type", "groupchat");
     if (const auto message = xml::parse_document(original)) {
@@ -136,9 +136,14 @@ std::string tombstone(const std::string& original, const ModerationRequest& requ
             if (child->ns() == kOccupantId || child->ns() == kStanzaId) stone.append(*child);
         }
     }
-    auto& retracted = stone.add("retracted", kRetract).set("id", request.id).set("stamp", xmpp::to_datetime(now));
-    add_moderated(retracted, by, by_id, request.reason);
-    return xml::to_document(stone);
+    stone.add("retracted", kRetract).set("id", retraction).set("stamp", xmpp::to_datetime(now));
+    return stone;
+}
+
+bool was_said_by(const std::string& stored, std::string_view occupant_id) {
+    const auto message = xml::parse_document(stored);
+    const auto* id = message ? message->child("occupant-id", kOccupantId) : nullptr;
+    return id && id->attribute("id") == occupant_id;
 }
 
 }  // namespace
@@ -163,7 +168,9 @@ awaitable<void> Room::moderate(std::shared_ptr<Room> room, Stanza iq) {
         if (page.all_known && page.messages.size() == 1) {
             known = true;
             const auto now = room->host_.context().clock().wall();
-            auto text = tombstone(page.messages.front().stanza, *request, by, by_id, now);
+            auto stone = tombstone(page.messages.front().stanza, "moderation-" + request->id, now);
+            add_moderated(*stone.child("retracted", kRetract), by, by_id, request->reason);
+            auto text = xml::to_document(stone);
             auto owner = room->jid_;
             co_await archive.replace(std::move(owner), *id, std::move(text));
         }
@@ -173,6 +180,28 @@ awaitable<void> Room::moderate(std::shared_ptr<Room> room, Stanza iq) {
     if (!known || room->ended_) co_return room->error(iq, StanzaError::item_not_found());
     room->announce_moderation(*id, by, by_id, request->reason);
     room->send(Stanza::result_of(iq));
+}
+
+/// XEP-0424 §5: his own words, which is what the occupant id tells; the request itself has gone to all.
+awaitable<void> Room::retract(std::shared_ptr<Room> room, ArchiveId id, std::string by, std::string retraction) {
+    const auto* recent = room->history_.find(id);
+    const auto* recent_by = recent ? recent->message.child("occupant-id", kOccupantId) : nullptr;
+    if (recent_by && recent_by->attribute("id") == by) room->history_.remove(id);
+    auto& archive = room->host_.context().storage().archive();
+    try {
+        storage::ArchiveQuery query;
+        query.owner = room->jid_;
+        query.ids = {id};
+        query.limit = 1;
+        const auto page = co_await archive.query(std::move(query));
+        if (!page.all_known || page.messages.size() != 1 || !was_said_by(page.messages.front().stanza, by)) co_return;
+        const auto now = room->host_.context().clock().wall();
+        auto text = xml::to_document(tombstone(page.messages.front().stanza, retraction, now));
+        auto owner = room->jid_;
+        co_await archive.replace(std::move(owner), id, std::move(text));
+    } catch (const storage::StorageError& error) {
+        log::error("a message could not be taken back", {{"room", room->jid_.str()}, {"what", error.what()}});
+    }
 }
 
 void Room::announce_moderation(const ArchiveId& id, const Jid& by, const std::string& by_id,

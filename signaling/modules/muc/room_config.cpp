@@ -25,7 +25,7 @@ struct Flag {
     std::string_view label;
     bool RoomConfig::* target;
 };
-constexpr std::array<Flag, 10> kFlags{
+constexpr std::array<Flag, 11> kFlags{
     {{"persistentroom", "The room stays when the last one leaves", &RoomConfig::persistent},
      {"publicroom", "Everybody can find the room", &RoomConfig::is_public},
      {"moderatedroom", "Only those with voice may speak", &RoomConfig::moderated},
@@ -35,7 +35,10 @@ constexpr std::array<Flag, 10> kFlags{
      {"changesubject", "Occupants may change the subject", &RoomConfig::change_subject},
      {"enablelogging", "Messages are kept in the archive", &RoomConfig::logging},
      {"getmemberlist", "Members may see who is a member", &RoomConfig::member_list},
-     {"enablearchiving", "", &RoomConfig::logging}}};  // no label: an older name, read but not shown
+     {"enablearchiving", "", &RoomConfig::logging},  // no label: another name, read but not shown
+     {"mam", "", &RoomConfig::logging}}};
+// As clients know it from another server, which shows it in disco#info.
+constexpr std::string_view kMemberInvites = "{http://prosody.im/protocol/muc}roomconfig_allowmemberinvites";
 
 struct Text {
     std::string_view var;
@@ -77,6 +80,11 @@ Fault read_flags(const xml::Element& form, RoomConfig& config) {
         if (!read) return bad(flag.var);
         config.*flag.target = *read;
     }
+    if (const auto value = field_value(form, kMemberInvites)) {
+        const auto read = read_boolean(*value);
+        if (!read) return bad("allowmemberinvites");
+        config.allow_invites = *read;
+    }
     return std::nullopt;
 }
 
@@ -96,9 +104,10 @@ Fault read_choices(const xml::Element& form, RoomConfig& config) {
         config.nonanonymous = *whois == "anyone";
     }
     if (const auto allow = field_value(form, var_of("allowpm"))) {
-        const auto* at =
-            std::ranges::find(kPrivate, std::string_view{*allow}, [](const auto& entry) { return entry.second; });
         // §15.5.3 has these four; some clients send the role in the singular.
+        const auto wanted = *allow == "moderator" || *allow == "participant" ? *allow + 's' : *allow;
+        const auto* at =
+            std::ranges::find(kPrivate, std::string_view{wanted}, [](const auto& entry) { return entry.second; });
         if (at != kPrivate.end()) {
             config.private_messages = at->first;
         } else {

@@ -84,7 +84,12 @@ void Room::groupchat(Occupant& who, Stanza stanza) {
     stanza.set_from(who.in_room);
     add_occupant_id(stanza.element(), who.id);
     const auto where = is_worth_keeping(stanza.element()) ? Keep::all : Keep::nowhere;
+    const auto* retraction = stanza.element().child("retract", kRetract);
+    const auto taken_back = retraction ? storage::ArchiveId::parse(std::string{retraction->attribute("id")})
+                                       : std::optional<storage::ArchiveId>{};
+    const std::string id{stanza.id()};
     say(std::move(stanza), where);
+    if (taken_back) host_.context().spawn(retract(shared_from_this(), *taken_back, who.id, id));
 }
 
 void Room::subject(Occupant& who, Stanza stanza) {
