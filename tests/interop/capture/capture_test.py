@@ -3,6 +3,7 @@
 
 Usage: capture_test.py DIR_WITH_PROGRAMS
 """
+import contextlib
 import json
 import pathlib
 import re
@@ -11,14 +12,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "calls"))
 sys.path.insert(0, str(HERE.parent / "bridge"))
 import bridge_test  # noqa: E402
 from bridge_test import SPEECH, Phones, users  # noqa: E402
-from server import Server  # noqa: E402
+from server import DOMAIN, Server  # noqa: E402
 
 bridge_test.SECONDS = 8
 
@@ -208,6 +211,62 @@ def strangers(call):
                     stranger.sendto(b"no media at all", (address["ip"], address["port"]))
 
 
+TOKEN = "of-a-test-0123456789-0123456789-0123456789"
+
+
+def http(server, method, path, raw=False):
+    request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}{path}", method=method, headers={"Authorization": "Bearer " + TOKEN})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        body = answer.read()
+    return body if raw else json.loads(body)
+
+
+def of_a_video_call(server):
+    """Two Chromiums: the recording begins in mid-call, a key frame is asked for, and each side's pictures can be played."""
+    ends = [f"pictures-{role}@{DOMAIN}/{role}:pictures-{role}-secret" for role in ("caller", "callee")]
+    browser = subprocess.Popen(
+        ["/usr/bin/python3", HERE / "chromium_video.py", *ends, "--host", "127.0.0.1", "--port", str(server.port), "--trust",
+         next(server.data.glob("**/*.crt")), "--play", SPEECH], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert browser.stdout.readline() == "online\n" and browser.stdout.readline() == "talking\n"
+        call = next(call for call in server.calls() if call["caller"].startswith("pictures-caller@"))
+        begun = http(server, "POST", f"/api/calls/{call['id']}/recording")
+        assert begun["reason"] == "announcing" and begun["files"] == [], begun
+
+        def running():
+            taps = server.ctl("call", "show", call["id"]).get("taps", [])
+            return taps and taps[0]["state"] == "running" and len(taps[0]["files"]) == 5
+
+        server.wait_for(running, "no pictures are recorded", 30)
+        time.sleep(4)
+        ended = http(server, "DELETE", f"/api/calls/{call['id']}/recording")
+        assert ended["dropped"] == 0 and ended["packets"] > 200, ended
+        counted = json.loads(browser.communicate("\n", 60)[0])
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(browser.pid, signal.SIGKILL)  # and its Chromium
+        browser.wait(10)
+    assert all(end["plis"] >= 1 for end in counted), f"the relay has asked for key frames: {counted}"
+    length = seconds_of(ended["files"][2])
+    for path in (path for path in ended["files"] if path.endswith(".webm")):
+        streams = said("ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", path).split()
+        assert streams == ["vp8", "opus", "opus"], f"{path}: {streams}"
+        assert abs(seconds_of(path) - length) < 0.3, f"{path}: {seconds_of(path)} s of {length}"
+        complaints = subprocess.run(["ffmpeg", "-v", "warning", "-i", path, "-f", "null", "-"], capture_output=True, text=True, timeout=60)
+        assert complaints.returncode == 0 and complaints.stderr == "", complaints.stderr
+        frames = said("ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of",
+                      "csv=p=0", path)
+        first = float(said("ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream=start_time", "-of", "csv=p=0", path))
+        assert int(frames) > 20 and first < 3, f"{path}: {frames} frames from {first} s on"
+    listed = {file["name"]: file for file in http(server, "GET", "/api/recordings")}
+    assert set(listed) == {pathlib.Path(path).name for path in ended["files"]}, listed
+    name = pathlib.Path(ended["files"][3]).name
+    assert http(server, "GET", "/api/recordings/" + name, raw=True) == pathlib.Path(ended["files"][3]).read_bytes()
+    http(server, "DELETE", "/api/recordings/" + name)
+    assert name not in [file["name"] for file in http(server, "GET", "/api/recordings")]
+    print("ok      recorded a video call of Chromium, announced, in mid-call", flush=True)
+
+
 def by_policy(binaries):
     """Every bridged call is recorded; its worker is killed, and what was said up to the last second is there."""
     server = Server(binaries, calls='record = "bridged"', users=users(["policy"]))
@@ -246,6 +305,15 @@ def main():
     finally:
         server.stop()
     by_policy(binaries)
+    with tempfile.NamedTemporaryFile("w", suffix=".token") as token:
+        token.write(TOKEN)
+        token.flush()
+        server = Server(binaries, calls='bridge = "always"\nrelay = "always"\nrecord_announcement = "tone"', users=users(["pictures"]),
+                        more=f'[admin]\napi_token_file = "{token.name}"')
+    try:
+        of_a_video_call(server)
+    finally:
+        server.stop()
 
 
 if __name__ == "__main__":
