@@ -48,6 +48,15 @@ void take_opus(AudioFormat& format, const jingle::PayloadType& type) {
     if (most && *most >= 6000) format.bitrate = std::min(*most, 510'000u);  // RFC 7587 §6.1
 }
 
+/// RFC 3556 §2 counts IP and UDP heads as well: 40 octets and RTP's 12, fifty times a second.
+void obey_bandwidth(AudioFormat& format, unsigned kilobits) {
+    constexpr unsigned kHeads = 21'000, kLeast = 6'000;
+    if (kilobits == 0) return;
+    const auto whole = std::min(kilobits, 1'000u) * 1'000;
+    const auto most = std::max(whole > kHeads ? whole - kHeads : 0, kLeast);
+    format.bitrate = format.bitrate == 0 ? most : std::min(format.bitrate, most);
+}
+
 void add_parameter(xml::Element& type, std::string_view name, std::string_view value) {
     type.add("parameter", jingle::ns::kRtp).set("name", name).set("value", value);
 }
@@ -91,7 +100,10 @@ std::optional<AudioFormat> relay_format(const jingle::Content& content) {
     const unsigned clock = chosen->clockrate != 0 ? chosen->clockrate : 8000;
     AudioFormat format{.codec = *relay_codec(*chosen), .payload_type = static_cast<std::uint8_t>(chosen->id)};
     if (format.codec == "L16") format.clock_rate = clock;
-    if (format.codec == "opus") take_opus(format, *chosen);
+    if (format.codec == "opus") {
+        take_opus(format, *chosen);
+        obey_bandwidth(format, content.bandwidth);
+    }
     if (const auto* event = companion(types, "telephone-event", clock)) {
         format.telephone_event = static_cast<std::uint8_t>(event->id);
         format.telephone_event_rate = event->clockrate != 0 ? event->clockrate : 8000;

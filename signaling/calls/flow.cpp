@@ -5,6 +5,7 @@
 #include "config/base/log.h"
 #include "signaling/calls/bridging.h"
 #include "signaling/calls/controller.h"
+#include "signaling/calls/transcoding.h"
 #include "signaling/jingle/build.h"
 #include "signaling/jingle/rewrite.h"
 
@@ -202,8 +203,10 @@ void Controller::perform(const CallPtr& call, std::vector<RelayTask> tasks, std:
         [&](std::function<void(bool)> answer) {
             auto* stream = call->find_id(task.stream);
             if (task.kind == RelayTask::Kind::open) return open_stream(call, task.stream, answer);
-            if (task.kind == RelayTask::Kind::program)
+            if (task.kind == RelayTask::Kind::program) {
+                if (const auto* env = environment(*call)) limit_bitrate(stream->program, env->settings().opus_bitrate);
                 return relay_->set_program(call->record.id, task.stream, stream->program, std::move(answer));
+            }
             relay_->update(call->record.id, task.stream, task.side, stream->leg(task.side).said, std::move(answer));
         },
         std::move(go_on));

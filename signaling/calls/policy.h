@@ -57,6 +57,7 @@ struct CallSettings {
     jingle::Limits limits;
     bool record = false;  ///< bridged calls, from their answer on
     RecordingFiles recording_files;
+    std::size_t opus_bitrate = 0;  ///< bits a second of what a transcoder makes; 0: its own choice
 };
 
 /// What a policy may look at.

@@ -20,6 +20,7 @@ struct CallFields {
 config::Schema schema(CallFields& fields) {
     auto& s = fields.settings;
     config::Schema out;
+    auto& recording = s.recording_files;
     out.choice("relay", fields.relay, {"always", "fallback", "never"},
                "Path of media. always: through the relay, so that the ends never learn one another's address; "
                "fallback: when no direct way is found; never: direct.")
@@ -32,6 +33,15 @@ config::Schema schema(CallFields& fields) {
                 "encrypted from end to end cannot be (see bridge). Tell your users where the law wants it.")
         .choice("record_files", fields.record_files, {"both", "legs", "mixed"},
                 "What a recording is: a file for each side, one with both, or all three.")
+        .boolean("record_video", recording.video,
+                 "Whether recordings of video calls have the pictures, a WebM file a side.")
+        .text("record_announcement", recording.announcement,
+              "What both sides hear before a recording begins: \"tone\", or a sound file (WAV or Ogg/Opus, 60 s at "
+              "most). "
+              "A call that cannot be told is not recorded. Empty: nothing.")
+        .integer("opus_bitrate", s.opus_bitrate, 0, 64'000,
+                 "Most bits a second of the Opus that the relay makes for a side; 0: 32000. A side that wants less "
+                 "(maxaveragebitrate, bandwidth) gets less.")
         .choice("transcode", fields.transcode, {"auto", "always", "never"},
                 "Whether the relay changes the codec of sound. auto: when the ends share none; always: each end may "
                 "choose among all that the relay speaks, and every call is bridged. Not with relay = never.")
@@ -61,7 +71,8 @@ CallSettings read_call_settings(const config::Value& table, config::Problems& pr
     fields.settings.relay = relay_mode(fields.relay).value_or(RelayMode::fallback);
     fields.settings.bridge = bridge_mode(fields.bridge).value_or(BridgeMode::automatic);
     fields.settings.record = fields.record == "bridged";
-    fields.settings.recording_files = {.legs = fields.record_files != "mixed", .mixed = fields.record_files != "legs"};
+    fields.settings.recording_files.legs = fields.record_files != "mixed";
+    fields.settings.recording_files.mixed = fields.record_files != "legs";
     fields.settings.transcode = transcode_mode(fields.transcode).value_or(TranscodeMode::automatic);
     return fields.settings;
 }

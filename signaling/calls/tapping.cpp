@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "config/base/log.h"
+#include "signaling/calls/audio_formats.h"
 #include "signaling/calls/controller.h"
 
 namespace carillon::calls {
@@ -57,22 +58,57 @@ bool is_audio(const jingle::PayloadType& type) {
     return type.id == 0 || type.id == 8 || type.id == 9 || std::ranges::find(kNames, name) != kNames.end();
 }
 
+bool is_video(const jingle::PayloadType& type) {
+    constexpr std::array<std::string_view, 3> kNames{"vp8", "vp9", "h264"};
+    std::string name{type.name};
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+    return std::ranges::find(kNames, name) != kNames.end();
+}
+
+using Names = std::map<std::uint8_t, std::string>;
+
 /// What each side sends, by the numbers that the other side knows: so packets are between the legs.
-void describe_payload(const Stream& stream, relay::api::RecordingSetup& setup) {
+void describe_payload(const Stream& stream, Names& from_a, Names& from_b) {
     const auto& numbers = stream.leg(Side::caller).said.bridge->payload_types;
-    for (const auto& type : stream.offered_types) {
+    for (const auto& each : stream.offered_types) {
+        const auto type = named(each);
         const auto offered = static_cast<std::uint8_t>(type.id);
         const auto mapped = numbers.find(offered);
         auto name = type.name + "/" + std::to_string(type.clockrate);
-        setup.from_b[offered] = name;
-        setup.from_a[mapped == numbers.end() ? offered : mapped->second] = std::move(name);
+        from_b[offered] = name;
+        from_a[mapped == numbers.end() ? offered : mapped->second] = std::move(name);
     }
 }
 
-/// The audio stream that the relay carries; null: there is none.
-const Stream* audio_of(const Call& call) {
+std::string name_of(const relay::api::AudioFormat& format) {
+    const unsigned clock = format.codec == "opus" ? 48'000 : format.clock_rate != 0 ? format.clock_rate : 8000;
+    return format.codec + "/" + std::to_string(clock);
+}
+
+/// Each side speaks in its own codec, by its own numbers.
+void describe_transcoded(const relay::api::Program& program, relay::api::RecordingSetup& setup) {
+    setup.from_a[program.a.payload_type] = name_of(program.a);
+    setup.from_b[program.b.payload_type] = name_of(program.b);
+}
+
+constexpr unsigned kToneHertz = 1400;  // as telephones tell of recordings
+constexpr std::chrono::milliseconds kToneLength{500};
+
+void describe_announcement(const std::string& announcement, bool transcoded, relay::api::RecordingSetup& setup) {
+    if (announcement.empty()) return;
+    setup.announcement = announcement == "tone"
+                             ? relay::api::Clip{.file = {}, .tone_hz = kToneHertz, .duration = kToneLength}
+                             : relay::api::Clip{.file = std::filesystem::absolute(announcement)};
+    // What one side is sent is what the other sends, unless the relay speaks to it.
+    setup.to_a = transcoded ? setup.from_a : setup.from_b;
+    setup.to_b = transcoded ? setup.from_b : setup.from_a;
+}
+
+/// The first stream of such types that the relay carries; null: there is none.
+template <class Is>
+const Stream* carried(const Call& call, Is is) {
     for (const auto& stream : call.streams) {
-        if (std::ranges::none_of(stream.offered_types, is_audio)) continue;
+        if (std::ranges::none_of(stream.offered_types, is)) continue;
         if (stream.open && stream.bridged()) return &stream;
         if (!stream.bundled) continue;
         const auto carrier = std::ranges::find(call.streams, stream.carrier, &Stream::id);
@@ -169,7 +205,7 @@ void Controller::record_call(const CallPtr& call, std::string_view who, const Ta
         return done(std::unexpected{std::string{
             "The media of this call is encrypted from end to end and cannot be recorded; only bridged calls can "
             "(bridge = \"always\" in [module.calls])."}});
-    const auto* audio = audio_of(*call);
+    const auto* audio = carried(*call, is_audio);
     if (!relay_ || !env || !audio) return done(std::unexpected{std::string{"The call has no audio at a relay yet."}});
     if (!call->recording.empty()) return done(std::unexpected{std::string{"The call is being recorded already."}});
     if (auto why = make_folder(books().recordings); !why.empty()) return done(std::unexpected{std::move(why)});
@@ -180,8 +216,18 @@ void Controller::record_call(const CallPtr& call, std::string_view who, const Ta
         .mixed = files.mixed,
         .notes = {"TITLE=call " + call->record.id, "CALLER=" + call->caller.bare().str(),
                   "CALLEE=" + call->callee.bare().str(), "DATE=" + stamp(env->clock().wall())}};
-    describe_payload(*audio, setup);
-    setup.stream = audio->bundled ? audio->carrier : audio->id;
+    const auto carrier_of = [](const Stream& stream) { return stream.bundled ? stream.carrier : stream.id; };
+    if (audio->transcoded()) {
+        describe_transcoded(audio->program, setup);
+    } else {
+        describe_payload(*audio, setup.from_a, setup.from_b);
+    }
+    setup.stream = carrier_of(*audio);
+    if (const auto* video = files.video ? carried(*call, is_video) : nullptr) {
+        describe_payload(*video, setup.video_from_a, setup.video_from_b);
+        setup.video_stream = carrier_of(*video);
+    }
+    describe_announcement(files.announcement, audio->transcoded(), setup);
     call->recording = "recording-" + std::to_string(++call->taps);
     ++books().recordings_begun;
     relay_->record(call->record.id, call->recording, setup,

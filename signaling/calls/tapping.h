@@ -33,6 +33,8 @@ struct CaptureWish {
 struct RecordingFiles {
     bool legs = true;
     bool mixed = true;
+    bool video = true;         ///< pictures as well, where there are any
+    std::string announcement;  ///< what both ends hear before: a sound file, "tone", or empty: nothing
 };
 
 /// Where files go, and counters of the process. Threading: any.

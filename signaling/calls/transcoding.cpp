@@ -86,6 +86,14 @@ bool take_codecs(Stream& stream, Side answerer, const jingle::Content& content) 
     return true;
 }
 
+void limit_bitrate(relay::api::Program& program, std::size_t most) {
+    constexpr unsigned kLeast = 6'000;  // RFC 6716 §2.1.1
+    if (most == 0) return;
+    const auto limit = std::max(static_cast<unsigned>(most), kLeast);
+    for (auto* format : {&program.a, &program.b})
+        if (format->codec == "opus") format->bitrate = format->bitrate == 0 ? limit : std::min(format->bitrate, limit);
+}
+
 void describe_codecs(const Stream& stream, Side to, xml::Element& description) {
     if (!stream.offered_format || stream.added.empty()) return;
     if (to != stream.offerer) {

@@ -17,6 +17,9 @@ void extend_offer(Stream& stream, Side offerer, const jingle::Content& content, 
 /// True: the answer takes what the relay has added, and the stream has a program for it.
 bool take_codecs(Stream& stream, Side answerer, const jingle::Content& content);
 
+/// What the relay makes for each end is at most `most` bits a second; 0: as the ends say.
+void limit_bitrate(relay::api::Program& program, std::size_t most);
+
 /// Tells in a description for `to` what extend_offer() and take_codecs() have found.
 void describe_codecs(const Stream& stream, Side to, xml::Element& description);
 

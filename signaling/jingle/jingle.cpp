@@ -112,6 +112,8 @@ void parse_description(const xml::Element& element, Content& content) {
     for (const auto* child : element.children()) {
         if (child->name() == "rtcp-mux") content.rtcp_mux = true;
         if (child->is("rtp-hdrext", ns::kHeaderExtensions)) parse_header_extension(*child, content);
+        if (child->name() == "bandwidth" && child->attribute("type") == "AS")
+            content.bandwidth = to_number<unsigned>(child->text()).value_or(0);
         if (child->name() != "payload-type" || content.payload_types.size() >= kMaxPayloadTypes) continue;
         const auto id = to_number<unsigned>(child->attribute("id"));
         if (!id || *id > 127) continue;

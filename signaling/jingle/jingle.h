@@ -99,6 +99,7 @@ struct Content {
     std::vector<Crypto> cryptos;  ///< SDES keys that can be used
     std::vector<PayloadType> payload_types;
     std::vector<HeaderExtension> header_extensions{};
+    unsigned bandwidth = 0;  ///< kbit/s with all heads (<bandwidth type='AS'/>); 0: it is not said
     Transport transport;
 };
 
