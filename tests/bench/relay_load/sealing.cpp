@@ -55,15 +55,18 @@ void shake_hands(Endpoint& end, const dtls::Identity& identity, dtls::Role role,
     std::array<std::byte, 2048> buffer{};
     for (const auto until = std::chrono::steady_clock::now() + 10s;
          made->state() != State::established && std::chrono::steady_clock::now() < until;) {
-        // rtpengine may begin, think better of it and begin anew: so do we.
-        if (made->state() == State::failed) begin();
-        auto& association = *made;
         pollfd readable{.fd = end.fd(), .events = POLLIN, .revents = 0};
         if (::poll(&readable, 1, 50) > 0) {
             const auto size = ::recv(end.fd(), buffer.data(), buffer.size(), 0);
-            if (size > 0) association.receive(Bytes{buffer}.first(static_cast<std::size_t>(size)));
+            if (size <= 0) continue;
+            const Bytes datagram{buffer.data(), static_cast<std::size_t>(size)};
+            made->receive(datagram);
+            if (made->state() == State::failed) {  // rtpengine thinks better of it at times and begins anew: so do we
+                begin();
+                made->receive(datagram);
+            }
         }
-        association.on_timer();
+        made->on_timer();
     }
     auto& association = *made;
     if (!association.keys()) throw std::runtime_error{"no DTLS handshake: " + association.failure()};
