@@ -76,7 +76,7 @@ enabled = {str(relay).lower()}
         except OSError:
             return False
 
-    def wait_for(self, reached, what, seconds=15):
+    def wait_for(self, reached, what, seconds=60):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if reached():

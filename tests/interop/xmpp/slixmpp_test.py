@@ -45,7 +45,7 @@ class Client(slixmpp.ClientXMPP):
 
 
 async def until(condition, what):
-    for _ in range(200):
+    for _ in range(1200):
         if condition():
             return
         await asyncio.sleep(0.05)
