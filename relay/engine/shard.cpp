@@ -211,7 +211,7 @@ void Shard::run() {
         const int ready =
             ::epoll_wait(epoll_, events.data(), kMaxEvents, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
         const auto now = std::chrono::steady_clock::now();
-        ++round_;
+        if (ready < kMaxEvents) ++round_;
         bool commanded = false;
         for (int i = 0; i < ready; ++i) {
             auto* port = static_cast<Port*>(events[static_cast<std::size_t>(i)].data.ptr);
@@ -257,10 +257,11 @@ std::size_t Shard::receive(int fd) {
 }
 
 // Asking for many costs a second look at an empty socket. Where datagrams have come one by one for a while, as those
-// of a voice do, one is asked for; who has another one waiting at the very next look is asked for many again.
+// of a voice do, one is asked for; who has another one waiting at the very next look is asked for many again. Looks
+// that found more ports than they could take count as one: then it is work that piles up.
 std::size_t Shard::receive(Port& port) {
     constexpr std::uint8_t kAlone = 8;
-    if (round_ - std::exchange(port.last_round, round_) == 1) port.alone = 0;
+    if (round_ - std::exchange(port.last_round, round_) <= 1) port.alone = 0;
     if (port.alone < kAlone) {
         const auto count = receive(port.fd);
         port.alone = count > 1 ? 0 : static_cast<std::uint8_t>(port.alone + 1);

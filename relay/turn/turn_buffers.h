@@ -90,11 +90,18 @@ struct TurnService::Buffers {
     Set<kHeld> peers;
     std::size_t held = 0;
     std::uint32_t round = 0;  // looks at the sockets so far
+    std::size_t ports = 0;    // in this one
+    void next_round() {
+        if (std::exchange(ports, 0) < kMany) ++round;
+    }
+    static constexpr std::size_t kMany = 128;
 
     /// How many messages to ask a peer's port for. Asking for many costs a second look at an empty socket; where they
-    /// have come one by one for a while, one is asked for, until another is waiting at the very next look.
-    std::size_t worth_asking(Port& port) const {
-        if (round - std::exchange(port.last_round, round) == 1) port.alone = 0;
+    /// have come one by one for a while, one is asked for, until another is waiting at the very next look. Looks with
+    /// many ports count as one: then it is work that piles up.
+    std::size_t worth_asking(Port& port) {
+        ++ports;
+        if (round - std::exchange(port.last_round, round) <= 1) port.alone = 0;
         return port.alone < kAlone ? kFromPeers : 1;
     }
     static void learn(Port& port, std::size_t asked, std::size_t got) {

@@ -72,7 +72,7 @@ void TurnService::flush() {
     streams_.flush();
     dtls_.flush();
     buffers_->held = 0;
-    ++buffers_->round;
+    buffers_->next_round();
     ended_.clear();
     ended_ports_.clear();
     counters_->packets.store(peers_.sent() + clients_.sent() + relayed_, std::memory_order_relaxed);
