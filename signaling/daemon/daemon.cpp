@@ -335,6 +335,8 @@ Result Daemon::open_listeners() {
     web_->metrics().add_source([books = switchboard_->share_books()](const metrics::Registry::Sink& sink) {
         calls::write_counters(*books, sink);
     });
+    const relays::Workers workers{relays::control_sockets(settings_), relays::tls_files(settings_)};
+    worker_metrics_ = std::make_unique<relays::WorkerMetrics>(io_, workers, web_->metrics());
     uploads_->add_to(web_->routes());
     add_invite_page(web_->routes(), *storage_, SystemClock::instance());
     if (!settings_.admin.api_token_file.empty()) {
@@ -423,6 +425,7 @@ void Daemon::stop() {
     admin_.reset();
     uploads_->stop();
     bytestreams_->stop();
+    worker_metrics_.reset();
     web_.reset();
     blocking_.join();
     if (call_desk_) call_desk_->end_all();

@@ -23,6 +23,7 @@
 #include "signaling/host/host.h"
 #include "signaling/net/tls_context.h"
 #include "signaling/relays/supervisor.h"
+#include "signaling/relays/worker_metrics.h"
 #include "signaling/runtime/external_service.h"
 #include "signaling/storage/storage.h"
 #include "signaling/stream/stream_server.h"
@@ -84,6 +85,7 @@ class Daemon {
     std::unique_ptr<calls::CallDesk> call_desk_;
     std::unique_ptr<admin::Server> admin_;
     std::unique_ptr<Web> web_;
+    std::unique_ptr<relays::WorkerMetrics> worker_metrics_;  // written into those of web_
     InviteFacts invite_facts_;
     runtime::ExternalServiceList external_services_;
     bool running_ = false;

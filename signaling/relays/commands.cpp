@@ -61,6 +61,10 @@ json::object to_json(const std::string& name, const std::optional<WorkerStatus>&
     out["cpu_percent"] = std::round(1000 * status->cpu_load) / 10;
     out["kernel_drops"] = status->kernel_drops;
     out["seconds_up"] = status->uptime_s;
+    out["turn_allocations"] = status->turn_allocations;
+    out["turn_connections"] = status->turn_connections;
+    out["turn_packets"] = status->turn_packets;
+    out["turn_dropped"] = status->turn_dropped;
     json::object drops;
     for (const auto& [why, count] : status->drops)
         if (count > 0) drops[why] = count;
@@ -87,6 +91,7 @@ awaitable<Reply> set_drain(asio::io_context& io, std::shared_ptr<const Workers> 
         if (!status) co_return admin::refuse("unavailable", *name + " does not answer; relay list shows the workers.");
         json::object out{{"name", *name}};
         if (on) out["sessions"] = status->sessions;
+        if (on) out["turn_allocations"] = status->turn_allocations;
         co_return Reply{std::move(out)};
     }
     co_return admin::refuse("not_found", "There is no worker " + *name + "; relay list shows them.");

@@ -11,6 +11,7 @@ import struct
 import sys
 import time
 import unittest
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from client import Client, candidate, candidates, content, ice, jingle, raw, reason  # noqa: E402
@@ -131,6 +132,21 @@ class RawUdp(Calls):
         self.server.wait_for(lambda: self.server.ctl("relay", "list")[0]["state"] == "up", "the worker is not back")
         await asyncio.sleep(1)
         self.exchange(*await self.raw_call("s2"))
+
+    async def test_the_worker_and_its_call_are_among_the_metrics(self):
+        await self.raw_call()
+
+        def metrics():
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.server.http_port}/metrics", timeout=10) as page:
+                lines = page.read().decode().splitlines()
+            return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+
+        worker = '{worker="relay-1"}'
+        self.server.wait_for(lambda: metrics().get(f"carillon_relay_sessions{worker}") == 1, "asked every five seconds", 30)
+        seen = metrics()
+        self.assertEqual(seen[f"carillon_relay_up{worker}"], 1)
+        self.assertEqual(seen[f"carillon_relay_turn_allocations{worker}"], 0)
+        self.assertGreater(seen[f"carillon_relay_ports_free{worker}"], 100)
 
     async def test_a_module_reload_keeps_the_call(self):
         ends = await self.raw_call()
