@@ -2,8 +2,6 @@
 
 #include <stdexcept>
 
-#include "signaling/storage/storage.h"
-
 namespace carillon::modules {
 
 using namespace runtime;
@@ -16,7 +14,6 @@ namespace {
 constexpr std::string_view kInfo = "http://jabber.org/protocol/disco#info";
 constexpr std::string_view kItems = "http://jabber.org/protocol/disco#items";
 constexpr std::string_view kPing = "urn:xmpp:ping";
-constexpr std::size_t kMaxQueue = 2000;
 
 }  // namespace
 
@@ -47,24 +44,7 @@ void ServiceDomain::take(Stanza stanza) {
     if (stanza.is_error() || stanza.is_presence() || (stanza.is_iq() && !stanza.is_iq_request())) return;
     if (stanza.is_message() || stanza.to() != about_.jid)
         return context_.reply_error(stanza, StanzaError::service_unavailable());
-    if (queue_.size() >= kMaxQueue) return context_.reply_error(stanza, StanzaError::resource_constraint());
-    queue_.push_back(std::move(stanza));
-    if (!std::exchange(working_, true)) context_.spawn(work());
-}
-
-awaitable<void> ServiceDomain::work() {
-    while (!queue_.empty()) {
-        const auto stanza = std::move(queue_.front());
-        queue_.pop_front();
-        bool failed = false;
-        try {
-            co_await answer(stanza);
-        } catch (const storage::StorageError&) {
-            failed = true;
-        }
-        if (failed) context_.reply_error(stanza, StanzaError::internal_server_error());
-    }
-    working_ = false;
+    queue_.push(std::move(stanza));
 }
 
 awaitable<void> ServiceDomain::answer(const Stanza& iq) {

@@ -3,7 +3,6 @@
 /// Spec: XEP-0030 §3, §4; XEP-0199; RFC 6120 §8.2.3.
 /// Not here: services with nodes of their own (pubsub, muc).
 #pragma once
-#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -11,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "signaling/modules/request_queue.h"
 #include "signaling/runtime/module.h"
 
 namespace carillon::modules {
@@ -42,7 +42,6 @@ class ServiceDomain {
   private:
     using Key = std::tuple<std::string, std::string, std::string>;  // type, namespace, name
     void take(xmpp::Stanza stanza);
-    runtime::awaitable<void> work();
     runtime::awaitable<void> answer(const xmpp::Stanza& iq);
     runtime::awaitable<runtime::IqReply> reply_to(const xmpp::Stanza& iq);
     xml::Element info() const;
@@ -50,8 +49,7 @@ class ServiceDomain {
     runtime::ModuleContext& context_;
     ServiceAbout about_;
     std::map<Key, Handler> handlers_;
-    std::deque<xmpp::Stanza> queue_;
-    bool working_ = false;
+    RequestQueue queue_{context_, [this](const xmpp::Stanza& iq) { return answer(iq); }};
     runtime::Registrations hooks_;
 };
 

@@ -2,11 +2,11 @@
 /// Spec: XEP-0060 1.30.0; XEP-0248 0.3.0.
 /// Not here: what requests mean (signaling/pubsub).
 #include <algorithm>
-#include <deque>
 #include <map>
 
 #include "signaling/modules/pubsub/pubsub.h"
 #include "signaling/modules/pubsub/service_desk.h"
+#include "signaling/modules/request_queue.h"
 #include "signaling/pubsub/names.h"
 #include "signaling/session/roster.h"
 #include "signaling/storage/storage.h"
@@ -21,7 +21,6 @@ using xmpp::StanzaError;
 
 constexpr ModuleInfo kInfo{
     .name = "pubsub", .xep = 60, .version = "1.30.0", .summary = "the publish-subscribe service of the domain"};
-constexpr std::size_t kMaxQueue = 2000;
 constexpr std::size_t kMaxOwners = 10;  // whose rosters are looked at
 
 /// Owners' rosters, for access models that ask for them.
@@ -79,25 +78,7 @@ class PubsubService final : public Module {
   private:
     void take(Stanza stanza) {
         if (stanza.is_error() || stanza.is_presence() || (stanza.is_iq() && !stanza.is_iq_request())) return;
-        if (queue_.size() >= kMaxQueue) return context_.reply_error(stanza, StanzaError::resource_constraint());
-        queue_.push_back(std::move(stanza));
-        if (!std::exchange(working_, true)) context_.spawn(work());
-    }
-
-    /// One after the other: what is stored is in the order of what was asked.
-    awaitable<void> work() {
-        while (!queue_.empty()) {
-            auto stanza = std::move(queue_.front());
-            queue_.pop_front();
-            bool failed = false;
-            try {
-                co_await answer(stanza);
-            } catch (const storage::StorageError&) {
-                failed = true;
-            }
-            if (failed) context_.reply_error(stanza, StanzaError::internal_server_error());
-        }
-        working_ = false;
+        queue_.push(std::move(stanza));
     }
 
     awaitable<void> answer(const Stanza& stanza) {
@@ -181,8 +162,7 @@ class PubsubService final : public Module {
     Jid jid_;
     ServiceDesk desk_;
     ServicePtr service_;
-    std::deque<Stanza> queue_;
-    bool working_ = false;
+    RequestQueue queue_{context_, [this](const Stanza& stanza) { return answer(stanza); }};
     Registrations hooks_;
 };
 
