@@ -1,10 +1,12 @@
 /// What administrators do with a client of theirs: users, their sessions, figures.
-/// Spec: XEP-0133 1.3.1 §4.1 to §4.5, §4.7, §4.8, §4.13 to §4.23.
-/// Not here: running commands (modules/commands), what all are told (announcements.h), the operator's own tool
-/// (signaling/ctl).
+/// Spec: XEP-0133 1.3.1 §4 but for what stands below.
+/// Not here: running commands (modules/commands), what all are told (announcements.h), who is admin, who is kept out
+/// and the welcome (house_rules.h), the end (shutdown.h), the operator's own tool (signaling/ctl). Passwords cannot be
+/// shown (§4.6), there is no whitelist (§4.12), and whoever started the process restarts it (§4.30).
 #include "signaling/modules/administration/administration.h"
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 #include <set>
 
@@ -14,6 +16,9 @@
 #include "signaling/auth/scram.h"
 #include "signaling/modules/administration/announcements.h"
 #include "signaling/modules/administration/command.h"
+#include "signaling/modules/administration/house_rules.h"
+#include "signaling/modules/administration/people.h"
+#include "signaling/modules/administration/shutdown.h"
 #include "signaling/modules/settings.h"
 #include "signaling/runtime/on_pool.h"
 #include "signaling/runtime/shard.h"
@@ -39,23 +44,25 @@ Outcome refusal(StanzaError error) { return std::unexpected{std::move(error)}; }
 class Administration final : public Module {
   public:
     explicit Administration(ModuleContext& context)
-        : context_{context}, announcements_{context, [this](auto work) { on_all_shards(std::move(work)); }} {
-        std::vector<std::string> admins;
-        config::Schema schema;
-        schema.texts("admins", admins, R"(["alice@example.org"])", "Addresses of users who may run the commands.",
-                     check_user);
-        read_settings(context, schema, kInfo.name);
-        for (const auto& text : admins) admins_.insert(Jid::parse(text).value().bare());
+        : context_{context},
+          announcements_{context,
+                         [this](auto work) { on_all_shards([work](auto& there) { work(there.announcements_); }); }},
+          rules_{context, configured_admins(context),
+                 [this](auto work) { on_all_shards([work](auto& there) { work(there.rules_); }); }} {
         hooks_ += context.feature(kAdmin);
         add_user_commands();
         add_session_commands();
         add_figures();
         for (auto& command : announcements_.commands()) add(std::move(command));
-        hooks_ += context.sessions({.bound = [this](Session& session) { online_.insert(session.jid()); },
+        for (auto& command : rules_.commands()) add(std::move(command));
+        add(shutdown_.command());
+        const auto now = [this] { return context_.clock().wall(); };
+        hooks_ += context.sessions({.bound = [this, now](Session& session) { online_[session.jid()] = now(); },
                                     .available =
                                         [this](Session& session) {
                                             announcements_.came(session.jid());
                                             announcements_.greet(session);
+                                            rules_.greet(session);
                                         },
                                     .unavailable = [this](Session& session) { announcements_.went(session.jid()); },
                                     .closed = [this](Session& session) { online_.erase(session.jid()); }});
@@ -65,19 +72,26 @@ class Administration final : public Module {
     using Keys = std::expected<std::vector<storage::ScramKeys>, std::string>;
 
     void add(Command command) {
-        hooks_ +=
-            context_.command(make(std::move(command), [this](const Jid& who) { return admins_.contains(who.bare()); }));
+        hooks_ += context_.command(make(std::move(command), [this](const Jid& who) { return rules_.is_admin(who); }));
     }
 
+    static std::set<Jid> configured_admins(ModuleContext& context) {
+        std::vector<std::string> texts;
+        config::Schema schema;
+        schema.texts("admins", texts, R"(["alice@example.org"])", "Addresses of users who may run the commands.",
+                     check_user);
+        read_settings(context, schema, kInfo.name);
+        std::set<Jid> admins;
+        for (const auto& text : texts) admins.insert(Jid::parse(text).value().bare());
+        return admins;
+    }
     static std::string check_user(std::string_view text) {
         const auto jid = Jid::parse(text);
         return jid && !jid->node().empty() ? "" : "is no user's address";
     }
-    void on_all_shards(std::function<void(Announcements&)> work) {
-        for (std::size_t shard = 0; shard < context_.shard_count(); ++shard) {
-            context_.on_owner(shard,
-                              [work](Module& there) { work(static_cast<Administration&>(there).announcements_); });
-        }
+    void on_all_shards(std::function<void(Administration&)> work) {
+        for (std::size_t shard = 0; shard < context_.shard_count(); ++shard)
+            context_.on_owner(shard, [work](Module& there) { work(static_cast<Administration&>(there)); });
     }
 
     void add_user_commands() {
@@ -120,6 +134,14 @@ class Administration final : public Module {
              "Whose.",
              {{"accountjid", "The user's address", "jid-single"}},
              [this](Jid, Form form) { return user_stats(std::move(form)); }});
+        const Field many{"accountjids", "The user's address", "jid-multi", false};  // some clients ask with this one
+        const Field one{"accountjid", "The user's address", "jid-single", false};
+        add({"get-user-roster", "Contacts of a user", "Whose.", {one, many}, [this](Jid, Form form) {
+                 return about_user(std::move(form), false);
+             }});
+        add({"get-user-lastlogin", "Last log-in of a user", "Whose.", {one, many}, [this](Jid, Form form) {
+                 return about_user(std::move(form), true);
+             }});
     }
 
     void add_figures() {
@@ -127,6 +149,19 @@ class Administration final : public Module {
         add({"get-registered-users-list", "List of users", "", {}, [this](Jid, Form) { return registered(true); }});
         add({"get-online-users-num", "Number of users online", "", {}, [this](Jid, Form) { return online(false); }});
         add({"get-online-users-list", "List of users online", "", {}, [this](Jid, Form) { return online(true); }});
+        for (const bool active : {true, false}) {
+            const auto busy = [this, active](bool list) { return online(list, active); };
+            add({active ? "get-active-users-num" : "get-idle-users-num",
+                 active ? "Number of users who are active" : "Number of users who are idle",
+                 "",
+                 {},
+                 [busy](Jid, Form) { return busy(false); }});
+            add({active ? "get-active-users" : "get-idle-users",
+                 active ? "List of users who are active" : "List of users who are idle",
+                 "",
+                 {},
+                 [busy](Jid, Form) { return busy(true); }});
+        }
         add({"get-disabled-users-num", "Number of disabled users", "", {}, [this](Jid, Form) {
                  return disabled(false);
              }});
@@ -274,14 +309,26 @@ class Administration final : public Module {
         co_return std::move(gathering->found);
     }
 
-    awaitable<std::set<std::string>> online_users() {
-        std::function<void(Administration&, std::vector<Jid>&)> ask = [](Administration& there,
-                                                                         std::vector<Jid>& into) {
-            for (const auto& jid : there.online_) into.push_back(jid.bare());
+    struct Presence {
+        Jid user;
+        bool active = false;
+    };
+    /// Active is who is there on one device at least and has not said to be away.
+    bool is_active(const Jid& jid) const {
+        auto* account = context_.account(jid.bare());
+        const auto* session = account ? account->session(jid.resource()) : nullptr;
+        if (!session || !session->available()) return false;
+        const auto show = session->presence()->element().child_text("show");
+        return show != "away" && show != "xa";
+    }
+    /// With whether they are active.
+    awaitable<std::map<std::string, bool>> online_users() {
+        std::function<void(Administration&, std::vector<Presence>&)> ask = [](auto& there, auto& into) {
+            for (const auto& [jid, since] : there.online_) into.push_back({jid.bare(), there.is_active(jid)});
         };
-        const auto jids = co_await from_all_shards<Jid>(std::move(ask));
-        std::set<std::string> users;
-        for (const auto& jid : jids) users.insert(jid.str());
+        const auto all = co_await from_all_shards<Presence>(std::move(ask));
+        std::map<std::string, bool> users;
+        for (const auto& [user, active] : all) users[user.str()] |= active;
         co_return users;
     }
 
@@ -301,7 +348,18 @@ class Administration final : public Module {
     }
     awaitable<Outcome> online(bool list) {
         const auto users = co_await online_users();
-        co_return figure_or_list(list, "onlineusers", "Users online", {users.begin(), users.end()});
+        std::vector<std::string> texts;
+        for (const auto& [user, active] : users) texts.push_back(user);
+        co_return figure_or_list(list, "onlineusers", "Users online", std::move(texts));
+    }
+    awaitable<Outcome> online(bool list, bool active) {
+        const auto users = co_await online_users();
+        std::vector<std::string> texts;
+        for (const auto& [user, is] : users) {
+            if (is == active) texts.push_back(user);
+        }
+        co_return active ? figure_or_list(list, "activeusers", "Active users", std::move(texts))
+                         : figure_or_list(list, "idleusers", "Idle users", std::move(texts));
     }
     awaitable<Outcome> disabled(bool list) {
         const auto users = co_await context_.storage().users().list(context_.host().str());
@@ -311,6 +369,21 @@ class Administration final : public Module {
             if (is) texts.push_back(user.str());
         }
         co_return figure_or_list(list, "disabledusers", "Disabled users", std::move(texts));
+    }
+
+    awaitable<Outcome> about_user(Form form, bool last_login) {
+        const auto user = user_of(form.first(form.first("accountjid").empty() ? "accountjids" : "accountjid"));
+        if (!user) co_return refusal(StanzaError::not_acceptable().with_text("That is no address of this host."));
+        if (!last_login) co_return co_await show_roster(context_, *user);
+        std::function<void(Administration&, std::vector<WallTime>&)> ask = [who = *user](auto& there, auto& into) {
+            for (const auto& [jid, since] : there.online_) {
+                if (jid.same_bare(who)) into.push_back(since);
+            }
+        };
+        const auto since = co_await from_all_shards<WallTime>(std::move(ask));
+        const auto newest = std::ranges::max_element(since);
+        co_return co_await show_last_login(context_, *user,
+                                           newest == since.end() ? std::nullopt : std::optional{*newest});
     }
 
     awaitable<Outcome> user_stats(Form form) {
@@ -343,9 +416,10 @@ class Administration final : public Module {
     }
 
     ModuleContext& context_;
-    std::set<Jid> admins_;
     Announcements announcements_;
-    std::set<Jid> online_;  ///< sessions of this shard
+    HouseRules rules_;
+    Shutdown shutdown_{context_, announcements_};
+    std::map<Jid, WallTime> online_;  ///< sessions of this shard, and since when
     Registrations hooks_;
 };
 

@@ -15,14 +15,6 @@ namespace {
 constexpr std::string_view kSpace = "announcements";
 constexpr std::string_view kMotd = "motd";
 
-/// Text of several lines, as a text-multi field has it.
-std::string lines_of(const Form& form, std::string_view name) {
-    std::string text;
-    const auto* lines = form.find(name);
-    for (const auto& line : lines ? *lines : std::vector<std::string>{}) text += (text.empty() ? "" : "\n") + line;
-    return text;
-}
-
 }  // namespace
 
 Announcements::Announcements(ModuleContext& context, Everywhere everywhere)
@@ -64,7 +56,8 @@ std::vector<Command> Announcements::commands() {
          "Edit the message of the day",
          "What those are told who have not been told yet.",
          {motd},
-         [this](Jid, Form form) { return set_motd(std::move(form), false); }},
+         [this](Jid, Form form) { return set_motd(std::move(form), false); },
+         [this](std::string_view) { return lines(motd_); }},
         {"delete-motd", "Delete the message of the day", "", {}, [this](Jid, Form) { return delete_motd(); }},
     };
 }
@@ -76,15 +69,17 @@ void Announcements::send(const Jid& to, const std::string& subject, const std::s
     context_.route(std::move(message));
 }
 
+void Announcements::tell_all_online(const std::string& subject, const std::string& text) {
+    everywhere_([subject, text](Announcements& there) { there.tell_online(subject, text); });
+}
+
 void Announcements::tell_online(const std::string& subject, const std::string& text) {
     const auto online = online_;
     for (const auto& session : online) send(session, subject, text, "headline");
 }
 
 awaitable<Outcome> Announcements::announce(Form form) {
-    const auto subject = form.first("subject");
-    const auto text = lines_of(form, "announcement");
-    everywhere_([subject, text](Announcements& there) { there.tell_online(subject, text); });
+    tell_all_online(form.first("subject"), lines_of(form, "announcement"));
     co_return note("It has been announced.");
 }
 
@@ -115,8 +110,7 @@ awaitable<Outcome> Announcements::set_motd(Form form, bool tell) {
 }
 
 awaitable<Outcome> Announcements::delete_motd() {
-    if (auto* store = storage::host_data_of(context_.storage()))
-        co_await store->erase(context_.host().str(), std::string{kMotd});
+    if (auto* store = storage::host_data_of(context_.storage())) co_await store->erase(context_.host().str(), std::string{kMotd});
     everywhere_([](Announcements& there) {
         there.motd_.clear();
         there.motd_id_.clear();

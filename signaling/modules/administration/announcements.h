@@ -20,6 +20,8 @@ class Announcements {
     std::vector<Command> commands();
     /// The message of the day, unless the user has had it.
     void greet(const session::Session& session);
+    /// On all shards.
+    void tell_all_online(const std::string& subject, const std::string& text);
     void came(const xmpp::Jid& session) { online_.push_back(session); }
     void went(const xmpp::Jid& session) { std::erase(online_, session); }
 

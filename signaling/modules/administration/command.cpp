@@ -10,7 +10,14 @@ namespace {
 xml::Element question(const Command& command) {
     pubsub::FormWriter writer{"form", kAdmin};
     writer.title(command.name);
-    for (const auto& field : command.fields) writer.many(field.name, field.label, field.type, {});
+    for (const auto& field : command.fields) {
+        if (!field.options.empty()) {
+            writer.list(field.name, field.label, field.options.front(), field.options);
+        } else {
+            const auto present = command.present ? command.present(field.name) : std::vector<std::string>{};
+            writer.many(field.name, field.label, field.type, present);
+        }
+    }
     auto x = writer.take();
     xml::Element instructions{"instructions", "jabber:x:data"};
     instructions.add_text(command.instructions);
@@ -54,6 +61,23 @@ AdHocCommand make(Command command, std::function<bool(const xmpp::Jid&)> allowed
     auto held = std::make_shared<const Command>(std::move(command));
     return {std::string{kAdmin} + '#' + std::string{held->node}, std::string{held->name}, std::move(allowed),
             [held](CommandCall call) { return step(held, std::move(call)); }};
+}
+
+std::string lines_of(const Form& form, std::string_view name) {
+    std::string text;
+    const auto* all = form.find(name);
+    for (const auto& line : all ? *all : std::vector<std::string>{}) text += (text.empty() ? "" : "\n") + line;
+    return text;
+}
+
+std::vector<std::string> lines(std::string_view text) {
+    std::vector<std::string> found;
+    while (!text.empty()) {
+        const auto end = text.find('\n');
+        found.emplace_back(text.substr(0, end));
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+    return found;
 }
 
 CommandStep note(std::string text) {

@@ -19,6 +19,7 @@ struct Field {
     std::string_view label;
     std::string_view type;  ///< of XEP-0004
     bool required = true;
+    std::vector<std::string_view> options{};  ///< of a list-single; the first one is proposed
 };
 
 using Form = pubsub::Form;
@@ -32,12 +33,17 @@ struct Command {
     std::string_view instructions;
     std::vector<Field> fields;
     Run run;
+    /// What a field holds already, if anything.
+    std::function<std::vector<std::string>(std::string_view field)> present{};
 };
 
 runtime::AdHocCommand make(Command command, std::function<bool(const xmpp::Jid&)> allowed);
 
 /// "Done", or whatever else is to be said.
 runtime::CommandStep note(std::string text);
+/// Text of several lines, as a text-multi field has it, and back.
+std::string lines_of(const Form& form, std::string_view name);
+std::vector<std::string> lines(std::string_view text);
 /// A form of one field with its values.
 runtime::CommandStep told(std::string_view name, std::string_view label, std::string_view type,
                           const std::vector<std::string>& values);

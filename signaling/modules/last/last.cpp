@@ -3,10 +3,10 @@
 /// Not here: how long somebody has been idle, which clients tell for themselves.
 #include "signaling/modules/last/last.h"
 
-#include <charconv>
 #include <unordered_map>
 
 #include "config/base/log.h"
+#include "signaling/session/departure.h"
 #include "signaling/session/session.h"
 #include "signaling/storage/storage.h"
 
@@ -15,6 +15,7 @@ namespace {
 
 using namespace runtime;
 using session::Account;
+using session::Departure;
 using session::Session;
 using xmpp::Jid;
 using xmpp::Stanza;
@@ -23,30 +24,12 @@ using xmpp::StanzaError;
 constexpr ModuleInfo kInfo{
     .name = "last", .xep = 12, .version = "2.0", .summary = "when a user was last here; the server's uptime"};
 constexpr std::string_view kNs = "jabber:iq:last";
-constexpr std::string_view kSpace = "last";
 constexpr std::size_t kMaxStatus = 1023;
 constexpr std::size_t kMaxWaiting = 20'000;          // departures not written yet
 constexpr std::chrono::milliseconds kTogether{500};  // written in one go: a restart sends everybody away at once
 
-struct Departure {
-    WallTime at{};
-    std::string status;
-};
-
 std::int64_t seconds_between(WallTime from, WallTime to) {
     return std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(to - from).count(), 0);
-}
-
-/// "SECONDS STATUS" since 1970.
-std::string to_text(const Departure& departure) {
-    return std::to_string(seconds_between(WallTime{}, departure.at)) + ' ' + departure.status;
-}
-
-std::optional<Departure> departure_from(std::string_view text) {
-    std::int64_t seconds = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (error != std::errc{} || end == text.data() + text.size()) return std::nullopt;
-    return Departure{WallTime{std::chrono::seconds{seconds}}, std::string{end + 1, text.data() + text.size()}};
 }
 
 class Last final : public Module {
@@ -97,8 +80,9 @@ class Last final : public Module {
         auto* account = context_.account(user);
         if (account && !account->sessions().empty()) co_return answer({context_.clock().wall(), {}});
         if (const auto* waiting = find(user)) co_return answer(*waiting);
-        const auto stored = co_await context_.storage().user_data().get(user, std::string{kSpace}, "departure");
-        const auto departure = stored ? departure_from(*stored) : std::nullopt;
+        const auto stored = co_await context_.storage().user_data().get(user, std::string{Departure::kSpace},
+                                                                        std::string{Departure::kName});
+        const auto departure = stored ? Departure::parse(*stored) : std::nullopt;
         if (!departure) co_return refusal(StanzaError::item_not_found().with_text("never seen here"));
         co_return answer(*departure);
     }
@@ -134,10 +118,10 @@ class Last final : public Module {
         while (!waiting_.empty()) {
             in_hand_ = std::exchange(waiting_, {});
             std::vector<std::pair<Jid, std::string>> values;
-            for (const auto& [user, departure] : in_hand_) values.emplace_back(user, to_text(departure));
+            for (const auto& [user, departure] : in_hand_) values.emplace_back(user, departure.text());
             try {
-                co_await context_.storage().user_data().put_for_many(std::string{kSpace}, "departure",
-                                                                     std::move(values));
+                co_await context_.storage().user_data().put_for_many(std::string{Departure::kSpace},
+                                                                     std::string{Departure::kName}, std::move(values));
             } catch (const storage::StorageError& error) {
                 log::error("last activity not written", {{"users", in_hand_.size()}, {"reason", error.what()}});
             }

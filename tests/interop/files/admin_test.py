@@ -114,6 +114,86 @@ async def users(house, alice, bob):
     assert (await alice.admin("get-registered-users-num"))[0]["registeredusersnum"] == ["3"]
 
 
+async def figures(house, alice, bob):
+    """XEP-0133 §4.8, §4.9, §4.16, §4.17, §4.21, §4.22."""
+    await alice.update_roster("romeo@example.net", name="Romeo", groups=["Friends"])
+    answer = await alice.ask("set", f"<command xmlns='{COMMANDS}' node='{ADMIN}#get-user-roster' action='execute'/>")
+    command = answer.find(f"{{{COMMANDS}}}command")
+    request = ET.fromstring(f"<command xmlns='{COMMANDS}' node='{ADMIN}#get-user-roster' sessionid='{command.get('sessionid')}' "
+                            f"action='complete'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>{ADMIN}"
+                            "</value></field><field var='accountjids'><value>alice@localhost</value></field></x></command>")
+    answer = await alice.ask("set", ET.tostring(request))
+    item = answer.find(".//{jabber:iq:roster}query/{jabber:iq:roster}item[@jid='romeo@example.net']")
+    assert item is not None and item.get("name") == "Romeo" and item.findtext("{jabber:iq:roster}group") == "Friends"
+    await refused(alice.admin("get-user-roster", accountjid="nobody@localhost"), "item-not-found")
+    bob.send_presence(pshow="away")
+    for _ in range(100):
+        idle, _ = await alice.admin("get-idle-users")
+        if idle["idleuserjids"] == ["bob@localhost"]:
+            break
+        await asyncio.sleep(0.1)
+    assert idle["idleuserjids"] == ["bob@localhost"], idle
+    assert (await alice.admin("get-active-users"))[0]["activeuserjids"] == ["alice@localhost"]
+    assert (await alice.admin("get-active-users-num"))[0]["activeusersnum"] == ["1"]
+    assert (await alice.admin("get-idle-users-num"))[0]["idleusersnum"] == ["1"]
+    bob.send_presence()
+    last, _ = await alice.admin("get-user-lastlogin", accountjid="bob@localhost")
+    assert last["lastlogin"][0].startswith("20") and last["lastlogin"][0].endswith("Z"), last
+    last, _ = await alice.admin("get-user-lastlogin", accountjid="carol@localhost")
+    assert last["lastlogin"] == ["never"], last
+
+
+async def rules(house, alice, bob):
+    """XEP-0133 §4.11, §4.27 to §4.29."""
+    await refused(alice.admin("edit-admin", adminjids=["no address at all@@"]), "not-acceptable")
+    await alice.admin("edit-admin", adminjids=["bob@localhost"])
+    await bob.admin("get-online-users-num")
+    await refused(bob.admin("edit-admin", adminjids=[]), "not-allowed")
+    await alice.admin("set-welcome", welcome=["Welcome", "at home"])
+    await bob.admin("add-user", accountjid="henry@localhost", password="secret")
+    henry = Person("henry@localhost/x")
+    await henry.log_in(house.port)
+    await until(lambda: ("normal", "Welcome\nat home") in henry.heard, "a new user is welcomed")
+    second = Person("henry@localhost/y")
+    await second.log_in(house.port)
+    await second["xep_0030"].get_info(jid="localhost")
+    assert not [text for _, text in second.heard if text.startswith("Welcome")], "once"
+    await second.disconnect()
+    await refused(alice.admin("edit-blacklist", blacklistjids=["localhost"]), "not-allowed")
+    await alice.admin("edit-blacklist", blacklistjids=["henry@localhost", "spam.example"])
+    refusals = []
+    henry.add_event_handler("message_error", lambda message: refusals.append(message["error"]["condition"]))
+    henry.send_message("bob@localhost", "let me in", mtype="chat")
+    await until(lambda: refusals == ["forbidden"], "who is kept out says nothing")
+    await henry.disconnect()
+
+
+async def rules_after_restart(house, alice, bob):
+    await bob.admin("get-online-users-num")  # still one
+    henry = Person("henry@localhost/x")
+    await henry.log_in(house.port)
+    henry.send_message("bob@localhost", "let me in now", mtype="chat")
+    await henry["xep_0030"].get_info(jid="localhost")
+    assert ("chat", "let me in now") not in bob.heard, "still kept out"
+    await alice.admin("edit-blacklist", blacklistjids=[])
+    henry.send_message("bob@localhost", "and now", mtype="chat")
+    await until(lambda: ("chat", "and now") in bob.heard, "kept out no more")
+    assert ("chat", "let me in") not in bob.heard and ("chat", "let me in now") not in bob.heard
+    await alice.admin("delete-welcome")
+    await alice.admin("edit-admin", adminjids=[])
+    await refused(bob.admin("get-online-users-num"), "forbidden")
+    await henry.disconnect()
+
+
+async def shutdown(house, alice, bob):
+    await refused(alice.admin("shutdown", delay="soon"), "not-acceptable")
+    await alice.admin("shutdown", delay="1", announcement=["Good night"])
+    await until(lambda: ("headline", "Good night") in bob.heard, "all are told")
+    await asyncio.wait_for(bob.gone.wait(), 20)
+    ended = await asyncio.to_thread(house.process.wait, 30)
+    assert ended == 0, f"carillond ended with {ended}"
+
+
 async def announcements(house, alice, bob):
     await alice.admin("announce", subject="News", announcement=["The server", "goes to bed"])
     await until(lambda: ("headline", "The server\ngoes to bed") in bob.heard, "who is online hears it")
@@ -151,7 +231,7 @@ async def after_restart(house):
     gina = Person("gina@localhost/x")
     await gina.log_in(house.port)
     await gina["xep_0030"].get_info(jid="localhost")
-    assert not gina.heard
+    assert ("headline", "Be kind") not in gina.heard
     for client in (fred, gina):
         await client.disconnect()
     return alice, bob
@@ -235,12 +315,16 @@ async def scenario(house):
     alice, bob = Person("alice@localhost/desk"), Person("bob@localhost/phone")
     await asyncio.gather(alice.log_in(house.port), bob.log_in(house.port))
     await users(house, alice, bob)
+    await figures(house, alice, bob)
+    await rules(house, alice, bob)
     await announcements(house, alice, bob)
     alice, bob = await after_restart(house)
+    await rules_after_restart(house, alice, bob)
     await directory(alice, bob)
     await archive(alice, bob)
+    await shutdown(house, alice, bob)
     for client in (alice, bob):
-        await client.disconnect()
+        client.abort()
 
 
 def main():
