@@ -12,6 +12,7 @@
 #include "signaling/files/address.h"
 #include "signaling/files/answers.h"
 #include "signaling/files/byte_range.h"
+#include "signaling/files/media_type.h"
 #include "signaling/files/thumbnailer.h"
 #include "signaling/runtime/on_pool.h"
 
@@ -163,6 +164,15 @@ struct Uploads::Arrival {
     bool first = false;
 };
 
+namespace {
+
+/// XEP-0363 §5: what was said before and what is said now should be the same; whoever says nothing says no other.
+bool is_announced_type(std::string_view said, std::string_view announced) {
+    return said.empty() || announced == "application/octet-stream" || clean_media_type(said) == announced;
+}
+
+}  // namespace
+
 awaitable<http::Response> Uploads::put(const http::Request& request, http::Body& body, std::string id) {
     switch (check_slot(secret_, id, request.query, clock_.wall())) {
         case SlotVerdict::forged:
@@ -181,6 +191,8 @@ awaitable<http::Response> Uploads::put(const http::Request& request, http::Body&
     if (body.length() < upload->size) co_return refuse(400, "The file is smaller than announced.\n");
     if (!request.field("content-encoding").empty() || !request.field("content-range").empty())
         co_return refuse(400, "The file has to come whole and as it is.\n");
+    if (!is_announced_type(request.field("content-type"), upload->type))
+        co_return refuse(415, "The file is of another type than announced.\n");
     co_return co_await take_in(body, *upload);
 }
 
