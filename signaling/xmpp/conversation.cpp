@@ -7,13 +7,14 @@ namespace carillon::xmpp {
 namespace {
 
 /// What is part of a conversation though it need not have a body.
-constexpr std::array<std::string_view, 12> kConversation{
+constexpr std::array<std::string_view, 13> kConversation{
     "urn:xmpp:jingle-message:0",
     "urn:xmpp:jingle-message:1",
     "urn:xmpp:call-invites:0",
     "urn:xmpp:message-correct:0",
     "urn:xmpp:reactions:0",
     "urn:xmpp:message-retract:1",
+    "urn:xmpp:fasten:0",  // retractions as they were before
     "eu.siacs.conversations.axolotl",
     "urn:xmpp:omemo:2",
     "urn:xmpp:openpgp:0",
