@@ -15,7 +15,7 @@ from archive_push_test import ArchiveClient  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from house import House, run  # noqa: E402
 
-TESTS = ("xmpp/archive_push_test.py", "xmpp/pubsub_test.py", "xmpp/rooms_test.py", "files/admin_test.py", "files/vcard_test.py")
+TESTS = ("xmpp/archive_push_test.py", "xmpp/pubsub_test.py", "files/admin_test.py", "files/vcard_test.py")
 BY_PROGRAM = ("xmpp/slixmpp", "xmpp/archive", "xmpp/pubsub", "xmpp/rooms_moderation")  # CARILLOND CARILLONCTL, not BINARIES
 WRAPPER = """#!/usr/bin/python3
 import os, sys
