@@ -381,9 +381,10 @@ class Administration final : public Module {
             }
         };
         const auto since = co_await from_all_shards<WallTime>(std::move(ask));
-        const auto newest = std::ranges::max_element(since);
-        co_return co_await show_last_login(context_, *user,
-                                           newest == since.end() ? std::nullopt : std::optional{*newest});
+        std::optional<WallTime> newest;
+        for (const auto each : since) newest = std::max(newest.value_or(each), each);
+        auto outcome = co_await show_last_login(context_, *user, newest);
+        co_return outcome;
     }
 
     awaitable<Outcome> user_stats(Form form) {

@@ -27,16 +27,20 @@ awaitable<Outcome> show_roster(ModuleContext& context, Jid user) {
 awaitable<Outcome> show_last_login(ModuleContext& context, Jid user, std::optional<WallTime> since) {
     const bool exists = co_await context.storage().users().exists(user);
     if (!exists) co_return Outcome{std::unexpect, StanzaError::item_not_found()};
-    if (!since) {
-        const auto kept = co_await context.storage().user_data().get(user, std::string{Departure::kSpace},
-                                                                     std::string{Departure::kName});
-        if (const auto departure = kept ? Departure::parse(*kept) : std::nullopt) since = departure->at;
+    std::string when = "never";
+    if (since) {
+        when = xmpp::to_datetime(*since);
+    } else {
+        std::string space{Departure::kSpace};
+        std::string name{Departure::kName};
+        const auto kept = co_await context.storage().user_data().get(user, std::move(space), std::move(name));
+        const auto departure = Departure::parse(kept.value_or(""));
+        if (departure) when = xmpp::to_datetime(departure->at);
     }
     CommandStep done;
     pubsub::FormWriter writer{"result", kAdmin};
     writer.many("accountjids", "The user", "jid-multi", {user.str()})
-        .many("lastlogin", "Last log-in, or when the user left", "text-single",
-              {since ? xmpp::to_datetime(*since) : std::string{"never"}});
+        .many("lastlogin", "Last log-in, or when the user left", "text-single", {when});
     done.form = writer.take();
     co_return done;
 }

@@ -80,9 +80,9 @@ class HttpUpload final : public Module {
                            .category = "store",
                            .type = "file",
                            .features = {std::string{kNs}}};
-        for (const auto* purpose : {"message", "profile", "ephemeral"})
-            about.features.push_back(std::string{kPurpose} + '#' + purpose);
-        if (settings_.permanent) about.features.push_back(std::string{kPurpose} + "#permanent");
+        for (const auto* purpose : {"#message", "#profile", "#ephemeral"})
+            about.features.push_back(std::string{kPurpose}.append(purpose));
+        if (settings_.permanent) about.features.push_back(std::string{kPurpose}.append("#permanent"));
         about.form = [this] { return limits_form(); };
         return about;
     }
