@@ -69,7 +69,8 @@ using Names = std::map<std::uint8_t, std::string>;
 
 /// What each side sends, by the numbers that the other side knows: so packets are between the legs.
 void describe_payload(const Stream& stream, Names& from_a, Names& from_b) {
-    const auto& numbers = stream.leg(Side::caller).said.bridge->payload_types;
+    const auto& bridge = stream.leg(Side::caller).said.bridge;
+    const auto numbers = bridge ? bridge->payload_types : std::map<std::uint8_t, std::uint8_t>{};
     for (const auto& each : stream.offered_types) {
         const auto type = named(each);
         const auto offered = static_cast<std::uint8_t>(type.id);
