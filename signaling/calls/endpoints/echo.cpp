@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "signaling/calls/endpoints/music.h"
 #include "signaling/calls/random_id.h"
 
 namespace carillon::calls {
@@ -22,10 +23,15 @@ double loss_of(const SideCounters& side) {
 
 class EchoCall final : public EndpointCall {
   public:
-    explicit EchoCall(std::shared_ptr<EndpointLine> line) : line_{std::move(line)} {}
+    EchoCall(std::shared_ptr<EndpointLine> line, std::string greeting)
+        : line_{std::move(line)}, greeting_{std::move(greeting)} {}
 
-    relay::api::Source source() const override {
-        return {.kind = relay::api::Source::Kind::echo, .clips = {}, .loop = false};
+    relay::api::Source source() const override { return greeting_.empty() ? echo() : play(greeting_, false); }
+    void on_event(const ProgramEvent& event) override {
+        const bool skips = event.kind == ProgramEvent::Kind::digit;
+        if (greeting_.empty() || (event.kind != ProgramEvent::Kind::source_ended && !skips)) return;
+        greeting_.clear();
+        line_->set(echo(), {}, [](bool) {});
     }
     void ended(const EndpointFigures& figures) override {
         if (!figures.record.answered) return;
@@ -37,14 +43,17 @@ class EchoCall final : public EndpointCall {
     }
 
   private:
+    static relay::api::Source echo() { return {.kind = relay::api::Source::Kind::echo, .clips = {}, .loop = false}; }
+
     std::shared_ptr<EndpointLine> line_;
+    std::string greeting_;
 };
 
 }  // namespace
 
 std::expected<std::unique_ptr<EndpointCall>, xmpp::StanzaError> EchoEndpoint::answer(
     std::shared_ptr<EndpointLine> line) {
-    return std::make_unique<EchoCall>(std::move(line));
+    return std::make_unique<EchoCall>(std::move(line), greeting_);
 }
 
 std::string describe(const EndpointFigures& figures) {

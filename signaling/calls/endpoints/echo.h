@@ -1,13 +1,18 @@
-/// echo@: the caller hears itself, and is told afterwards how good the call was.
+/// echo@: the caller hears a greeting where there is one, then itself, and is told afterwards how good the call was.
 /// Not here: sound (relay/media), Jingle (answering.cpp).
 #pragma once
+#include <string>
+#include <utility>
+
 #include "signaling/calls/endpoints/endpoint.h"
 
 namespace carillon::calls {
 
 class EchoEndpoint final : public Endpoint {
   public:
-    explicit EchoEndpoint(std::size_t calls_per_user) : calls_per_user_{calls_per_user} {}
+    /// `greeting`: a sound file on the workers' host; empty: none.
+    explicit EchoEndpoint(std::size_t calls_per_user, std::string greeting = {})
+        : calls_per_user_{calls_per_user}, greeting_{std::move(greeting)} {}
     std::string_view name() const override { return "echo"; }
     std::string_view title() const override { return "Echo test"; }
     std::string_view help() const override {
@@ -19,6 +24,7 @@ class EchoEndpoint final : public Endpoint {
 
   private:
     std::size_t calls_per_user_;
+    std::string greeting_;
 };
 
 /// The figures for people, one line each.

@@ -1,10 +1,12 @@
 #include "signaling/calls/endpoints/module.h"
 
+#include <filesystem>
 #include <stdexcept>
 
 #include "config/base/log.h"
 #include "config/schema.h"
 #include "signaling/calls/endpoints/echo.h"
+#include "signaling/calls/endpoints/music.h"
 #include "signaling/calls/module.h"
 #include "signaling/calls/settings.h"
 #include "signaling/calls/voicemail/endpoint.h"
@@ -38,12 +40,24 @@ std::string check_address(std::string_view text) {
     return jid && jid->is_domain() ? std::string{} : std::string{"is no domain"};
 }
 
+/// Workers play it, on this host unless they are remote.
+std::string check_sound(std::string_view text) {
+    std::error_code error;
+    const std::filesystem::path file{text};
+    if (text.empty() || (file.is_absolute() && std::filesystem::is_regular_file(file, error))) return {};
+    return "is no file that is there, with its whole path";
+}
+
 EndpointSettings settings_of(const runtime::ModuleContext& context) {
     EndpointSettings settings;
     config::Problems problems;
     config::Schema schema;
     schema.text("address", settings.address, "Domain of the endpoints; empty: calls. before the host's.", check_address)
         .boolean("echo", settings.echo, "Answer calls to echo@, where callers hear themselves.")
+        .text("echo_greeting", settings.echo_greeting, "Sound file that callers of echo@ hear first (WAV, Ogg/Opus).",
+              check_sound)
+        .text("music", settings.music,
+              "Sound file that callers of music@ hear again and again; empty: no such endpoint.", check_sound)
         .boolean("foreign", settings.foreign, "Let users of other servers call.")
         .integer("calls_per_user", settings.calls_per_user, 1, 100, "Calls of one user to one endpoint at a time.");
     auto& voicemail = settings.voicemail;
@@ -76,7 +90,8 @@ EndpointsModule::EndpointsModule(runtime::ModuleContext& context)
       settings_{settings_of(context)},
       domain_{domain_of(context, settings_)},
       shard_{shard_calls(context)} {
-    if (settings_.echo) add(std::make_unique<EchoEndpoint>(settings_.calls_per_user));
+    if (settings_.echo) add(std::make_unique<EchoEndpoint>(settings_.calls_per_user, settings_.echo_greeting));
+    if (!settings_.music.empty()) add(std::make_unique<MusicEndpoint>(settings_.music, settings_.calls_per_user));
     if (settings_.voicemail.enabled) open_voicemail();
     hooks_ += context.item(domain_, "Calls to the server");
     hooks_ += context.serve_domain(domain_, [this](Stanza stanza) { take(std::move(stanza)); });

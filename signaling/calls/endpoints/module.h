@@ -15,7 +15,9 @@ namespace carillon::calls {
 struct EndpointSettings {
     std::string address;  ///< empty: calls.DOMAIN
     bool echo = true;
-    bool foreign = false;  ///< users of other servers may call
+    std::string echo_greeting;  ///< a sound file; empty: none
+    std::string music;          ///< a sound file; empty: no music@
+    bool foreign = false;       ///< users of other servers may call
     std::size_t calls_per_user = 2;
     VoicemailSettings voicemail;
 };

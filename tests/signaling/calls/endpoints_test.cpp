@@ -3,6 +3,7 @@
 
 #include "signaling/calls/endpoints/answer.h"
 #include "signaling/calls/endpoints/echo.h"
+#include "signaling/calls/endpoints/music.h"
 #include "tests/signaling/calls/fakes.h"
 
 namespace carillon::calls {
@@ -174,6 +175,46 @@ TEST(EndpointCall, AnswersWhatComesLater) {
                             test::content("more", test::browser_description(true) + test::ice_transport("abcd", "p"))));
     EXPECT_EQ(scene.last_jingle().action, Action::content_reject);
     EXPECT_EQ(scene.controller.size(), 1U);
+}
+
+/// What an endpoint does with its line.
+class KnownLine final : public EndpointLine {
+  public:
+    const xmpp::Jid& caller() const override { return address_; }
+    const xmpp::Jid& address() const override { return address_; }
+    void set(relay::api::Source source, relay::api::Sink, std::function<void(bool)> done) override {
+        sources.push_back(std::move(source));
+        done(true);
+    }
+    void hang_up(const jingle::Reason&) override {}
+    void send(xmpp::Stanza) override {}
+    std::vector<relay::api::Source> sources;
+
+  private:
+    xmpp::Jid address_ = xmpp::Jid::parse(kEcho).value();
+};
+
+TEST(EchoEndpoint, GreetsFromAFileAndThenReturnsWhatIsSaid) {
+    const auto line = std::make_shared<KnownLine>();
+    EchoEndpoint echo{2, "/srv/welcome.opus"};
+    const auto call = echo.answer(line).value();
+    ASSERT_EQ(call->source().kind, relay::api::Source::Kind::clips);
+    EXPECT_EQ(call->source().clips.at(0).file, "/srv/welcome.opus");
+    EXPECT_FALSE(call->source().loop);
+    ProgramEvent ended;
+    ended.kind = ProgramEvent::Kind::source_ended;
+    call->on_event(ended);
+    call->on_event(ended);
+    ASSERT_EQ(line->sources.size(), 1U) << "once";
+    EXPECT_EQ(line->sources[0].kind, relay::api::Source::Kind::echo);
+}
+
+TEST(MusicEndpoint, PlaysItsFileAgainAndAgain) {
+    MusicEndpoint music{"/srv/waltz.wav", 2};
+    const auto source = music.answer(std::make_shared<KnownLine>()).value()->source();
+    EXPECT_EQ(source.kind, relay::api::Source::Kind::clips);
+    EXPECT_EQ(source.clips.at(0).file, "/srv/waltz.wav");
+    EXPECT_TRUE(source.loop);
 }
 
 }  // namespace
