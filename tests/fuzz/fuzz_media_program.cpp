@@ -1,12 +1,15 @@
-/// Packets of a hostile end, past its keys, at the jobs that decode them; and at what turns packets back.
+/// Packets of a hostile end, past its keys, at the jobs that decode them; at what turns packets back, and at what puts
+/// an announcement in their place.
 /// Input: an octet that chooses the codecs, then pieces, each behind an octet: its length, whose lowest bits say which
 /// leg and whether it is RTCP.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "relay/media/announcement.h"
 #include "relay/media/transcode_job.h"
 #include "relay/media/turn_back.h"
 
@@ -28,6 +31,23 @@ relay::api::AudioFormat format(unsigned which) {
     return out;
 }
 
+/// The head stays what it was, whatever comes behind it.
+void announce(relay::Announcement& announcement, std::size_t leg, std::vector<std::byte> packet) {
+    const auto was = packet;
+    packet.resize(2048);
+    const auto size = announcement.replace(leg, packet, was.size());
+    if (size > packet.size()) std::abort();
+    if (was.size() > 12 && !std::equal(was.begin() + 1, was.begin() + 12, packet.begin() + 1)) std::abort();
+}
+
+std::shared_ptr<const relay::AnnouncementSound> announcement_sound() {
+    relay::SoundLibrary library;
+    return relay::AnnouncementSound::create(library,
+                                            {.file = {}, .tone_hz = 1400, .duration = std::chrono::milliseconds{200}},
+                                            {"opus/48000", "PCMU/8000", "G722/8000", "L16/44100"})
+        .value();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -39,6 +59,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                              .source = {},
                              .sink = {},
                              .returned = {}}};
+    static const auto sound = announcement_sound();
+    const record::PayloadNames names{
+        {0, "opus/48000"}, {1, "PCMU/8000"}, {2, "red/48000"}, {3, "L16/44100"}, {4, "G722/8000"}};
+    relay::Announcement announcement{sound, {names, names}, SteadyTime{}, {}};
     relay::MediaChannel channel{true};
     SteadyTime now{std::chrono::hours{1}};
     while (!rest.empty()) {
@@ -48,6 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         rest = rest.subspan(piece.size());
         std::vector<std::byte> packet{piece.begin(), piece.end()};
         channel.in[head & 1].push(packet, (head & 2) != 0, now);
+        announce(announcement, head & 1, packet);
         (head & 2) != 0 ? relay::turn_back_rtcp(packet, 0x01020304) : relay::turn_back_rtp(packet, 0x01020304);
         relay::MediaPort port{channel};
         now += relay::kMediaTick;
