@@ -112,11 +112,14 @@ class Gatherer {
         word_ = letter.text;
     }
     void end() {
-        if (!word_.empty()) words_.push_back(std::exchange(word_, {}));
+        if (!word_.empty()) {
+            words_.push_back(std::exchange(word_, {}));
+            last_run_ = alone_ ? letters_ : 0;
+        }
         letters_ = 0;
     }
-    /// The characters of a run of those that stand alone, when it is what comes last.
-    std::size_t run() const { return alone_ ? letters_ : 0; }
+    /// After end(): the characters of a run of those that stand alone, when it came last.
+    std::size_t last_run() const { return last_run_; }
     std::size_t count() const { return words_.size(); }
     std::vector<std::string> take() { return std::move(words_); }
 
@@ -124,6 +127,7 @@ class Gatherer {
     std::vector<std::string> words_;
     std::string word_;
     std::size_t letters_ = 0;
+    std::size_t last_run_ = 0;
     bool alone_ = false;
 };
 
@@ -145,10 +149,12 @@ Phrase phrase_of(std::string_view piece) {
     Gatherer gatherer;
     Letters letters{piece};
     while (!letters.done() && gatherer.count() < kMaxWords) gatherer.add(letters.next());
-    // In a text a run may go on: its last character by itself is looked for only when there is no other.
-    phrase.last_goes_on = gatherer.run() == 1 || (piece.size() > 1 && piece.ends_with('*') && gatherer.run() == 0);
-    if (gatherer.run() < 2) gatherer.end();
+    gatherer.end();
     phrase.words = gatherer.take();
+    // In a text a run may go on: its last character by itself is looked for only when there is no other.
+    const auto run = gatherer.last_run();
+    if (run > 1) phrase.words.pop_back();
+    phrase.last_goes_on = run == 1 || (run == 0 && piece.size() > 1 && piece.ends_with('*'));
     return phrase;
 }
 

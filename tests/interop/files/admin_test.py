@@ -183,6 +183,7 @@ async def rules_after_restart(house, alice, bob):
     await alice.admin("edit-admin", adminjids=[])
     await refused(bob.admin("get-online-users-num"), "forbidden")
     await henry.disconnect()
+    bob.heard.clear()
 
 
 async def shutdown(house, alice, bob):

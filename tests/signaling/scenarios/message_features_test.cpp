@@ -129,8 +129,8 @@ TEST_P(MessageFeatures, WakesADeviceOrNot) {
     EXPECT_EQ(event.weight, wanted);
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, MessageFeatures, testing::ValuesIn(kKinds), [](const auto& info) {
-    std::string name{info.param.name};
+INSTANTIATE_TEST_SUITE_P(Of, MessageFeatures, testing::ValuesIn(kKinds), [](const auto& of) {
+    std::string name{of.param.name};
     std::ranges::replace(name, ' ', '_');
     return name;
 });

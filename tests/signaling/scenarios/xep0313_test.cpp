@@ -396,7 +396,7 @@ TEST(Xep0313S3p2Retention, OldAndSurplusMessagesGo) {
 
 TEST(Xep0313S3p2Retention, WhatIsBeyondTheBoundOfOctetsGoesByItself) {
     config::Value::Table settings;
-    settings["octets"] = config::Value{std::string{"2 KiB"}};
+    settings["octets"] = config::Value{std::string{"4 KiB"}};
     settings["sweep"] = config::Value{std::string{"1 s"}};
     WorldOptions options;
     options.modules = modules::builtin();

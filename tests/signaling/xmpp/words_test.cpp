@@ -51,6 +51,7 @@ TEST(Phrases, OfOneCharacterBeginAPair) {
     EXPECT_EQ(phrases_of("\u6771\u4eac"), (std::vector<Phrase>{{{"\u6771\u4eac"}, false}}));
     EXPECT_EQ(phrases_of("\u6771\u4eac*"), (std::vector<Phrase>{{{"\u6771\u4eac"}, false}}));
     EXPECT_EQ(phrases_of("\u6771\u4eacx"), (std::vector<Phrase>{{{"\u6771\u4eac", "\u4eac", "x"}, false}}));
+    EXPECT_EQ(phrases_of("\u6771\u4eac\u3002"), (std::vector<Phrase>{{{"\u6771\u4eac"}, false}}));
     EXPECT_EQ(phrases_of("x\u6771"), (std::vector<Phrase>{{{"x", "\u6771"}, true}}));
 }
 
