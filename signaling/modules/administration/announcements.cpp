@@ -110,7 +110,8 @@ awaitable<Outcome> Announcements::set_motd(Form form, bool tell) {
 }
 
 awaitable<Outcome> Announcements::delete_motd() {
-    if (auto* store = storage::host_data_of(context_.storage())) co_await store->erase(context_.host().str(), std::string{kMotd});
+    if (auto* store = storage::host_data_of(context_.storage()))
+        co_await store->erase(context_.host().str(), std::string{kMotd});
     everywhere_([](Announcements& there) {
         there.motd_.clear();
         there.motd_id_.clear();

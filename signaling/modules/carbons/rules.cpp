@@ -9,21 +9,20 @@ namespace {
 constexpr std::string_view kMucUser = "http://jabber.org/protocol/muc#user";
 
 /// §6.1: "payload elements typically used in IM"; and calls, which ring everywhere and stop ringing everywhere.
-constexpr std::array<std::string_view, 14> kInstantMessaging{
-    "urn:xmpp:receipts",
-    "http://jabber.org/protocol/chatstates",
-    "urn:xmpp:chat-markers:0",
-    "urn:xmpp:jingle-message:0",
-    "urn:xmpp:jingle-message:1",
-    "urn:xmpp:call-invites:0",
-    "urn:xmpp:message-correct:0",
-    "urn:xmpp:reactions:0",
-    "urn:xmpp:message-retract:1",
-    "urn:xmpp:fasten:0",  // retractions as they were before
-    "eu.siacs.conversations.axolotl",
-    "urn:xmpp:omemo:2",
-    "urn:xmpp:openpgp:0",
-    "urn:xmpp:sfs:0"};
+constexpr std::array<std::string_view, 14> kInstantMessaging{"urn:xmpp:receipts",
+                                                             "http://jabber.org/protocol/chatstates",
+                                                             "urn:xmpp:chat-markers:0",
+                                                             "urn:xmpp:jingle-message:0",
+                                                             "urn:xmpp:jingle-message:1",
+                                                             "urn:xmpp:call-invites:0",
+                                                             "urn:xmpp:message-correct:0",
+                                                             "urn:xmpp:reactions:0",
+                                                             "urn:xmpp:message-retract:1",
+                                                             "urn:xmpp:fasten:0",  // retractions as they were before
+                                                             "eu.siacs.conversations.axolotl",
+                                                             "urn:xmpp:omemo:2",
+                                                             "urn:xmpp:openpgp:0",
+                                                             "urn:xmpp:sfs:0"};
 
 bool is_instant_messaging(const xml::Element& message) {
     return std::ranges::any_of(message.nodes(), [](const auto& node) {

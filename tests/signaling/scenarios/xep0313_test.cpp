@@ -4,8 +4,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include "signaling/session/archive_query.h"
 #include "signaling/modules/modules.h"
+#include "signaling/session/archive_query.h"
 #include "signaling/xml/writer.h"
 #include "tests/signaling/scenarios/scenario.h"
 
