@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -15,7 +14,7 @@
 #include <openssl/crypto.h>
 
 #include "config/base/log.h"
-#include "signaling/files/byte_range.h"
+#include "signaling/files/file_source.h"
 #include "signaling/runtime/on_pool.h"
 #include "signaling/xmpp/datetime.h"
 
@@ -74,52 +73,14 @@ http::Response from_reply(const admin::Reply& reply) {
     return reply ? answer(200, *reply) : fault(status_of(reply.error().code), reply.error().code, reply.error().text);
 }
 
-/// Owns a descriptor.
-class File {
-  public:
-    /// A plain file of the folder's own; no link is followed.
-    static std::shared_ptr<File> open(const fs::path& path) {
-        auto file = std::make_shared<File>(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-        if (file->fd_ < 0 || ::fstat(file->fd_, &file->facts_) != 0 || !S_ISREG(file->facts_.st_mode)) return nullptr;
-        return file;
-    }
-    explicit File(int fd) : fd_{fd} {}
-    ~File() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    File(const File&) = delete;
-    std::uint64_t size() const { return static_cast<std::uint64_t>(facts_.st_size); }
-    std::size_t read(std::span<char> into, std::uint64_t at) const {
-        const auto got = ::pread(fd_, into.data(), into.size(), static_cast<off_t>(at));
-        return got > 0 ? static_cast<std::size_t>(got) : 0;
-    }
-
-  private:
-    int fd_;
-    struct stat facts_{};
-};
-
-class Part final : public http::Source {
-  public:
-    Part(std::shared_ptr<File> file, files::ByteRange range, boost::asio::thread_pool& disk)
-        : file_{std::move(file)}, range_{range}, disk_{disk} {}
-    std::uint64_t length() const override { return range_.length; }
-    awaitable<std::size_t> read(std::span<char> into) override {
-        const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), range_.length - done_));
-        auto work = [file = file_, into = into.first(count), at = range_.begin + done_] {
-            return file->read(into, at);
-        };
-        const auto got = co_await on_pool(disk_, work);
-        done_ += got;
-        co_return got;
-    }
-
-  private:
-    std::shared_ptr<File> file_;
-    files::ByteRange range_;
-    std::uint64_t done_ = 0;
-    boost::asio::thread_pool& disk_;
-};
+/// A plain file of the folder's own, null when it is none; no link is followed.
+std::shared_ptr<files::FileStore::Reader> open_plain(const fs::path& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0) return nullptr;
+    auto file = std::make_shared<files::FileStore::Reader>(descriptor);
+    struct stat facts{};
+    return ::fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode) ? file : nullptr;
+}
 
 struct Listed {
     std::string name;
@@ -211,14 +172,15 @@ class RecordingsApi {
             co_return answer(200, json::object{{"name", name}});
         }
         if (request.method != "GET" && request.method != "HEAD") co_return not_allowed("DELETE, GET, HEAD");
-        auto open = [path = folder_ / name] { return File::open(path); };
+        auto open = [path = folder_ / name] { return open_plain(path); };
         auto file = co_await on_pool(disk_, open);
         if (!file) co_return fault(404, "not_found", "There is no such recording.");
         log::info("recording fetched", {{"name", name}, {"peer", request.peer}});
         co_return content(request, name, std::move(file));
     }
 
-    http::Response content(const http::Request& request, const std::string& name, std::shared_ptr<File> file) const {
+    http::Response content(const http::Request& request, const std::string& name,
+                           std::shared_ptr<files::FileStore::Reader> file) const {
         http::Response out;
         const auto size = file->size();
         auto wanted = files::select_range(request.field("range"), size);
@@ -236,7 +198,7 @@ class RecordingsApi {
                                                           "/" + std::to_string(size));
         }
         out.type = type_of(name);
-        out.source = std::make_shared<Part>(std::move(file), wanted.range, disk_);
+        out.source = std::make_shared<files::FileSource>(std::move(file), wanted.range, disk_);
         return out;
     }
 

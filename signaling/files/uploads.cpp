@@ -12,6 +12,7 @@
 #include "signaling/files/address.h"
 #include "signaling/files/answers.h"
 #include "signaling/files/byte_range.h"
+#include "signaling/files/file_source.h"
 #include "signaling/files/media_type.h"
 #include "signaling/files/thumbnailer.h"
 #include "signaling/runtime/on_pool.h"
@@ -252,34 +253,6 @@ awaitable<void> Uploads::add_thumbnail(storage::Upload& upload) {
     upload.thumbnail = {made->width, made->height};
     co_await store_.set_thumbnail(upload.hash, upload.thumbnail);
 }
-
-namespace {
-
-/// A part of a file, as the server sends it.
-class FileSource final : public http::Source {
-  public:
-    FileSource(std::shared_ptr<FileStore::Reader> file, ByteRange range, boost::asio::thread_pool& disk)
-        : file_{std::move(file)}, range_{range}, disk_{disk} {}
-    std::uint64_t length() const override { return range_.length; }
-    awaitable<std::size_t> read(std::span<char> into) override {
-        const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), range_.length - done_));
-        auto work = [file = file_, into = into.first(count), at = range_.begin + done_] {
-            return file->read(into, at);
-        };
-        const auto got = co_await on_pool(disk_, work);
-        if (!got) co_return 0;
-        done_ += *got;
-        co_return *got;
-    }
-
-  private:
-    std::shared_ptr<FileStore::Reader> file_;
-    ByteRange range_;
-    std::uint64_t done_ = 0;
-    boost::asio::thread_pool& disk_;
-};
-
-}  // namespace
 
 awaitable<http::Response> Uploads::get(const http::Request& request, std::string id, std::string name) {
     const auto upload = co_await store_.find(std::move(id));
