@@ -33,6 +33,18 @@ class LossBursts {
             if (bursts_ > lost_) bursts_ = lost_;
         }
     }
+    /// What was seen elsewhere; gaps that late packets have closed are negative.
+    void add(SequenceNumber highest, std::uint64_t received, std::int64_t lost, std::int64_t bursts) {
+        const auto grow = [](std::uint64_t& value, std::int64_t by) {
+            value = by < 0 && static_cast<std::uint64_t>(-by) > value ? 0 : value + static_cast<std::uint64_t>(by);
+        };
+        if (!started_ || SequenceNumber::distance(highest_, highest) > 0) highest_ = highest;
+        started_ = true;
+        received_ += received;
+        grow(lost_, lost);
+        grow(bursts_, bursts);
+        bursts_ = std::min(bursts_, lost_);
+    }
     double burst_ratio() const {
         if (bursts_ == 0) return 1;
         const auto lost = static_cast<double>(lost_);

@@ -62,6 +62,27 @@ Reception::Verdict Reception::on_packet(const Header& header, std::chrono::nanos
     return verdict;
 }
 
+void Reception::add(const Elsewhere& other) {
+    if (!started_) start(Header{.sequence = other.first});
+    received_ += other.received;
+    late_ += other.late;
+    duplicates_ += other.duplicates;
+    constexpr std::uint64_t kHalf = 0x8000;  // further apart, 16 bits do not say which is ahead
+    const int step = SequenceNumber::distance({static_cast<std::uint16_t>(highest_)}, other.highest);
+    if (other.ahead >= kHalf) {
+        highest_ += other.ahead;
+    } else if (step > 0) {
+        highest_ += static_cast<std::uint64_t>(step);
+    } else {
+        return;  // those seen here are newer
+    }
+    seen_ = other.seen;
+    if (clock_rate_ == 0) return;
+    jitter_ = other.jitter_timestamps;
+    last_timestamp_ = other.timestamp;
+    last_arrival_ = other.arrival;
+}
+
 std::uint64_t Reception::lost() const {
     const auto wanted = expected();
     return wanted > received_ ? wanted - received_ : 0;

@@ -16,6 +16,19 @@ class Reception {
     /// `arrival`: any steady clock. `clock_rate` in Hz; 0 when not known: no jitter is measured.
     Verdict on_packet(const Header& header, std::chrono::nanoseconds arrival, std::uint32_t clock_rate);
 
+    /// What somebody else has seen of the same stream, in the same way, since that was told last.
+    struct Elsewhere {
+        std::uint64_t received = 0, late = 0, duplicates = 0;
+        std::uint64_t ahead = 0;  ///< by so much the highest sequence number has grown
+        SequenceNumber first;     ///< of all that was seen there
+        SequenceNumber highest;
+        std::uint64_t seen = 0;        ///< bit n: `highest` - n has arrived
+        double jitter_timestamps = 0;  ///< as it is now, what was known here before included
+        std::uint32_t timestamp = 0;
+        std::chrono::nanoseconds arrival{};
+    };
+    void add(const Elsewhere& other);
+
     std::uint64_t received() const { return received_; }
     std::uint64_t expected() const { return base_expected_ + (started_ ? highest_ - base_ + 1 : 0); }
     /// Not negative: duplicates do not make up for losses.
@@ -26,6 +39,7 @@ class Reception {
     std::uint64_t late() const { return late_; }
     std::uint64_t duplicates() const { return duplicates_; }
     std::chrono::nanoseconds jitter() const;
+    double jitter_timestamps() const { return jitter_; }
 
   private:
     void start(const Header& header);
