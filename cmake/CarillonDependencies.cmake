@@ -25,6 +25,9 @@ pkg_check_modules(GDK_PIXBUF REQUIRED IMPORTED_TARGET gdk-pixbuf-2.0)
 pkg_check_modules(QRENCODE REQUIRED IMPORTED_TARGET libqrencode)
 pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(POSTGRESQL REQUIRED libpq)
+# For forwarding in the kernel (docs/kernel-path.md); without them it is left out.
+pkg_check_modules(BPF IMPORTED_TARGET libbpf)
+find_program(BPF_CLANG NAMES clang-19 clang-14 clang)
 
 add_library(soci INTERFACE)  # Debian ships no CMake target for the static and shared pair it installs
 # Its PostgreSQL part as the archive: the shared one hides the names that a session of one's own and an error's state need.

@@ -115,6 +115,9 @@ int main(int argc, char** argv) {
                    "Microseconds to wait between looks while several ports are busy, so that more packets share each "
                    "[150]")
         ->check(CLI::Range(0, 10'000));
+    app.add_option("--kernel-path", options.kernel_path,
+                   "Network device at which the kernel forwards settled flows of media by itself; repeatable; needs "
+                   "CAP_BPF and CAP_NET_ADMIN [none]");
     app.add_option("--max-sessions", options.max_sessions, "Sessions at the same time [100000]");
     app.add_option("--stun-bind", options.stun_bind, "Answer STUN binding requests on this address; repeatable [none]");
     app.add_option("--stun-port", options.stun_port, "Port of the STUN binding server [3478]");

@@ -285,6 +285,7 @@ void Client::status(Callback<WorkerStatus> done) {
                                     .threads = status.threads(),
                                     .cpu_load = status.cpu_load(),
                                     .packets_per_second = status.packets_per_second(),
+                                    .kernel_flows = status.kernel_flows(),
                                     .turn_allocations = status.turn_allocations(),
                                     .turn_connections = status.turn_connections(),
                                     .turn_packets = status.turn_packets(),

@@ -102,6 +102,7 @@ struct WorkerStatus {
     std::uint32_t threads = 1;       ///< that carry media
     double cpu_load = 0;             ///< over the last second, in processors
     std::uint64_t packets_per_second = 0;
+    std::uint64_t kernel_flows = 0;  ///< that the kernel forwards now
     std::uint64_t turn_allocations = 0, turn_connections = 0;                 ///< now
     std::uint64_t turn_packets = 0, turn_dropped = 0, turn_unauthorized = 0;  ///< since start
 };

@@ -108,6 +108,7 @@ bool Worker::take_up(journal::ReadStream& left, SteadyTime now) {
         sessions_.try_emplace(left.session, Session{.shard = lightest_shard(), .streams = {}}).first->second;
     auto stream = std::make_unique<Stream>(left.session, left.setup, std::move(bound), now, std::move(certificate));
     stream->restore(left, now);
+    if (kernel_) stream->forward_in_kernel(kernel_);
     stream->keep_in(record_of(left.session, left.setup, opened, left.opened, left.expires));
     session.streams.emplace(left.setup.stream, std::move(opened));
     ++shard_load_[session.shard];
@@ -117,6 +118,7 @@ bool Worker::take_up(journal::ReadStream& left, SteadyTime now) {
 
 void Worker::beat() {
     if (journal_) journal_->beat(std::chrono::steady_clock::now());
+    if (kernel_) kernel_->beat();
     measure();
     beats_.expires_after(kBeat);
     beats_.async_wait([this, alive = std::weak_ptr{alive_}](auto error) {

@@ -48,6 +48,7 @@ Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
         shard->serve(std::move(outlet));
     }
     programs_ = std::make_unique<MediaPrograms>(options_.media);
+    open_kernel_path();
     take_up();  // before anybody else takes a port
     beat();
     open_binding_server();
@@ -206,6 +207,7 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     api::to_proto(opened.told, *reply.mutable_ports());
     const auto now = std::chrono::steady_clock::now();
     auto stream = std::make_unique<Stream>(name, setup, std::move(bound), now, std::move(certificate));
+    if (kernel_) stream->forward_in_kernel(kernel_);
     if (program) {
         stream->carry(std::move(program->link));
     } else {

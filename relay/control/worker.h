@@ -17,6 +17,7 @@
 #include "relay/control/tap_desk.h"
 #include "relay/engine/shard.h"
 #include "relay/journal/journal.h"
+#include "relay/kernel/kernel_path.h"
 #include "relay/media/programs.h"
 #include "relay/ports/port_allocator.h"
 #include "relay/turn/turn_doors.h"
@@ -35,6 +36,8 @@ struct WorkerOptions {
     std::chrono::milliseconds media_timeout{60'000};
     std::chrono::milliseconds report_interval{5'000};
     std::chrono::microseconds coalesce = ShardOptions{}.coalesce;
+    /// Network devices at which the kernel forwards settled flows; empty: all packets pass through the worker.
+    std::vector<std::string> kernel_path;
     std::vector<std::string> stun_bind;  ///< addresses of the binding server; empty: none
     std::uint16_t stun_port = 3478;
     MediaPoolOptions media;
@@ -110,6 +113,7 @@ class Worker {
                                                const OpenedStream& opened, SteadyTime began, SteadyTime expires);
     std::vector<api::Address> told(const std::vector<BoundPort>& ports) const;
     std::size_t lightest_shard() const;
+    void open_kernel_path();
     void open_binding_server();
     void open_turn_server();
     std::shared_ptr<const dtls::Identity> identity();
@@ -131,6 +135,7 @@ class Worker {
     std::vector<MediaOutlet*> outlets_;                        // by shard, which owns them
     std::unique_ptr<MediaPrograms> programs_;
     bool draining_ = false;
+    std::shared_ptr<KernelPath> kernel_;              // none: as without
     std::shared_ptr<const dtls::Identity> identity_;  // of bridged legs; made when first needed
     std::chrono::steady_clock::time_point identity_made_{};
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "config/base/log.h"
+
 namespace carillon::relay {
 
 namespace proto = api::proto;
@@ -22,6 +24,17 @@ double cpu_seconds() {
 }
 
 }  // namespace
+
+void Worker::open_kernel_path() {
+    if (options_.kernel_path.empty()) return;
+    auto opened = KernelPath::open(
+        {.devices = options_.kernel_path, .first_port = options_.ports.first, .last_port = options_.ports.last});
+    if (opened) {
+        kernel_ = std::move(*opened);
+    } else {
+        log::warning("the kernel does not forward media, the worker does", {{"why", opened.error()}});
+    }
+}
 
 std::uint64_t Worker::allocations() const {
     std::uint64_t sum = 0;
@@ -83,6 +96,7 @@ void Worker::status(Respond respond) {
     status.set_turn_dropped(turn[2]);
     status.set_turn_connections(turn[3]);
     status.set_packets(packets());
+    status.set_kernel_flows(kernel_ ? kernel_->flows() : 0);
     status.set_binding_requests(bindings);
     status.set_cpu_s(cpu_seconds());
     status.set_cpu_load(cpu_load_);

@@ -36,6 +36,7 @@ void LegStatistics::on_media(Bytes datagram, SteadyTime now, bool clear) {
     ++packets;
     bytes += datagram.size();
     last_media = now;
+    clear_ = clear;
     if (!rtp::looks_like_rtp_or_rtcp(datagram) || rtp::is_rtcp(datagram)) return;
     const auto header = rtp::Header::parse(datagram);
     if (!header) return;

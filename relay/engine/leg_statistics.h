@@ -11,6 +11,7 @@
 #include "media/rtp/reception.h"
 #include "media/rtp/rtcp.h"
 #include "media/rtp/rtcp_xr.h"
+#include "relay/kernel/flow.h"
 #include "relay/learning/drop.h"
 
 namespace carillon::relay {
@@ -42,6 +43,11 @@ struct LegStatistics {
     void on_media(Bytes datagram, SteadyTime now, bool clear = false);
     /// A report of this endpoint about what `other` sent: measures the way there and back.
     void on_rtcp(Bytes datagram, SteadyTime now, LegStatistics& other);
+
+    /// Which RTP streams the kernel is to measure, empty figures for each. False: none is known well enough.
+    bool describe(carillon_flow& flow) const;
+    /// What the kernel has measured since `before`.
+    void add(const carillon_flow& measured, const carillon_flow& before);
 
     std::uint64_t expected() const;
     std::uint64_t lost() const;
@@ -75,10 +81,14 @@ struct LegStatistics {
         std::uint32_t mid_ntp = 0;
         SteadyTime passed{};
     };
+    void look_at_sample(const carillon_flow& measured);
+    Stream* of(std::uint32_t ssrc);
+
     static constexpr std::size_t kMaxStreams = 4;  // audio, video, retransmissions; further ones are only counted
     std::array<Stream, kMaxStreams> streams_{};
     std::array<SenderReport, 4> reports_{};
     std::size_t next_report_ = 0;
+    bool clear_ = false;  // payloads are readable
 };
 
 }  // namespace carillon::relay

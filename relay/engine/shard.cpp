@@ -136,6 +136,7 @@ void Shard::remove(std::vector<std::string> keys, std::function<void(std::vector
         for (const auto& key : keys) {
             const auto found = streams_.find(key);
             if (found == streams_.end()) continue;
+            gather(*found->second, std::chrono::steady_clock::now());
             counters.push_back(found->second->counters(std::chrono::steady_clock::now()));
             streams_.erase(found);  // closing a descriptor takes it out of the epoll set
         }
@@ -148,7 +149,9 @@ void Shard::count(std::vector<std::string> keys, std::function<void(std::vector<
         std::vector<api::StreamCounters> counters;
         for (const auto& key : keys) {
             const auto found = streams_.find(key);
-            if (found != streams_.end()) counters.push_back(found->second->counters(std::chrono::steady_clock::now()));
+            if (found == streams_.end()) continue;
+            gather(*found->second, std::chrono::steady_clock::now());
+            counters.push_back(found->second->counters(std::chrono::steady_clock::now()));
         }
         done(std::move(counters));
     });
@@ -413,9 +416,16 @@ void Shard::count_kernel_drops(Stream& stream) {
     for (auto& port : stream.ports()) kernel_drops_.fetch_add(new_kernel_drops(port), std::memory_order_relaxed);
 }
 
+void Shard::gather(Stream& stream, SteadyTime now) {
+    stream.gather(now);
+    forwarded_.fetch_add(stream.take_forwarded(), std::memory_order_relaxed);
+}
+
 void Shard::tick(SteadyTime now) {
+    constexpr std::chrono::milliseconds kGather{1000};
     std::vector<std::string> ended;
     for (auto& [key, stream] : streams_) {
+        if (now - stream->gathered() >= kGather) gather(*stream, now);
         stream->tick();
         if (stream->expired(now)) {
             ended.push_back(key);
@@ -444,6 +454,7 @@ void Shard::tick(SteadyTime now) {
     }
     for (const auto& key : ended) {
         const auto found = streams_.find(key);
+        gather(*found->second, now);
         events_({.kind = api::Event::Kind::expired,
                  .session = found->second->session(),
                  .stream = found->second->id(),

@@ -71,6 +71,7 @@ class Shard {
     void drain(Port& port, SteadyTime now);
     void pass_due(Stream& stream, SteadyTime now);
     void count_kernel_drops(Stream& stream);
+    void gather(Stream& stream, SteadyTime now);
     void answer_bindings(const Port& port, SteadyTime now);
     std::size_t receive(int fd);
     std::size_t receive(Port& port);

@@ -68,6 +68,7 @@ void Stream::update(std::size_t leg, const api::LegSetup& setup, SteadyTime now)
     target.ice = credentials_of(setup);
     target.signalled = now;
     due_ = held_ != nullptr;
+    if (flows_) flows_->take_back();
     if (bridged_[leg]) bridged_[leg]->update(setup);
     if (record_) save_leg(leg, &setup);
     for (const auto& remote : setup.remotes) {
@@ -83,6 +84,14 @@ void Stream::update(std::size_t leg, const api::LegSetup& setup, SteadyTime now)
 }
 
 Decision Stream::on_datagram(const Port& port, Bytes datagram, const Address& from, SteadyTime now) noexcept {
+    if (!flows_) return decide(port, datagram, from, now);
+    before_datagram(now);
+    const auto decision = decide(port, datagram, from, now);
+    after_datagram(port, datagram, from, decision);
+    return decision;
+}
+
+Decision Stream::decide(const Port& port, Bytes datagram, const Address& from, SteadyTime now) noexcept {
     auto& near = legs_[port.leg];
     auto& far = legs_[1 - port.leg];
     const Path source{port.socket, from};
@@ -177,10 +186,13 @@ void Stream::attach(std::shared_ptr<Tap> tap, std::uint8_t index) {
         taps_ = std::make_unique<StreamTaps>(std::move(places), mode_ == api::Mode::bridge);
     }
     taps_->add(std::move(tap), index);
+    if (flows_) flows_->allow(false);
 }
 
 void Stream::detach(const Tap& tap) {
-    if (taps_ && taps_->remove(tap)) taps_.reset();
+    if (!taps_ || !taps_->remove(tap)) return;
+    taps_.reset();
+    if (flows_) flows_->allow(true);
 }
 
 std::chrono::nanoseconds Stream::silence(std::size_t leg, SteadyTime now) const {

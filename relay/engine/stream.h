@@ -12,6 +12,7 @@
 #include "relay/bridge/bridged_leg.h"
 #include "relay/engine/held_checks.h"
 #include "relay/engine/leg_statistics.h"
+#include "relay/engine/stream_flows.h"
 #include "relay/journal/reader.h"
 #include "relay/learning/ice_learner.h"
 #include "relay/learning/plain_learner.h"
@@ -112,6 +113,14 @@ class Stream {
     std::chrono::nanoseconds silence(std::size_t leg, SteadyTime now) const;
     bool expired(SteadyTime now) const { return expires_ != SteadyTime{} && now >= expires_; }
 
+    /// Settled flows of media may go through the kernel from now on. Bridged streams never do: their packets change.
+    void forward_in_kernel(std::shared_ptr<KernelPath> path);
+    /// Takes over what the kernel has counted; for who asks for counters or silence next.
+    void gather(SteadyTime now);
+    /// Packets that the kernel has forwarded, since this was asked last.
+    std::uint64_t take_forwarded() { return flows_ ? flows_->take_forwarded() : 0; }
+    SteadyTime gathered() const { return flows_ ? flows_->gathered : SteadyTime{}; }
+
     /// Null while nobody mirrors the stream.
     StreamTaps* taps() { return taps_.get(); }
     /// Mirrors what passes from now on; `index` is the stream's number in the tap's session.
@@ -134,6 +143,12 @@ class Stream {
     bool one_legged() const { return media_ && media_->one_legged(); }
     void make_bridged(std::size_t leg, const api::LegSetup& setup,
                       const std::shared_ptr<const dtls::Identity>& identity);
+
+    // The kernel's part (stream_kernel.cpp).
+    std::optional<StreamFlows::Way> way_of(const Port& port) const;
+    void before_datagram(SteadyTime now);
+    void after_datagram(const Port& port, Bytes datagram, const Address& from, const Decision& decision);
+    Decision decide(const Port& port, Bytes datagram, const Address& from, SteadyTime now) noexcept;
 
     // The journal (stream_journal.cpp).
     void save_leg(std::size_t leg, const api::LegSetup* setup);
@@ -177,6 +192,7 @@ class Stream {
     std::unique_ptr<HeldChecks> held_;                    // ice only
     std::unique_ptr<StreamTaps> taps_;
     std::unique_ptr<journal::Record> record_;  // none: nobody takes it up
+    std::unique_ptr<StreamFlows> flows_;       // none: all packets pass here
     bool due_ = false;
     std::array<journal::SavedCounters, 2> before_{};  // of a predecessor, by leg
     SteadyTime begun_;                                // opened_, or when it was taken up

@@ -18,6 +18,7 @@ struct Address {
     bool v6 = false;
 
     bool empty() const { return port == 0; }
+    bool unspecified() const { return ip == std::array<std::uint8_t, 16>{}; }
     friend bool operator==(const Address&, const Address&) = default;
 
     static Address from(const sockaddr_storage& raw);

@@ -36,6 +36,7 @@ THIRD_PARTY = {
     r"spandsp/": ["codecs/g722", "codecs/tones"],
     r"speex/": ["codecs/resample"],
     r"gst/": ["media"],
+    r"bpf/|linux/bpf": ["relay/kernel"],
     r"pcap": ["media", "relay"],
     r"google/protobuf": ["relay"],
 }

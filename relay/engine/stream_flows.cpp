@@ -1,0 +1,79 @@
+#include "relay/engine/stream_flows.h"
+
+#include <algorithm>
+
+namespace carillon::relay {
+StreamFlows::StreamFlows(std::shared_ptr<KernelPath> path, std::vector<Place> places) : path_{std::move(path)} {
+    for (auto& place : places) flows_.push_back({.place = place, .way = {}});
+    generation_ = path_->generation();
+}
+
+const StreamFlows::Place* StreamFlows::place_of(int fd) const {
+    const auto found = std::ranges::find_if(flows_, [&](const Flow& flow) { return flow.place.fd == fd; });
+    return found == flows_.end() ? nullptr : &found->place;
+}
+
+// A packet of a flow that is in the kernel comes here when the kernel does not know what to make of it: another RTP
+// stream has begun, or the same one anew. When many come, the flow is put again with what is known by then.
+void StreamFlows::passed(std::size_t port, const Way& way) {
+    auto& flow = flows_[port];
+    if (way != flow.way) {
+        if (flow.in) return;
+        flow.way = way;
+        flow.run = 0;
+        flow.wanted = kSettled;
+    }
+    if (++flow.run < flow.wanted || !allowed_) return;
+    flow.run = 0;
+    flow.wanted = std::min(flow.wanted * 2, kReluctant);  // who does not settle is asked ever more rarely
+    if (flow.in) take_back(port);
+    put(flow);
+}
+
+void StreamFlows::put(Flow& flow) {
+    const auto* out = place_of(flow.way.fd);
+    if (!out) return;
+    carillon_flow begin{};
+    if (!flow.place.near->describe(begin)) return;
+    if (in_kernel_ == 0) generation_ = path_->generation();
+    const auto key = path_->put({flow.way.from, flow.place.local, out->local, flow.way.to}, begin);
+    if (!key) return;
+    flow.key = *key;
+    flow.last = begin;
+    flow.in = true;
+    ++in_kernel_;
+}
+
+void StreamFlows::absorb(Flow& flow, const std::optional<carillon_flow>& read) {
+    if (!read) return;
+    forwarded_ += read->packets - flow.last.packets;
+    flow.place.near->add(*read, flow.last);
+    flow.last = *read;
+}
+
+std::uint64_t StreamFlows::gather(std::size_t port) {
+    auto& flow = flows_[port];
+    if (!flow.in) return 0;
+    const auto before = flow.last.packets;
+    absorb(flow, path_->read(flow.key));
+    return flow.last.packets - before;
+}
+
+void StreamFlows::take_back(std::size_t port) {
+    auto& flow = flows_[port];
+    if (!flow.in) return;
+    absorb(flow, path_->remove(flow.key));
+    flow.in = false;
+    --in_kernel_;
+}
+
+void StreamFlows::take_back() {
+    for (std::size_t port = 0; port < flows_.size(); ++port) take_back(port);
+}
+
+void StreamFlows::allow(bool allowed) {
+    allowed_ = allowed;
+    if (!allowed) take_back();
+}
+
+}  // namespace carillon::relay

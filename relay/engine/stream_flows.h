@@ -1,0 +1,79 @@
+/// The media flows of one stream that the kernel forwards: put there when they have settled, taken back when anything
+/// about them changes.
+/// Spec: docs/kernel-path.md.  Not here: the kernel's side (relay/kernel).
+#pragma once
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "config/base/clock.h"
+#include "relay/engine/leg_statistics.h"
+#include "relay/kernel/kernel_path.h"
+
+namespace carillon::relay {
+
+/// Threading: its stream's. Allocates nothing after it is made.
+class StreamFlows {
+  public:
+    struct Place {
+        int fd;
+        Address local;
+        LegStatistics* near;  ///< of the leg whose endpoint sends to it
+    };
+    /// What comes from one address leaves by one socket to another.
+    struct Way {
+        Address from;
+        int fd = -1;
+        Address to;
+        friend bool operator==(const Way&, const Way&) = default;
+    };
+
+    /// `places`: by port of the stream.
+    StreamFlows(std::shared_ptr<KernelPath> path, std::vector<Place> places);
+    StreamFlows(const StreamFlows&) = delete;
+    ~StreamFlows() { take_back(); }
+
+    /// The worker itself has forwarded a media packet this way.
+    void passed(std::size_t port, const Way& way);
+    /// Where that port's packets go in the kernel; null: nowhere.
+    const Way* way(std::size_t port) const { return flows_[port].in ? &flows_[port].way : nullptr; }
+    bool any() const { return in_kernel_ > 0; }
+    /// Adds what the kernel has counted to the leg's statistics; the packets that are new.
+    std::uint64_t gather(std::size_t port);
+    void take_back(std::size_t port);
+    void take_back();
+    /// Nothing goes there until it is allowed again: somebody mirrors the stream.
+    void allow(bool allowed);
+    /// Routes of this host have changed since the flows were put.
+    bool outdated() const { return path_->generation() != generation_; }
+    std::size_t ports() const { return flows_.size(); }
+    /// Packets that the kernel has forwarded, since this was asked last.
+    std::uint64_t take_forwarded() { return std::exchange(forwarded_, 0); }
+
+    SteadyTime gathered{};  ///< by the stream
+
+  private:
+    struct Flow {
+        Place place;
+        bool in = false;
+        carillon_flow_key key{};
+        carillon_flow last{};  // as read last
+        Way way;               // in the kernel, or the last that passed here
+        unsigned run = 0;      // packets in a row that passed here that way
+        unsigned wanted = kSettled;
+    };
+    void put(Flow& flow);
+    void absorb(Flow& flow, const std::optional<carillon_flow>& read);
+    const Place* place_of(int fd) const;
+
+    static constexpr unsigned kSettled = 32;  // packets: a short exchange is not worth the system calls
+    static constexpr unsigned kReluctant = 32'768;
+    std::shared_ptr<KernelPath> path_;
+    std::vector<Flow> flows_;
+    std::size_t in_kernel_ = 0;
+    std::uint64_t forwarded_ = 0;
+    std::uint32_t generation_ = 0;
+    bool allowed_ = true;
+};
+
+}  // namespace carillon::relay

@@ -1,0 +1,57 @@
+/// Forwarding in the kernel: the worker decides who speaks to whom, its program at the network device moves the
+/// packets. Spec: docs/kernel-path.md.  Not here: which flows of a stream may go there (stream_flows.h).
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "relay/kernel/flow.h"
+#include "relay/learning/address.h"
+
+namespace carillon::relay {
+
+struct KernelPathOptions {
+    std::vector<std::string> devices;  ///< where media come in: names of Ethernet devices, or "lo"
+    std::uint16_t first_port = 0;      ///< of the worker's media
+    std::uint16_t last_port = 0;
+    std::size_t flows = 65'536;  ///< at the same time, each one way
+};
+
+/// Threading: open(), beat() and the destructor on the control thread; the rest from any thread, each a system call or
+/// a few. Owns: the program and its maps; ends with them.
+class KernelPath {
+  public:
+    /// The text says what the kernel or the system lacks, and the remedy.
+    static std::expected<std::shared_ptr<KernelPath>, std::string> open(const KernelPathOptions& options);
+    virtual ~KernelPath() = default;
+
+    /// A datagram's way: from an endpoint to an address of ours, and on to the other endpoint by another one. Ours may
+    /// be unspecified, as a socket's that is bound to all: it is then the one that routing has for that endpoint.
+    struct Way {
+        Address from, local;
+        Address source, to;
+    };
+    /// From here on the kernel takes this way, and counts in a copy of `begin`. Nullopt: it cannot (other families, no
+    /// route, no room): go on without.
+    virtual std::optional<carillon_flow_key> put(const Way& way, carillon_flow begin) = 0;
+    virtual std::optional<carillon_flow> read(const carillon_flow_key& key) const = 0;
+    /// Its last figures. Packets that come later are the worker's again.
+    virtual std::optional<carillon_flow> remove(const carillon_flow_key& key) = 0;
+
+    /// Once a second at least: the flows hold for some seconds more, and routes are watched.
+    virtual void beat() = 0;
+    /// Changes with the host's addresses, routes and devices: flows put before may go the wrong way.
+    std::uint32_t generation() const { return generation_.load(std::memory_order_relaxed); }
+    std::size_t flows() const { return flows_.load(std::memory_order_relaxed); }
+
+  protected:
+    std::atomic<std::uint32_t> generation_{0};
+    std::atomic<std::size_t> flows_{0};
+};
+
+}  // namespace carillon::relay
