@@ -163,6 +163,7 @@ struct RelaySettings {
     Duration media_timeout{60'000};
     Duration stats_interval{5'000};
     std::size_t max_sessions = 4'000;
+    std::vector<std::string> kernel_path;  ///< network devices
     std::vector<std::string> external;  ///< workers that somebody else runs (base/worker_address.h)
     std::string tls_authority;          ///< the three: for external workers of other machines
     std::string tls_certificate;

@@ -79,6 +79,11 @@ Schema data(DataSettings& s) {
     return out;
 }
 
+std::string check_device(std::string_view text) {
+    const bool named = !text.empty() && text.size() < 16 && text.find_first_of("/ ") == text.npos;
+    return named ? "" : "is no network device's name";
+}
+
 std::string check_url(std::string_view text) {
     if (text.empty() || text.starts_with("https://") || text.starts_with("http://")) return "";
     return "is no URL: it begins with https://";
@@ -264,6 +269,10 @@ Schema relay(RelaySettings& s) {
         .duration("media_timeout", s.media_timeout, 5s, 1h, "Silence after which a media session is closed.")
         .duration("stats_interval", s.stats_interval, 1s, 5min, "How often a worker reports its counters.")
         .integer("max_sessions", s.max_sessions, 1, 30'000, "Media sessions of one worker; more are refused.")
+        .texts("kernel_path", s.kernel_path, R"(["eth0"])",
+               "Network devices at which the kernel forwards settled media by itself: much cheaper, but past this "
+               "machine's packet filter. The workers need CAP_BPF and CAP_NET_ADMIN; else they forward as without.",
+               check_device)
         .texts("external", s.external, R"(["/run/carillon/relay-1.sock"])",
                "Workers that are started by somebody else, systemd for example: their control sockets, or "
                "\"tls://relay2.example.org:7443\" for those of other machines.",

@@ -425,7 +425,8 @@ void Shard::tick(SteadyTime now) {
     constexpr std::chrono::milliseconds kGather{1000};
     std::vector<std::string> ended;
     for (auto& [key, stream] : streams_) {
-        if (now - stream->gathered() >= kGather) gather(*stream, now);
+        if (now - stream->gathered() >= kGather) stream->gather(now);
+        forwarded_.fetch_add(stream->take_forwarded(), std::memory_order_relaxed);
         stream->tick();
         if (stream->expired(now)) {
             ended.push_back(key);

@@ -168,6 +168,7 @@ std::vector<WorkerCommand> command_lines(const config::Settings& settings, const
         if (relay.shards > 0) option("--shards", std::to_string(relay.shards));
         option("--media-timeout", seconds(relay.media_timeout));
         option("--report-interval", seconds(relay.stats_interval));
+        for (const auto& device : relay.kernel_path) option("--kernel-path", device);
         option("--max-sessions", std::to_string(relay.max_sessions));
         option("--log-level", settings.log.level);
         if (i == 1 && settings.network.stun_port != 0) {  // one answers for all

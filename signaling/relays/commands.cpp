@@ -59,6 +59,7 @@ json::object to_json(const std::string& name, const std::optional<WorkerStatus>&
     out["packets"] = status->packets;
     out["packets_per_second"] = status->packets_per_second;
     out["cpu_percent"] = std::round(1000 * status->cpu_load) / 10;
+    out["kernel_flows"] = status->kernel_flows;
     out["kernel_drops"] = status->kernel_drops;
     out["seconds_up"] = status->uptime_s;
     out["turn_allocations"] = status->turn_allocations;

@@ -28,6 +28,7 @@ void write(metrics::Registry& registry, const std::string& name, const WorkerSta
     set("ports_free", "Ports that nobody has.", status.ports_free);
     set("packets", "Packets that have left it.", status.packets);
     set("packets_per_second", "Packets that leave it in a second.", status.packets_per_second);
+    set("kernel_flows", "Flows of media that the kernel forwards now.", status.kernel_flows);
     set("kernel_drops", "Datagrams that found a socket full.", status.kernel_drops);
     set("cpu_permille", "Of one processor, over the last second.",
         static_cast<std::uint64_t>(std::llround(status.cpu_load * 1000)));

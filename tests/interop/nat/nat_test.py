@@ -21,7 +21,7 @@ NETWORKS = '["203.0.113.0/24", "2001:db8::/32"]'  # they are reserved, and so no
 
 
 class Server:
-    def __init__(self, lab, users):
+    def __init__(self, lab, users, settings=""):
         self.lab = lab
         self.folder = tempfile.TemporaryDirectory(prefix="carillon-nat-")
         self.work = pathlib.Path(self.folder.name)
@@ -38,7 +38,7 @@ relay = "always"
 [federation]
 port = 0
 tls_port = 0
-""")
+{settings}""")
         self.log = open(self.work / "log", "a+")
         self.process = subprocess.Popen(
             lab.command(lab.server, [BINARIES / "carillond", "--data", self.data, "--config", self.work / "carillon.toml"]),
