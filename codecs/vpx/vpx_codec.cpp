@@ -6,7 +6,6 @@
 #include <vpx/vpx_encoder.h>
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 
 namespace carillon::codecs::vpx {
@@ -20,30 +19,26 @@ void check(vpx_codec_err_t error, const char* what) {
     if (error != VPX_CODEC_OK) throw std::runtime_error{std::string{what} + ": " + vpx_codec_err_to_string(error)};
 }
 
-void copy_plane(const vpx_image_t& image, int plane, unsigned width, unsigned height, std::vector<std::uint8_t>& out) {
-    out.resize(std::size_t{width} * height);
-    for (unsigned row = 0; row < height; ++row)
-        std::copy_n(image.planes[plane] + static_cast<std::ptrdiff_t>(row) * image.stride[plane], width,
-                    out.begin() + static_cast<std::ptrdiff_t>(std::size_t{row} * width));
-}
-
-Picture from_image(const vpx_image_t& image) {
-    Picture out{.width = image.d_w, .height = image.d_h, .y = {}, .u = {}, .v = {}};
-    copy_plane(image, VPX_PLANE_Y, out.width, out.height, out.y);
-    copy_plane(image, VPX_PLANE_U, out.chroma_width(), out.chroma_height(), out.u);
-    copy_plane(image, VPX_PLANE_V, out.chroma_width(), out.chroma_height(), out.v);
+PictureView as_view(const vpx_image_t& image) {
+    PictureView out;
+    out.width = image.d_w;
+    out.height = image.d_h;
+    for (const auto plane : {VPX_PLANE_Y, VPX_PLANE_U, VPX_PLANE_V}) {
+        out.planes[static_cast<std::size_t>(plane)] = image.planes[plane];
+        out.strides[static_cast<std::size_t>(plane)] = image.stride[plane];
+    }
     return out;
 }
 
 /// libvpx takes pictures by pointers that it does not write through.
-vpx_image_t as_image(const Picture& picture) {
+vpx_image_t as_image(const PictureView& picture) {
     vpx_image_t image{};
     vpx_img_wrap(&image, VPX_IMG_FMT_I420, picture.width, picture.height, 1,
-                 const_cast<std::uint8_t*>(picture.y.data()));
-    image.planes[VPX_PLANE_U] = const_cast<std::uint8_t*>(picture.u.data());
-    image.planes[VPX_PLANE_V] = const_cast<std::uint8_t*>(picture.v.data());
-    image.stride[VPX_PLANE_Y] = static_cast<int>(picture.width);
-    image.stride[VPX_PLANE_U] = image.stride[VPX_PLANE_V] = static_cast<int>(picture.chroma_width());
+                 const_cast<std::uint8_t*>(picture.planes[0]));
+    for (const auto plane : {VPX_PLANE_Y, VPX_PLANE_U, VPX_PLANE_V}) {
+        image.planes[plane] = const_cast<std::uint8_t*>(picture.planes[static_cast<std::size_t>(plane)]);
+        image.stride[plane] = static_cast<int>(picture.strides[static_cast<std::size_t>(plane)]);
+    }
     return image;
 }
 
@@ -52,14 +47,6 @@ vpx_image_t as_image(const Picture& picture) {
 void Close::operator()(vpx_codec_ctx* context) const {
     vpx_codec_destroy(context);
     delete context;
-}
-
-Picture Picture::make(unsigned width, unsigned height) {
-    Picture out{.width = width, .height = height, .y = {}, .u = {}, .v = {}};
-    out.y.resize(std::size_t{width} * height);
-    out.u.assign(std::size_t{out.chroma_width()} * out.chroma_height(), 128);
-    out.v = out.u;
-    return out;
 }
 
 struct Encoder::Settings {
@@ -86,9 +73,12 @@ Encoder::Encoder(Format format, const EncoderOptions& options)
     config.kf_mode = VPX_KF_DISABLED;  // when somebody asks for one
     check(vpx_codec_enc_init(context_.get(), interface, &config, 0), "libvpx encoder");
     vpx_codec_control(context_.get(), VP8E_SET_CPUUSED, format == Format::vp8 ? -options.speed : options.speed);
+    // A key frame that somebody waits for is no larger than some frames' share.
+    vpx_codec_control(context_.get(), VP8E_SET_MAX_INTRA_BITRATE_PCT, 600u);
+    if (format == Format::vp9) vpx_codec_control(context_.get(), VP9E_SET_AQ_MODE, 3u);  // where much moves
 }
 
-std::optional<EncodedFrame> Encoder::encode(const Picture& picture, bool key_frame) {
+std::optional<EncodedFrame> Encoder::encode(const PictureView& picture, bool key_frame) {
     if (picture.width != settings_->config.g_w || picture.height != settings_->config.g_h) return std::nullopt;
     const auto image = as_image(picture);
     const auto flags = static_cast<vpx_enc_frame_flags_t>(key_frame ? VPX_EFLAG_FORCE_KF : 0);
@@ -125,23 +115,21 @@ bool Decoder::fits(Bytes frame) const {
 }
 
 std::optional<Picture> Decoder::decode(Bytes frame) {
+    const auto shown = view(frame);
+    return shown ? std::optional{copy(*shown)} : std::nullopt;
+}
+
+std::optional<PictureView> Decoder::view(Bytes frame) {
     if (frame.empty() || !fits(frame)) return std::nullopt;
     const auto* data = reinterpret_cast<const std::uint8_t*>(frame.data());
     if (vpx_codec_decode(context_.get(), data, static_cast<unsigned>(frame.size()), nullptr, 0) != VPX_CODEC_OK)
         return std::nullopt;
     vpx_codec_iter_t at = nullptr;
-    std::optional<Picture> out;
+    std::optional<PictureView> out;
     while (const auto* image = vpx_codec_get_frame(context_.get(), &at))
         if (image->fmt == VPX_IMG_FMT_I420 && std::uint64_t{image->d_w} * image->d_h <= kMostPixels)
-            out = from_image(*image);
+            out = as_view(*image);
     return out;
-}
-
-double psnr(const Picture& a, const Picture& b) {
-    if (a.width != b.width || a.height != b.height || a.y.empty()) return 0;
-    double sum = 0;
-    for (std::size_t i = 0; i < a.y.size(); ++i) sum += (a.y[i] - b.y[i]) * (a.y[i] - b.y[i]);
-    return sum == 0 ? 100 : 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.y.size()) / sum);
 }
 
 }  // namespace carillon::codecs::vpx

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "codecs/video/video_codec.h"
 #include "config/base/bytes.h"
 
 struct vpx_codec_ctx;
@@ -14,16 +15,8 @@ struct vpx_codec_ctx;
 namespace carillon::codecs::vpx {
 
 enum class Format : std::uint8_t { vp8, vp9 };
-
-/// I420: Y, then U and V at half the width and height, rounded up. Rows are as long as the picture is wide.
-struct Picture {
-    unsigned width = 0, height = 0;
-    std::vector<std::uint8_t> y, u, v;
-
-    static Picture make(unsigned width, unsigned height);
-    unsigned chroma_width() const { return (width + 1) / 2; }
-    unsigned chroma_height() const { return (height + 1) / 2; }
-};
+using codecs::EncodedFrame;
+using codecs::Picture;
 
 struct Close {
     void operator()(vpx_codec_ctx* context) const;
@@ -37,17 +30,12 @@ struct EncoderOptions {
     unsigned threads = 1;
 };
 
-struct EncodedFrame {
-    std::vector<std::byte> data;
-    bool key = false;
-};
-
 /// Threading: one thread at a time. Owns: libvpx's state; the constructor throws std::runtime_error.
 class Encoder {
   public:
     Encoder(Format format, const EncoderOptions& options);
     /// Nothing: the rate control left the frame out, or the picture is of another size.
-    std::optional<EncodedFrame> encode(const Picture& picture, bool key_frame = false);
+    std::optional<EncodedFrame> encode(const PictureView& picture, bool key_frame = false);
     /// From the next frame on; false when libvpx does not want it.
     bool set_bitrate(unsigned bits_per_second);
 
@@ -61,12 +49,11 @@ class Encoder {
 /// Threading: one thread at a time. Owns: libvpx's state; the constructor throws std::runtime_error.
 class Decoder {
   public:
-    /// Larger pictures are refused: a frame of some octets could ask for gigabytes.
-    static constexpr unsigned kMostPixels = 4096 * 2304;
-
     explicit Decoder(Format format);
     /// Nothing: not a frame that can be decoded, or one that shows nothing.
     std::optional<Picture> decode(Bytes frame);
+    /// The same in libvpx's memory: good until the next call.
+    std::optional<PictureView> view(Bytes frame);
 
   private:
     bool fits(Bytes frame) const;
@@ -74,8 +61,5 @@ class Decoder {
     Format format_;
     std::unique_ptr<vpx_codec_ctx, Close> context_;
 };
-
-/// Peak signal-to-noise ratio of the luma in dB; 100 when equal, 0 for different sizes.
-double psnr(const Picture& a, const Picture& b);
 
 }  // namespace carillon::codecs::vpx

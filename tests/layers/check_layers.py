@@ -37,6 +37,8 @@ THIRD_PARTY = {
     r"speex/": ["codecs/resample"],
     r"gst/": ["media"],
     r"bpf/|linux/bpf": ["relay/kernel"],
+    r"gst/": ["codecs/h264"],
+    r"libyuv": ["codecs/video"],
     r"pcap": ["media", "relay"],
     r"google/protobuf": ["relay"],
 }
