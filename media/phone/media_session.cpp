@@ -4,6 +4,7 @@
 #include <array>
 #include <random>
 
+#include "media/phone/pacer.h"
 #include "media/quality/e_model.h"
 
 namespace carillon::phone {
@@ -15,6 +16,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFrameTime{20};
 constexpr milliseconds kFallBehind{1000};  // after a longer stall of this machine, time is skipped instead of caught up
 constexpr milliseconds kRtcpInterval{1000};
+constexpr milliseconds kClear{2};       // to the next packet: nothing else is begun within it
 constexpr unsigned kLeadInFrames = 15;  // silence first: the far end's path and keys may be a moment later
 constexpr std::size_t kMaxEarly = 100;
 constexpr std::size_t kMaxPacket = 2048;
@@ -46,14 +48,6 @@ rtp::RtpSender first_sender(const MediaOptions& options) {
         if (header) ssrc = header->ssrc;
     }
     return {ssrc, static_cast<std::uint16_t>(random32() & 0x7FFF), random32()};
-}
-
-/// Sleeping alone wakes up 50 to 100 us late: the last stretch is waited awake.
-void wait_until(steady_clock::time_point due) {
-    constexpr std::chrono::microseconds kAwake{150};
-    std::this_thread::sleep_until(due - kAwake);
-    while (steady_clock::now() < due) {
-    }
 }
 
 }  // namespace
@@ -213,41 +207,61 @@ bool MediaSession::tend() {
     return failure_.empty();
 }
 
+/// Packets leave at their times; all else is done when none is due for a while.
 void MediaSession::run_packets(const std::stop_token& stop) {
-    auto started = steady_clock::time_point::max();
+    constexpr auto kNever = steady_clock::time_point::max();
+    Pacer pacer;
+    const auto& packets = options_.packets->packets;
+    auto started = kNever;
     std::size_t next = 0;
-    for (auto tick = steady_clock::now(); !stop.stop_requested(); tick += kFrameTime) {
-        const auto& packets = options_.packets->packets;
-        for (; next < packets.size() && started != steady_clock::time_point::max(); ++next) {
-            const auto due = started + packets[next].at;
-            if (due >= tick) break;
-            wait_until(due);
-            if (stop.stop_requested()) return;
-            const std::scoped_lock lock{mutex_};
-            send_ready(packets[next], steady_clock::now() - due);
+    for (auto tick = steady_clock::now(); !stop.stop_requested();) {
+        const bool more = started != kNever && next < packets.size();
+        const auto due = more ? started + packets[next].at : kNever;
+        if (due < tick + kClear) {
+            auto ready = make_ready(packets[next++]);  // what takes time is done before it is time
+            pacer.wait(due);
+            if (ready) send_ready(std::move(*ready), due);
+            continue;
         }
         std::this_thread::sleep_until(tick);
-        const std::scoped_lock lock{mutex_};
-        if (!tend()) return;
-        if (security_ && !outbound_) continue;
-        if (!flowing_.exchange(true)) started = tick + kLeadInFrames * kFrameTime;
-        if (tick >= next_rtcp_) {
-            next_rtcp_ = tick + kRtcpInterval;
-            send_rtcp(false);
-        }
+        if (!keep_house(stop, tick)) return;
+        if (flowing_ && started == kNever) started = tick + kLeadInFrames * kFrameTime;
+        tick += kFrameTime;
     }
 }
 
-void MediaSession::send_ready(const TimedPacket& ready, steady_clock::duration off) {
-    auto packet = ready.packet;
-    const auto header = rtp::Header::parse(packet);
-    if (!header) return;
-    if (header->payload_type == options_.packets->payload_type) {
-        packet[1] = static_cast<std::byte>((header->marker ? 0x80 : 0) | options_.payload_type);
+bool MediaSession::keep_house(const std::stop_token& stop, steady_clock::time_point tick) {
+    const std::scoped_lock lock{mutex_};
+    if (stop.stop_requested() || !tend()) return false;
+    if (security_ && !outbound_) return true;
+    flowing_ = true;
+    if (tick >= next_rtcp_) {
+        next_rtcp_ = tick + kRtcpInterval;
+        send_rtcp(false);
     }
-    sender_.count(header->timestamp, packet.size() - header->size);
-    if (options_.sent) options_.sent->add(steady_clock::now().time_since_epoch(), off, packet);
-    transmit(kRtpComponent, std::move(packet), false);
+    return true;
+}
+
+std::optional<MediaSession::Ready> MediaSession::make_ready(const TimedPacket& timed) {
+    const auto header = rtp::Header::parse(timed.packet);
+    if (!header) return std::nullopt;
+    Ready ready{.plain = timed.packet, .sealed = {}};
+    if (header->payload_type == options_.packets->payload_type)
+        ready.plain[1] = static_cast<std::byte>((header->marker ? 0x80 : 0) | options_.payload_type);
+    ready.sealed = ready.plain;
+    const std::scoped_lock lock{mutex_};
+    return seal(ready.sealed, false) ? std::optional{std::move(ready)} : std::nullopt;
+}
+
+/// Off its time by when it has left, not by when it was about to.
+void MediaSession::send_ready(Ready ready, steady_clock::time_point due) {
+    const auto leaves = steady_clock::now();
+    send_(kRtpComponent, ready.sealed);
+    const auto left = steady_clock::now();
+    if (options_.sent) options_.sent->add(leaves.time_since_epoch(), left - due, ready.plain);
+    const auto header = rtp::Header::parse(ready.plain);
+    const std::scoped_lock lock{mutex_};
+    sender_.count(header->timestamp, ready.plain.size() - header->size);
 }
 
 void MediaSession::play_frame() {
@@ -310,15 +324,18 @@ void MediaSession::send_rtcp(bool bye) {
              true);
 }
 
+bool MediaSession::seal(std::vector<std::byte>& packet, bool rtcp) {
+    if (!outbound_) return true;
+    const auto length = packet.size();
+    packet.resize(length + srtp::kMaxOverhead);
+    const auto size = rtcp ? outbound_->protect_rtcp(packet, length) : outbound_->protect_rtp(packet, length);
+    if (!size) return false;
+    packet.resize(*size);
+    return true;
+}
+
 void MediaSession::transmit(std::uint8_t component, std::vector<std::byte> packet, bool rtcp) {
-    if (outbound_) {
-        const auto length = packet.size();
-        packet.resize(length + srtp::kMaxOverhead);
-        const auto size = rtcp ? outbound_->protect_rtcp(packet, length) : outbound_->protect_rtp(packet, length);
-        if (!size) return;
-        packet.resize(*size);
-    }
-    send_(component, packet);
+    if (seal(packet, rtcp)) send_(component, packet);
 }
 
 void MediaSession::stop() {

@@ -82,7 +82,12 @@ class MediaSession {
   private:
     void run(const std::stop_token& stop);
     void run_packets(const std::stop_token& stop);
-    void send_ready(const TimedPacket& ready, steady_clock::duration off);
+    struct Ready {
+        std::vector<std::byte> plain, sealed;
+    };
+    bool keep_house(const std::stop_token& stop, steady_clock::time_point tick);
+    std::optional<Ready> make_ready(const TimedPacket& timed);
+    void send_ready(Ready ready, steady_clock::time_point due);
     bool tend();  ///< timers of DTLS; false: it has failed
     void handshake();
     void use_keys(const dtls::SrtpKeys& keys);
@@ -93,6 +98,7 @@ class MediaSession {
     void play_frame();
     std::uint32_t ticks(std::size_t samples) const;  ///< of the RTP clock
     void send_rtcp(bool bye);
+    bool seal(std::vector<std::byte>& packet, bool rtcp);  ///< false: it cannot be sent
     void transmit(std::uint8_t component, std::vector<std::byte> packet, bool rtcp);
 
     MediaOptions options_;

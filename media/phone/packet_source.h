@@ -26,7 +26,7 @@ class PacketRecorder {
   public:
     struct Entry {
         std::chrono::nanoseconds time{};
-        std::chrono::nanoseconds off{};  ///< sent: how far from its time
+        std::chrono::nanoseconds off{};  ///< sent: how long after its time it had left
         std::vector<std::byte> packet;
     };
     void add(std::chrono::nanoseconds time, std::chrono::nanoseconds off, Bytes packet) {

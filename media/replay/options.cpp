@@ -29,7 +29,7 @@ constexpr double kMaxMs = 10000;
 struct Raw {
     std::vector<std::string> keys, map;
     double loss = 0, duplicate = 0, reorder = 0, delay = 0, jitter = 0;
-    double max_loss = -1, max_delay = -1, min_mos = -1, min_alike = -2;
+    double max_loss = -1, max_delay = -1, max_pacing = -1, min_mos = -1, min_alike = -2;
     unsigned playout = 80;
     bool simulate = false;
     std::string password, answer_password;
@@ -111,6 +111,9 @@ void add_output(CLI::App& app, Options& out, Raw& raw) {
     app.add_option("--max-delay", raw.max_delay, "Milliseconds, 99 of 100 packets")
         ->check(CLI::Range(0.0, kMaxMs))
         ->group(kGroup);
+    app.add_option("--max-pacing", raw.max_pacing, "Milliseconds off the capture's times, 99 of 100 packets")
+        ->check(CLI::Range(0.0, kMaxMs))
+        ->group(kGroup);
     app.add_option("--min-mos", raw.min_mos, "MOS of what arrived, 1 to 4.5")
         ->check(CLI::Range(1.0, 4.5))
         ->group(kGroup);
@@ -143,6 +146,7 @@ std::expected<void, std::string> settle(Options& out, const Raw& raw) {
     out.playout = std::chrono::milliseconds{raw.playout};
     if (raw.max_loss >= 0) out.thresholds.max_loss = raw.max_loss / 100;
     if (raw.max_delay >= 0) out.thresholds.max_delay_p99_ms = raw.max_delay;
+    if (raw.max_pacing >= 0) out.thresholds.max_pacing_p99_ms = raw.max_pacing;
     if (raw.min_mos >= 0) out.thresholds.min_mos = raw.min_mos;
     if (raw.min_alike >= -1) out.thresholds.min_alike = raw.min_alike;
     out.way = !out.peer.empty() ? Way::call : raw.simulate ? Way::simulate : Way::list;

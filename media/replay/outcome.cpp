@@ -101,7 +101,9 @@ Outcome judge(std::string name, const Evidence& evidence, const capture::Payload
     std::vector<double> pacing;
     for (const auto off : evidence.pacing) pacing.push_back(std::abs(ms(off)));
     std::ranges::sort(pacing);
+    out.pacing_p50_ms = percentile(pacing, 0.5);
     out.pacing_p99_ms = percentile(pacing, 0.99);
+    out.pacing_max_ms = percentile(pacing, 1);
     if (out.identical < out.arrived) compare_sound(out, evidence, map, playout);
     return out;
 }

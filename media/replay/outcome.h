@@ -15,11 +15,11 @@ struct Outcome {
     capture::StreamFigures before;  ///< as captured
     capture::StreamFigures after;   ///< as it arrived
     std::uint64_t sent = 0;
-    std::uint64_t arrived = 0;                                       ///< of those sent, at least once
-    std::uint64_t identical = 0;                                     ///< of those, with the very same payload
-    double loss = 0;                                                 ///< of those sent, 0..1
-    std::optional<double> delay_p50_ms, delay_p99_ms, delay_max_ms;  ///< from sent to arrived
-    std::optional<double> pacing_p99_ms;                             ///< how far from the capture's times it was sent
+    std::uint64_t arrived = 0;                                          ///< of those sent, at least once
+    std::uint64_t identical = 0;                                        ///< of those, with the very same payload
+    double loss = 0;                                                    ///< of those sent, 0..1
+    std::optional<double> delay_p50_ms, delay_p99_ms, delay_max_ms;     ///< from sent to arrived
+    std::optional<double> pacing_p50_ms, pacing_p99_ms, pacing_max_ms;  ///< how far from the capture's times it left
     std::optional<double> alike;  ///< correlation of the decoded sound, -1 to 1; only when payloads changed
     std::optional<double> snr_db;
 };

@@ -38,6 +38,13 @@ std::string number(std::optional<double> value, std::string_view unit = "") {
     return value ? fmt::format("{:.2f}{}", *value, unit) : "-";
 }
 
+/// How far from the capture's times packets left: finer than the rest.
+std::string pacing(const Outcome& outcome) {
+    if (!outcome.pacing_p99_ms) return "-";
+    return fmt::format("{:.3f}, {:.3f}, {:.3f} ms", *outcome.pacing_p50_ms, *outcome.pacing_p99_ms,
+                       *outcome.pacing_max_ms);
+}
+
 /// Rounded, so that the text of equal outcomes is equal and short.
 json::value rounded(std::optional<double> value) {
     if (!value) return nullptr;
@@ -87,7 +94,7 @@ std::string section(const Outcome& outcome, const Thresholds& thresholds) {
     row("duplicates, reordered", fmt::format("{}, {}", outcome.after.duplicates, outcome.after.reordered));
     row("delay p50, p99, most", fmt::format("{}, {}, {}", number(outcome.delay_p50_ms, " ms"),
                                             number(outcome.delay_p99_ms, " ms"), number(outcome.delay_max_ms, " ms")));
-    row("off the capture's times, p99", number(outcome.pacing_p99_ms, " ms"));
+    row("pacing error p50, p99, most", pacing(outcome));
     row("alike (correlation), SNR", fmt::format("{}, {}", number(outcome.alike), number(outcome.snr_db, " dB")));
     if (!outcome.after.digits.empty()) row("digits", outcome.after.digits);
     out += "</table>\n";
@@ -110,6 +117,9 @@ std::vector<std::string> failures(const Outcome& outcome, const Thresholds& thre
     if (thresholds.max_delay_p99_ms && outcome.delay_p99_ms.value_or(0) > *thresholds.max_delay_p99_ms)
         out.push_back(fmt::format("delay p99 is {:.2f} ms, allowed are {:.2f} ms", *outcome.delay_p99_ms,
                                   *thresholds.max_delay_p99_ms));
+    if (thresholds.max_pacing_p99_ms && outcome.pacing_p99_ms.value_or(0) > *thresholds.max_pacing_p99_ms)
+        out.push_back(fmt::format("pacing error p99 is {:.3f} ms, allowed are {:.3f} ms", *outcome.pacing_p99_ms,
+                                  *thresholds.max_pacing_p99_ms));
     if (thresholds.min_mos && outcome.before.mos > 0 && outcome.after.mos < *thresholds.min_mos)
         out.push_back(fmt::format("MOS is {:.2f}, asked for is {:.2f}", outcome.after.mos, *thresholds.min_mos));
     if (thresholds.min_alike && outcome.alike.value_or(1) < *thresholds.min_alike)
@@ -131,12 +141,12 @@ std::string to_text(const Report& report) {
         out += fmt::format(
             "{} {}\n"
             "  sent {}, arrived {} (loss {:.2f} %), identical {}, duplicates {}, reordered {}\n"
-            "  delay p50 {} p99 {} most {}; off the capture's times p99 {}\n"
+            "  delay p50 {} p99 {} most {}; pacing error p50/p99/max {}\n"
             "  jitter {:.2f} ms captured, {:.2f} ms arrived; MOS {} captured, {} arrived\n",
             outcome.name, outcome.codec, outcome.sent, outcome.arrived, outcome.loss * 100, outcome.identical,
             outcome.after.duplicates, outcome.after.reordered, number(outcome.delay_p50_ms, " ms"),
-            number(outcome.delay_p99_ms, " ms"), number(outcome.delay_max_ms, " ms"),
-            number(outcome.pacing_p99_ms, " ms"), outcome.before.jitter_ms, outcome.after.jitter_ms,
+            number(outcome.delay_p99_ms, " ms"), number(outcome.delay_max_ms, " ms"), pacing(outcome),
+            outcome.before.jitter_ms, outcome.after.jitter_ms,
             number(outcome.before.mos > 0 ? std::optional{outcome.before.mos} : std::nullopt),
             number(outcome.after.mos > 0 ? std::optional{outcome.after.mos} : std::nullopt));
         if (outcome.alike)
@@ -164,7 +174,9 @@ std::string to_json(const Report& report) {
         stream["delay_p50_ms"] = rounded(outcome.delay_p50_ms);
         stream["delay_p99_ms"] = rounded(outcome.delay_p99_ms);
         stream["delay_max_ms"] = rounded(outcome.delay_max_ms);
+        stream["pacing_p50_ms"] = rounded(outcome.pacing_p50_ms);
         stream["pacing_p99_ms"] = rounded(outcome.pacing_p99_ms);
+        stream["pacing_max_ms"] = rounded(outcome.pacing_max_ms);
         stream["alike"] = rounded(outcome.alike);
         stream["snr_db"] = rounded(outcome.snr_db);
         stream["captured"] = figures(outcome.before);

@@ -14,7 +14,8 @@ struct Thresholds {
     std::optional<double> max_delay_p99_ms;
     std::optional<double> min_mos;
     std::optional<double> min_alike;
-    bool identical = false;  ///< every payload that arrived is the one that was sent
+    std::optional<double> max_pacing_p99_ms;  ///< only where something was sent by the clock
+    bool identical = false;                   ///< every payload that arrived is the one that was sent
 };
 
 /// What is wrong with a stream, a sentence each; empty: nothing.

@@ -125,5 +125,56 @@ TEST(MediaSession, GarbageIsCountedAndChangesNothing) {
     EXPECT_TRUE(call.b().failure().empty());
 }
 
+/// 60 packets: every third comes with the one before it, and one stands where the session looks after itself.
+std::shared_ptr<const PacketSource> ready_made() {
+    auto source = std::make_shared<PacketSource>();
+    source->payload_type = 96;
+    for (std::uint16_t i = 0; i < 60; ++i) {
+        ByteWriter rtp;
+        rtp.u8(0x80), rtp.u8(i % 10 == 9 ? 101 : 96), rtp.u16(static_cast<std::uint16_t>(65500 + i));
+        rtp.u32(i * 160u), rtp.u32(0xCAFE);
+        rtp.bytes(std::vector<std::byte>(20, static_cast<std::byte>(i)));
+        source->packets.push_back({std::chrono::milliseconds{5} * (i - (i % 3 == 2 ? 1 : 0)), rtp.release()});
+    }
+    return source;
+}
+
+TEST(MediaSession, ReadyMadePacketsLeaveInOrderAndNoneBeforeItsTime) {
+    std::mutex mutex;
+    std::vector<std::vector<std::byte>> rtp;
+    std::size_t reports = 0;
+    MediaOptions options{.codec = codecs::AudioCodec::pcmu, .payload_type = 0, .cname = "a", .packets = ready_made()};
+    options.sent = std::make_shared<PacketRecorder>();
+    MediaSession session{options, std::nullopt, [&](std::uint8_t, Bytes datagram) {
+                             const std::scoped_lock lock{mutex};
+                             if (rtp::is_rtcp(datagram))
+                                 ++reports;
+                             else
+                                 rtp.emplace_back(datagram.begin(), datagram.end());
+                             return true;
+                         }};
+    const auto all = [&] {
+        const std::scoped_lock lock{mutex};
+        return rtp.size() >= 60;
+    };
+    session.connect();
+    for (int i = 0; i < 500 && !all(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    session.stop();
+    ASSERT_EQ(rtp.size(), 60U);
+    EXPECT_GE(reports, 1U);
+    const auto sent = options.sent->take();
+    ASSERT_EQ(sent.size(), 60U);
+    for (std::uint16_t i = 0; i < 60; ++i) {
+        const auto header = rtp::Header::parse(rtp[i]);
+        ASSERT_TRUE(header);
+        EXPECT_EQ(header->sequence.value, static_cast<std::uint16_t>(65500 + i));
+        EXPECT_EQ(header->ssrc, 0xCAFEU);
+        EXPECT_EQ(header->payload_type, i % 10 == 9 ? 101 : 0) << "the codec's is the one agreed, others stay";
+        EXPECT_EQ(sent[i].packet, rtp[i]);
+        EXPECT_GE(sent[i].off.count(), 0);
+    }
+    EXPECT_EQ(session.report().packets_sent, 60U);
+}
+
 }  // namespace
 }  // namespace carillon::phone

@@ -70,6 +70,34 @@ TEST(ReplayOutcome, ATranscodedStreamIsJudgedByItsSound) {
     EXPECT_GT(*outcome.snr_db, 17);
 }
 
+TEST(ReplayOutcome, PacingIsHowFarPacketsLeftFromTheirTimesEitherWay) {
+    const auto packets = speech(0, codecs::g711::encode_mu);
+    std::vector<Time> off(100, std::chrono::microseconds{40});
+    off[7] = std::chrono::microseconds{-180};
+    off[50] = milliseconds{3};
+    Report report{.capture = "x.pcap", .way = "call", .thresholds = {.max_pacing_p99_ms = 0.2}};
+    report.outcomes.push_back(judge("x", {packets, packets, packets, off}, {}, {}));
+    const auto& outcome = report.outcomes[0];
+    EXPECT_DOUBLE_EQ(*outcome.pacing_p50_ms, 0.04);
+    EXPECT_DOUBLE_EQ(*outcome.pacing_p99_ms, 0.18);
+    EXPECT_DOUBLE_EQ(*outcome.pacing_max_ms, 3);
+    EXPECT_TRUE(report.passed());
+    EXPECT_NE(to_text(report).find("pacing error p50/p99/max 0.040, 0.180, 3.000 ms"), std::string::npos);
+    EXPECT_NE(to_json(report).find("\"pacing_p50_ms\":4E-2"), std::string::npos) << to_json(report);
+    EXPECT_NE(to_html(report).find("0.040, 0.180, 3.000 ms"), std::string::npos);
+    report.thresholds.max_pacing_p99_ms = 0.1;
+    ASSERT_EQ(failures(outcome, report.thresholds).size(), 1U);
+    EXPECT_EQ(failures(outcome, report.thresholds)[0], "pacing error p99 is 0.180 ms, allowed are 0.100 ms");
+}
+
+TEST(ReplayReport, WhatWasOnlySimulatedHasNoPacing) {
+    const auto packets = speech(0, codecs::g711::encode_mu);
+    Report report{.capture = "x.pcap", .way = "simulated", .thresholds = {.max_pacing_p99_ms = 0.2}};
+    report.outcomes.push_back(judge("x", {packets, packets, packets, {}}, {}, {}));
+    EXPECT_TRUE(report.passed());
+    EXPECT_NE(to_text(report).find("pacing error p50/p99/max -"), std::string::npos);
+}
+
 TEST(ReplayReport, ThresholdsAreSentencesAndFormatsAgree) {
     const auto packets = speech(0, codecs::g711::encode_mu);
     const auto lossy = impair(packets, {.loss = 0.3});
