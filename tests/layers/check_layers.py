@@ -35,7 +35,6 @@ THIRD_PARTY = {
     r"vpx/": ["codecs/vpx"],
     r"spandsp/": ["codecs/g722", "codecs/tones"],
     r"speex/": ["codecs/resample"],
-    r"gst/": ["media"],
     r"bpf/|linux/bpf": ["relay/kernel"],
     r"gst/": ["codecs/h264"],
     r"libyuv": ["codecs/video"],
