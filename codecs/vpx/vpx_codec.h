@@ -17,6 +17,7 @@ namespace carillon::codecs::vpx {
 enum class Format : std::uint8_t { vp8, vp9 };
 using codecs::EncodedFrame;
 using codecs::Picture;
+using codecs::psnr;
 
 struct Close {
     void operator()(vpx_codec_ctx* context) const;

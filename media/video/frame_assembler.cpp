@@ -86,9 +86,11 @@ void FrameAssembler::drop_front() {
 
 std::optional<VideoFrame> FrameAssembler::take() {
     while (!frames_.empty()) {
-        // Of H.264 no packet says that it is a frame's first: one that does not follow may still lack some.
-        const bool first_there = format_ != VideoFormat::h264 || !last_sequence_ || frames_.size() >= 3 ||
-                                 frames_.front().packets.empty() || follows(frames_.front().packets.front().sequence);
+        // Of H.264 no packet says that it is a frame's first: one that does not follow may still lack some. Where lost
+        // packets come again, a whole frame may be missing before this one.
+        const bool first_there = (format_ != VideoFormat::h264 && patience_ <= kLittlePatience) || !last_sequence_ ||
+                                 frames_.size() >= patience_ || frames_.front().packets.empty() ||
+                                 follows(frames_.front().packets.front().sequence);
         if (first_there && frames_.front().whole()) {
             auto frame = join(frames_.front());
             frames_.pop_front();
@@ -97,9 +99,8 @@ std::optional<VideoFrame> FrameAssembler::take() {
         const auto whole = std::find_if(frames_.begin() + (first_there ? 0 : 1), frames_.end(),
                                         [](const Pending& each) { return each.whole(); });
         if (whole == frames_.end()) return std::nullopt;
-        // The first may only be late by a packet: it has time until two more frames have begun, or a key frame is
-        // there.
-        if (frames_.size() < 3 && !whole->key()) return std::nullopt;
+        // The first may only be late by a packet: it has time until more frames have begun, or a key frame is there.
+        if (frames_.size() < patience_ && !whole->key()) return std::nullopt;
         drop_front();
     }
     return std::nullopt;

@@ -26,8 +26,11 @@ class FrameAssembler {
   public:
     static constexpr std::size_t kMostPackets = 2'048;
     static constexpr std::size_t kMostOctets = std::size_t{4} << 20;
+    static constexpr std::size_t kLittlePatience = 3;
 
-    explicit FrameAssembler(VideoFormat format) : format_{format} {}
+    /// `patience`: so many frames may have begun before one that lacks packets is given up; more where lost packets are
+    /// sent again.
+    explicit FrameAssembler(VideoFormat format, std::size_t patience = kLittlePatience) : format_{format}, patience_{patience} {}
 
     /// False: no packet of that format.
     bool put(const rtp::Header& header, Bytes payload);
@@ -61,6 +64,7 @@ class FrameAssembler {
     bool follows(std::uint16_t first) const;
 
     VideoFormat format_;
+    std::size_t patience_;
     std::deque<Pending> frames_;  // by time stamp
     std::size_t packets_ = 0, octets_ = 0;
     std::optional<std::uint32_t> taken_;          // time stamp of the last frame taken or given up

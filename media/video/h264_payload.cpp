@@ -75,25 +75,61 @@ std::vector<Bytes> nal_units(Bytes stream) {
     return out;
 }
 
+namespace {
+
+/// §5.7.1: units of one access unit that fit into one packet; one alone goes as it is.
+std::vector<std::byte> aggregate(const std::vector<Bytes>& units) {
+    if (units.size() == 1) return {units[0].begin(), units[0].end()};
+    std::byte indicator{kStapA};
+    for (const auto unit : units) indicator |= unit[0] & std::byte{0x80};  // F, when any has it
+    const auto most = std::ranges::max(units, {}, [](Bytes unit) { return unit[0] & std::byte{0x60}; });
+    std::vector<std::byte> out{indicator | (most[0] & std::byte{0x60})};
+    for (const auto unit : units) {
+        out.push_back(static_cast<std::byte>(unit.size() >> 8));
+        out.push_back(static_cast<std::byte>(unit.size()));
+        append(out, unit);
+    }
+    return out;
+}
+
+/// §5.8.
+void fragment(Bytes unit, std::size_t most, std::vector<std::vector<std::byte>>& out) {
+    const auto indicator = static_cast<std::byte>((std::to_integer<unsigned>(unit[0]) & 0xE0) | kFuA);
+    for (auto rest = unit.subspan(1); !rest.empty();) {
+        const auto piece = rest.first(std::min(rest.size(), most - 2));
+        const bool first = rest.size() == unit.size() - 1;
+        rest = rest.subspan(piece.size());
+        std::vector<std::byte> packet{indicator,
+                                      static_cast<std::byte>(first << 7 | rest.empty() << 6 | nal_type(unit))};
+        append(packet, piece);
+        out.push_back(std::move(packet));
+    }
+}
+
+}  // namespace
+
 std::vector<std::vector<std::byte>> packetize_h264(Bytes stream, std::size_t most) {
     std::vector<std::vector<std::byte>> out;
     if (most < 3) return out;
+    std::vector<Bytes> together;
+    std::size_t size = 1;
+    const auto flush = [&] {
+        if (!together.empty()) out.push_back(aggregate(together));
+        together.clear();
+        size = 1;
+    };
     for (const auto unit : nal_units(stream)) {
-        if (unit.size() <= most) {
+        if (size + 2 + unit.size() > most) flush();
+        if (unit.size() > most) {
+            fragment(unit, most, out);
+        } else if (unit.size() + 3 > most) {
             out.emplace_back(unit.begin(), unit.end());
-            continue;
-        }
-        const auto indicator = static_cast<std::byte>((std::to_integer<unsigned>(unit[0]) & 0xE0) | kFuA);
-        for (auto rest = unit.subspan(1); !rest.empty();) {
-            const auto piece = rest.first(std::min(rest.size(), most - 2));
-            const bool first = rest.size() == unit.size() - 1;
-            rest = rest.subspan(piece.size());
-            std::vector<std::byte> packet{indicator,
-                                          static_cast<std::byte>(first << 7 | rest.empty() << 6 | nal_type(unit))};
-            append(packet, piece);
-            out.push_back(std::move(packet));
+        } else {
+            together.push_back(unit);
+            size += 2 + unit.size();
         }
     }
+    flush();
     return out;
 }
 

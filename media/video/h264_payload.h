@@ -24,7 +24,8 @@ std::vector<Bytes> nal_units(Bytes stream);
 inline constexpr std::uint8_t kNalIdr = 5, kNalSps = 7, kNalPps = 8;
 inline std::uint8_t nal_type(Bytes unit) { return unit.empty() ? 0 : std::to_integer<std::uint8_t>(unit[0]) & 0x1F; }
 
-/// RTP payloads of `most` octets at most: single NAL units and FU-A; the last one gets the marker.
+/// RTP payloads of `most` octets at most: single NAL units, STAP-A of several small ones and FU-A of large ones
+/// (packetization-mode 1); the last one gets the marker.
 std::vector<std::vector<std::byte>> packetize_h264(Bytes stream, std::size_t most);
 
 /// ISO/IEC 14496-15 §5.3.3.1, what Matroska wants as private data: from a stream with both parameter sets, else empty.
