@@ -29,12 +29,34 @@ void to_proto(const AudioFormat& format, proto::AudioFormat& out) {
     out.set_dtx(format.dtx);
 }
 
+VideoFormat from_proto(const proto::VideoFormat& format) {
+    return {.codec = format.codec(),
+            .payload_type = static_cast<std::uint8_t>(format.payload_type()),
+            .bitrate = format.bitrate(),
+            .max_pixels = format.max_pixels(),
+            .nack = format.nack(),
+            .full_intra = format.full_intra(),
+            .estimate = format.estimate()};
+}
+
+void to_proto(const VideoFormat& format, proto::VideoFormat& out) {
+    out.set_codec(format.codec);
+    out.set_payload_type(format.payload_type);
+    out.set_bitrate(format.bitrate);
+    out.set_max_pixels(format.max_pixels);
+    out.set_nack(format.nack);
+    out.set_full_intra(format.full_intra);
+    out.set_estimate(format.estimate);
+}
+
 }  // namespace
 
 Program from_proto(const proto::Program& program) {
     Program out{.kind = static_cast<Program::Kind>(program.kind()),
                 .a = from_proto(program.a()),
                 .b = from_proto(program.b()),
+                .video_a = from_proto(program.video_a()),
+                .video_b = from_proto(program.video_b()),
                 .source = {},
                 .sink = {},
                 .returned = {}};
@@ -57,6 +79,8 @@ void to_proto(const Program& program, proto::Program& out) {
     out.set_kind(static_cast<proto::Program::Kind>(program.kind));
     to_proto(program.a, *out.mutable_a());
     to_proto(program.b, *out.mutable_b());
+    if (!program.video_a.codec.empty()) to_proto(program.video_a, *out.mutable_video_a());
+    if (!program.video_b.codec.empty()) to_proto(program.video_b, *out.mutable_video_b());
     auto& source = *out.mutable_source();
     source.set_kind(static_cast<proto::Source::Kind>(program.source.kind));
     source.set_loop(program.source.loop);

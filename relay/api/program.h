@@ -1,5 +1,5 @@
-/// What a worker itself does with a stream's sound: answers in place of an end, or speaks to each end in its own codec.
-/// Spec: docs/endpoints.md, docs/transcoding.md, control.proto.
+/// What a worker itself does with a stream's sound and pictures: answers in place of an end, or speaks to each end in
+/// its own codec. Spec: docs/endpoints.md, docs/transcoding.md, control.proto.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -21,6 +21,18 @@ struct AudioFormat {
     unsigned bitrate = 0;                         ///< opus; 0: as the worker likes
     bool dtx = false;                             ///< opus: silence need not be sent
     friend bool operator==(const AudioFormat&, const AudioFormat&) = default;
+};
+
+/// How the pictures of one end travel, both ways.
+struct VideoFormat {
+    std::string codec;  ///< VP8, VP9, H264; empty: the pictures are not the program's
+    std::uint8_t payload_type = 0;
+    unsigned bitrate = 0;     ///< the most that the end takes, in bits a second; 0: as the worker likes
+    unsigned max_pixels = 0;  ///< the largest picture that the end takes; 0: any
+    bool nack = false;        ///< lost packets are asked for and sent again (RFC 4585)
+    bool full_intra = false;  ///< key frames are asked for by FIR alone (RFC 5104), else by PLI
+    bool estimate = false;    ///< the end is told what the worker can take (REMB)
+    friend bool operator==(const VideoFormat&, const VideoFormat&) = default;
 };
 
 /// A file, or a tone of that length; 0 Hz is silence.
@@ -52,10 +64,12 @@ struct Sink {
 
 struct Program {
     enum class Kind : std::uint8_t { none = 0, endpoint = 1, transcode = 2 } kind = Kind::none;
-    AudioFormat a, b;  ///< b: of a transcode
-    Source source;     ///< of an endpoint, as what follows
+    AudioFormat a, b;                  ///< b: of a transcode
+    VideoFormat video_a{}, video_b{};  ///< of a transcode; both or none have a codec
+    Source source;                     ///< of an endpoint, as what follows
     Sink sink;
     std::vector<std::uint8_t> returned;  ///< payload types that go back as they came: video
+    bool has_video() const { return !video_a.codec.empty() && !video_b.codec.empty(); }
     friend bool operator==(const Program&, const Program&) = default;
 };
 

@@ -11,9 +11,12 @@ struct MediaChannel {
     /// 200 ms of L16 at 48 kHz, a second of anything else.
     static constexpr std::size_t kOctets = 16 * 1024;
 
-    explicit MediaChannel(bool two_legs)
-        : in{PacketRing{kOctets}, PacketRing{two_legs ? kOctets : 0}},
-          out{PacketRing{kOctets}, PacketRing{two_legs ? kOctets : 0}} {}
+    /// Some key frames.
+    static constexpr std::size_t kVideoOctets = 256 * 1024;
+
+    explicit MediaChannel(bool two_legs, std::size_t octets = kOctets)
+        : in{PacketRing{octets}, PacketRing{two_legs ? octets : 0}},
+          out{PacketRing{octets}, PacketRing{two_legs ? octets : 0}} {}
 
     std::array<PacketRing, 2> in;              ///< by leg: opened, from its end
     std::array<PacketRing, 2> out;             ///< by leg: to be sealed for its end
