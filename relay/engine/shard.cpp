@@ -262,8 +262,9 @@ std::size_t Shard::receive(int fd) {
 // Asking for many costs a second look at an empty socket. Where datagrams have come one by one for a while, as those
 // of a voice do, one is asked for; who has another one waiting at the very next look is asked for many again. Looks
 // that found more ports than they could take count as one: then it is work that piles up.
-std::size_t Shard::receive(Port& port) {
+std::size_t Shard::receive(Port& port, SteadyTime now) {
     constexpr std::uint8_t kAlone = 8;
+    if (port.mark.due(now)) return receive_marked(port, now);
     if (round_ - std::exchange(port.last_round, round_) <= 1) port.alone = 0;
     if (port.alone < kAlone) {
         const auto count = receive(port.fd);
@@ -281,9 +282,23 @@ std::size_t Shard::receive(Port& port) {
     return 1;
 }
 
+std::size_t Shard::receive_marked(Port& port, SteadyTime now) {
+    alignas(cmsghdr) std::array<std::byte, 64> control;
+    auto& message = batch_->received[0].msg_hdr;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const auto size = ::recvmsg(port.fd, &message, MSG_DONTWAIT | MSG_TRUNC);
+    if (size >= 0) port.mark.seen(Mark::of(message), now);
+    message.msg_control = nullptr;
+    message.msg_controllen = 0;
+    message.msg_namelen = sizeof(sockaddr_storage);
+    batch_->received[0].msg_len = static_cast<unsigned>(std::max<ssize_t>(size, 0));
+    return size >= 0 ? 1 : 0;
+}
+
 void Shard::drain(Port& port, SteadyTime now) {
     auto& batch = *batch_;
-    const std::size_t count = receive(port);
+    const std::size_t count = receive(port, now);
     std::size_t queued = 0;
     int fd = -1;
     for (std::size_t i = 0; i < count; ++i) {
@@ -315,7 +330,10 @@ void Shard::drain(Port& port, SteadyTime now) {
             taps->leaves(fd, {batch.data[i].data(), batch.out[queued].iov_len}, decision.to);
         ++queued;
     }
-    if (queued > 0) send(fd, queued);
+    if (queued > 0) {
+        port.mark.keep_on(fd);
+        send(fd, queued);
+    }
     if (port.stream->has_due()) pass_due(*port.stream, now);
 }
 

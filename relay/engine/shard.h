@@ -74,7 +74,8 @@ class Shard {
     void gather(Stream& stream, SteadyTime now);
     void answer_bindings(const Port& port, SteadyTime now);
     std::size_t receive(int fd);
-    std::size_t receive(Port& port);
+    std::size_t receive(Port& port, SteadyTime now);
+    std::size_t receive_marked(Port& port, SteadyTime now);
     void send(int fd, std::size_t count);
     bool send_segments(int fd, std::size_t count);
     void watch(Port& port);

@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "relay/ports/mark.h"
+
 namespace carillon::relay {
 
 UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
@@ -49,6 +51,7 @@ std::expected<BoundPort, int> PortAllocator::bind(std::uint16_t port) const {
         if (!local) return std::unexpected{EINVAL};
         auto socket = UdpSocket::bind(*local, options_.receive_buffer);
         if (!socket) return std::unexpected{socket.error()};
+        Mark::tell(socket->fd());
         bound.sockets.push_back(std::move(*socket));
     }
     return bound;
