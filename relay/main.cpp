@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include "codecs/h264/gst_element.h"
 #include "config/base/log.h"
 #include "relay/control/binding_tcp.h"
 #include "relay/control/orphan_watch.h"
@@ -50,6 +51,7 @@ bool parse_ports(const std::string& text, std::uint16_t& first, std::uint16_t& l
 }  // namespace
 
 int main(int argc, char** argv) {
+    codecs::h264::settle_environment();
     relay::WorkerOptions options;
     std::string control;
     std::string control_tls;
@@ -102,9 +104,16 @@ int main(int argc, char** argv) {
                    "End by itself after so many seconds without anybody on the control socket and without sessions "
                    "[0: never]");
     app.add_option("--shards", options.shards, "Data threads [1]")->check(CLI::Range(1, 256));
-    app.add_option("--media-threads", options.media.threads, "Threads that decode and encode [one a processor]")
+    app.add_option("--media-threads", options.media.sound.threads,
+                   "Threads that decode and encode sound [one a processor]")
         ->check(CLI::Range(1, 256));
-    app.add_option("--media-jobs", options.media.jobs_per_thread, "Streams that one of them may work for [500]")
+    app.add_option("--video-threads", options.media.video.threads,
+                   "Threads that decode and encode pictures [one a processor]")
+        ->check(CLI::Range(1, 256));
+    app.add_option("--video-jobs", options.media.video.jobs_per_thread,
+                   "Streams whose pictures one of them may work for; 0: none [16]")
+        ->check(CLI::Range(0, 1'000));
+    app.add_option("--media-jobs", options.media.sound.jobs_per_thread, "Streams that one of them may work for [500]")
         ->check(CLI::Range(0, 100'000));
     app.add_flag("--pin", options.pin, "Pin data thread n to processor n");
     app.add_option("--media-timeout", media_timeout, "Seconds without media after which signaling is told [60]")

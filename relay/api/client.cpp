@@ -158,6 +158,7 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
     std::string body;
     std::function<void(Event)> events;
     std::function<void()> lost;
+    std::vector<std::string> video_codecs;
 };
 
 Client::Client(asio::io_context& io, std::string address, TlsFiles tls)
@@ -181,8 +182,9 @@ void Client::connect(std::function<void(std::expected<void, Error>)> done) {
         proto::Request request;
         request.mutable_hello()->set_version(kVersion);
         request.mutable_hello()->set_program("carillond");
-        impl->ask(std::move(request), [done](Answer answer) {
+        impl->ask(std::move(request), [done, &codecs = impl->video_codecs](Answer answer) {
             if (!answer) return done(std::unexpected{answer.error()});
+            codecs.assign(answer->video_codecs().begin(), answer->video_codecs().end());
             done({});
         });
     };
@@ -192,6 +194,7 @@ void Client::connect(std::function<void(std::expected<void, Error>)> done) {
 void Client::on_event(std::function<void(Event)> handler) { impl_->events = std::move(handler); }
 void Client::on_lost(std::function<void()> handler) { impl_->lost = std::move(handler); }
 bool Client::connected() const { return impl_->open; }
+const std::vector<std::string>& Client::video_codecs() const { return impl_->video_codecs; }
 void Client::close() { impl_->lose(); }
 
 void Client::open_stream(const std::string& session, const StreamSetup& setup, Callback<Ports> done) {
@@ -279,6 +282,8 @@ void Client::status(Callback<WorkerStatus> done) {
                                     .media_busy = status.media_busy(),
                                     .media_jobs = status.media_jobs(),
                                     .media_late = status.media_late(),
+                                    .video_jobs = status.video_jobs(),
+                                    .video_busy = status.video_busy(),
                                     .draining = status.draining(),
                                     .drops = {},
                                     .kernel_drops = status.kernel_drops(),

@@ -96,6 +96,8 @@ struct WorkerStatus {
     std::uint64_t sessions = 0, streams = 0, ports_free = 0, packets = 0, uptime_s = 0, binding_requests = 0;
     double cpu_s = 0, media_busy = 0;
     std::uint64_t media_jobs = 0, media_late = 0;
+    std::uint64_t video_jobs = 0;
+    double video_busy = 0;  ///< the busiest thread for pictures, 0 to 1
     bool draining = false;
     std::map<std::string, std::uint64_t> drops;
     std::uint64_t kernel_drops = 0;  ///< datagrams that found a socket's buffer full
@@ -148,6 +150,8 @@ class Client {
     void on_event(std::function<void(Event)> handler);
     void on_lost(std::function<void()> handler);
     bool connected() const;
+    /// Encoding names of the video codecs that the worker turns into one another; known once connected.
+    const std::vector<std::string>& video_codecs() const;
     void close();
 
     void open_stream(const std::string& session, const StreamSetup& setup, Callback<Ports> done);

@@ -42,7 +42,8 @@ Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::
     leg.statistics.on_media(media, now, true);
     if (opened.rtcp) leg.statistics.on_rtcp(media, now, media_ ? media_->made(port.leg) : beyond.statistics);
     if (!media_) return leave(1 - port.leg, buffer, opened.size, opened.rtcp, now);
-    switch (media_->take(port.leg, media, opened.rtcp, now)) {
+    auto left = opened.size;
+    switch (media_->take(port.leg, media, opened.rtcp, now, left)) {
         case MediaLink::Way::job:
             return {.drop = Drop::consumed, .to = {}};
         case MediaLink::Way::drop:
@@ -53,7 +54,7 @@ Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::
         case MediaLink::Way::both:
             break;
     }
-    return leave(1 - port.leg, buffer, opened.size, opened.rtcp, now);
+    return leave(1 - port.leg, buffer, left, opened.rtcp, now);
 }
 
 Decision Stream::leave(std::size_t leg, std::span<std::byte> buffer, std::size_t size, bool rtcp, SteadyTime now) {
@@ -88,7 +89,7 @@ Decision Stream::leave_made(std::size_t leg, std::span<std::byte> buffer, Bytes 
     auto& made = media_->made(leg);
     made.on_media(packet, now);
     if (rtcp) made.on_rtcp(packet, now, made);  // remembers when a report left
-    media_->channel().flows[leg].store(true, std::memory_order_relaxed);
+    media_->flows(leg);
     return decision;
 }
 

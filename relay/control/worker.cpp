@@ -76,6 +76,7 @@ void Worker::handle(const proto::Request& request, Respond respond) {
             for (const auto& shard : shards_) shard->retell_silence();
             proto::Reply reply;
             reply.set_version(api::kVersion);
+            for (auto& codec : MediaPrograms::video_codecs()) reply.add_video_codecs(std::move(codec));
             return answer(std::move(reply));
         }
         case proto::Request::kOpenStream:
@@ -194,7 +195,7 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
                         .ports = {},
                         .program = {},
                         .program_kind = setup.program.kind};
-    if (program) opened.program = program->ticket;
+    if (program) opened.program = program->running;
     for (std::size_t leg = 0; leg < 2; ++leg) {
         for (const auto& port : bound[leg]) opened.ports[leg].push_back(port.port);
     }

@@ -40,7 +40,7 @@ struct WorkerOptions {
     std::vector<std::string> kernel_path;
     std::vector<std::string> stun_bind;  ///< addresses of the binding server; empty: none
     std::uint16_t stun_port = 3478;
-    MediaPoolOptions media;
+    MediaOptions media;
     TurnOptions turn;  ///< on the binding server's addresses; off without secrets and users
     /// Where what a successor needs is kept; empty: nowhere, and the streams end with the process.
     std::filesystem::path journal;
@@ -77,7 +77,7 @@ class Worker {
         bool rtcp;
         api::Ports told;
         std::array<journal::LegPorts, 2> ports;  // by leg
-        std::optional<MediaTicket> program{};
+        std::optional<MediaPrograms::Running> program{};
         api::Program::Kind program_kind = api::Program::Kind::none;
     };
     struct Session {
@@ -94,6 +94,7 @@ class Worker {
     void list(Respond respond);
     void status(Respond respond);
     void take_event(api::Event event);
+    MediaJob::Tell teller(const std::string& session, const std::string& stream);
     std::expected<MediaPrograms::Started, api::proto::Reply> start_program(const std::string& session,
                                                                            const std::string& stream,
                                                                            const api::Program& program,

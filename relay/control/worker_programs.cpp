@@ -9,11 +9,9 @@ namespace carillon::relay {
 
 namespace proto = api::proto;
 
-std::expected<MediaPrograms::Started, proto::Reply> Worker::start_program(const std::string& session,
-                                                                          const std::string& stream,
-                                                                          const api::Program& program,
-                                                                          std::size_t shard) {
-    auto tell = [this, alive = std::weak_ptr{alive_}, session, stream](api::ProgramEvent event) {
+/// Brings what a program's job has to tell to the control thread.
+MediaJob::Tell Worker::teller(const std::string& session, const std::string& stream) {
+    return [this, alive = std::weak_ptr{alive_}, session, stream](api::ProgramEvent event) {
         boost::asio::post(io_, [this, alive, session, stream, event = std::move(event)] {
             if (!alive.lock()) return;
             take_event({.kind = api::Event::Kind::program,
@@ -24,7 +22,13 @@ std::expected<MediaPrograms::Started, proto::Reply> Worker::start_program(const 
                         .program = event});
         });
     };
-    auto started = programs_->start(program, *outlets_[shard], std::move(tell));
+}
+
+std::expected<MediaPrograms::Started, proto::Reply> Worker::start_program(const std::string& session,
+                                                                          const std::string& stream,
+                                                                          const api::Program& program,
+                                                                          std::size_t shard) {
+    auto started = programs_->start(program, *outlets_[shard], teller(session, stream));
     if (started) return std::move(*started);
     return std::unexpected{
         refuse(started.error().busy ? proto::REFUSAL_LIMIT : proto::REFUSAL_BAD_REQUEST, started.error().reason)};
@@ -41,15 +45,19 @@ void Worker::set_program(const proto::SetProgram& request, Respond respond) {
     const bool fresh = opened.program_kind == api::Program::Kind::none && opened.mode == api::Mode::bridge &&
                        program.kind == api::Program::Kind::transcode;
     if (fresh) return add_program(request, session->second, opened, program, std::move(respond));
-    if (!opened.program || opened.program_kind != program.kind)
+    const bool runs = opened.program && (opened.program->sound || opened.program->video);
+    if (!runs || opened.program_kind != program.kind)
         return respond(refuse(proto::REFUSAL_CONFLICT, "the stream has no program of that kind"));
-    const auto changed = programs_->change(*opened.program, program);
-    if (!changed) return respond(refuse(proto::REFUSAL_BAD_REQUEST, changed.error().reason));
+    const auto changed = programs_->change(*opened.program, program, *outlets_[session->second.shard],
+                                           teller(request.session(), request.stream()));
+    if (!changed)
+        return respond(
+            refuse(changed.error().busy ? proto::REFUSAL_LIMIT : proto::REFUSAL_BAD_REQUEST, changed.error().reason));
     // Answered when it holds for the packets to come.
     shards_[session->second.shard]->with(
         Shard::key(request.session(), request.stream()),
-        [program](Stream* stream) {
-            if (stream && stream->program()) stream->program()->set(program);
+        [program, video = *changed](Stream* stream) {
+            if (stream && stream->program()) stream->program()->set(program, video);
         },
         [answer = later(std::move(respond))] { answer({}); });
 }
@@ -59,7 +67,7 @@ void Worker::add_program(const proto::SetProgram& request, Session& session, Ope
                          const api::Program& program, Respond respond) {
     auto started = start_program(request.session(), request.stream(), program, session.shard);
     if (!started) return respond(std::move(started.error()));
-    stream.program = started->ticket;
+    stream.program = started->running;
     stream.program_kind = program.kind;
     // std::function wants copies; the command runs once.
     auto link = std::make_shared<std::unique_ptr<MediaLink>>(std::move(started->link));

@@ -90,6 +90,9 @@ void Worker::status(Respond respond) {
     status.set_media_jobs(media.jobs);
     status.set_media_busy(media.busiest);
     status.set_media_late(media.late);
+    const auto video = programs_->video_load();
+    status.set_video_jobs(video.jobs);
+    status.set_video_busy(video.busiest);
     status.set_turn_allocations(allocations());
     status.set_turn_unauthorized(turn[0]);
     status.set_turn_packets(turn[1]);

@@ -74,8 +74,7 @@ class Stream {
                 const auto decision = leave_made(leg, buffer, packet, rtcp, now);
                 if (decision.drop == Drop::none) send(decision);
             };
-            while (media_->channel().out[leg].pop(one)) {
-            }
+            media_->pop_made(leg, one);
         }
     }
     void tick();  ///< a few times a second

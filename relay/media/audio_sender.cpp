@@ -4,9 +4,11 @@
 #include <array>
 #include <random>
 #include <stdexcept>
+#include <utility>
 
 #include "codecs/comfort_noise/comfort_noise.h"
 #include "relay/media/audio_receiver.h"
+#include "relay/media/lip_sync.h"
 
 namespace carillon::relay {
 namespace {
@@ -26,14 +28,6 @@ std::uint32_t random32() {
     return device();
 }
 
-/// RFC 7022 §4.2: 96 random bits.
-std::string random_cname() {
-    constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    std::string name;
-    for (int i = 0; i < 16; ++i) name += kLetters[random32() & 63];
-    return name;
-}
-
 codecs::AudioCodec codec_or_throw(const api::AudioFormat& format) {
     const auto codec = codec_of(format);
     if (!codec) throw std::runtime_error{"no codec " + format.codec};
@@ -42,7 +36,7 @@ codecs::AudioCodec codec_or_throw(const api::AudioFormat& format) {
 
 }  // namespace
 
-AudioSender::AudioSender(const api::AudioFormat& format, std::size_t leg, unsigned opus_rate)
+AudioSender::AudioSender(const api::AudioFormat& format, std::size_t leg, unsigned opus_rate, std::string cname)
     : format_{format},
       leg_{leg},
       rate_{codec_or_throw(format) == codecs::AudioCodec::opus ? opus_rate : sample_rate_of(format)},
@@ -52,7 +46,7 @@ AudioSender::AudioSender(const api::AudioFormat& format, std::size_t leg, unsign
           {.sample_rate = rate_, .bitrate = std::min(format.bitrate, kMostBits), .complexity = kComplexity})},
       // RFC 3711 §3.3.1: the first number from the lower half.
       sender_{random32(), static_cast<std::uint16_t>(random32() & 0x7FFF), random32()},
-      cname_{random_cname()} {}
+      cname_{cname.empty() ? random_cname() : std::move(cname)} {}
 
 void AudioSender::sound(codecs::Samples frame, MediaPort& port, SteadyTime now) {
     const auto size = encoder_->encode(frame, std::span{payload_}.first(kRoom - 64));

@@ -18,8 +18,9 @@ namespace carillon::relay {
 /// Threading: one thread at a time.
 class AudioSender {
   public:
-    /// Throws std::runtime_error when there is no such codec. `leg`: whose end it speaks to.
-    AudioSender(const api::AudioFormat& format, std::size_t leg, unsigned opus_rate = 48000);
+    /// Throws std::runtime_error when there is no such codec. `leg`: whose end it speaks to; `cname`: empty for one of
+    /// its own.
+    AudioSender(const api::AudioFormat& format, std::size_t leg, unsigned opus_rate = 48000, std::string cname = {});
 
     /// Once in each tick: 20 ms at sample_rate(), or nothing to say.
     void sound(codecs::Samples frame, MediaPort& port, SteadyTime now);

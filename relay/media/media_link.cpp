@@ -1,7 +1,9 @@
 #include "relay/media/media_link.h"
 
 #include <random>
+#include <utility>
 
+#include "media/rtp/feedback.h"
 #include "relay/media/media_outlet.h"
 #include "relay/media/turn_back.h"
 
@@ -22,13 +24,15 @@ void add(std::bitset<128>& types, const api::AudioFormat& format) {
 
 }  // namespace
 
-MediaLink::MediaLink(const api::Program& program, std::shared_ptr<MediaChannel> channel, MediaOutlet& outlet)
-    : kind_{program.kind}, channel_{std::move(channel)}, outlet_{outlet}, mask_{random_mask()} {
-    set(program);
+MediaLink::MediaLink(const api::Program& program, std::shared_ptr<MediaChannel> sound,
+                     std::shared_ptr<MediaChannel> video, MediaOutlet& outlet)
+    : kind_{program.kind}, sound_{std::move(sound)}, outlet_{outlet}, mask_{random_mask()} {
+    set(program, std::move(video));
 }
 
 MediaLink::~MediaLink() {
-    channel_->closed.store(true, std::memory_order_release);
+    for (const auto& channel : {sound_.get(), video_.get()})
+        if (channel) channel->closed.store(true, std::memory_order_release);
     if (attached_) outlet_.remove(*attached_);
 }
 
@@ -37,26 +41,42 @@ void MediaLink::attach(Stream& stream) {
     outlet_.add(stream);
 }
 
-void MediaLink::set(const api::Program& program) {
-    heard_ = {};
+void MediaLink::set(const api::Program& program, std::shared_ptr<MediaChannel> video) {
+    if (video) video_ = std::move(video);
+    heard_ = seen_ = {};
     returned_.reset();
     add(heard_[0], program.a);
     if (kind_ == api::Program::Kind::transcode) add(heard_[1], program.b);
+    if (video_ && program.has_video()) {
+        seen_[0].set(program.video_a.payload_type & 0x7F);
+        seen_[1].set(program.video_b.payload_type & 0x7F);
+    }
     for (const auto type : program.returned) returned_.set(type & 0x7F);
 }
 
-MediaLink::Way MediaLink::take(std::size_t leg, std::span<std::byte> packet, bool rtcp, SteadyTime now) noexcept {
+/// Reports are made anew where all of a stream is the program's.
+MediaLink::Way MediaLink::take_report(std::size_t leg, std::span<std::byte> packet, SteadyTime now,
+                                      std::size_t& size) noexcept {
+    const bool pictures = seen_[0].any();
+    if (pictures) video_->in[leg].push(packet, true, now);
+    if (one_legged() || heard_[0].any()) sound_->in[leg].push(packet, true, now);
+    if (one_legged()) return returned_.any() && turn_back_rtcp(packet, mask_) ? Way::back : Way::job;
+    if (returned_.none()) return Way::job;
+    // Where the sound passes: what is said about the pictures' loss and rate is not the other end's business.
+    if (pictures) size = rtp::without_feedback(packet);
+    return size > 0 ? Way::both : Way::job;
+}
+
+MediaLink::Way MediaLink::take(std::size_t leg, std::span<std::byte> packet, bool rtcp, SteadyTime now,
+                               std::size_t& size) noexcept {
     const bool endpoint = one_legged();
-    if (!endpoint && heard_[0].none()) return Way::pass;  // it waits to be needed
-    if (channel_->ended.load(std::memory_order_acquire)) return endpoint ? Way::drop : Way::pass;
-    if (rtcp) {
-        channel_->in[leg].push(packet, true, now);
-        if (!endpoint) return returned_.any() ? Way::both : Way::job;  // reports are made anew
-        return returned_.any() && turn_back_rtcp(packet, mask_) ? Way::back : Way::job;
-    }
+    if (!endpoint && heard_[0].none() && seen_[0].none()) return Way::pass;  // it waits to be needed
+    if (seen_[0].none() && sound_->ended.load(std::memory_order_acquire)) return endpoint ? Way::drop : Way::pass;
+    if (rtcp) return take_report(leg, packet, now, size);
     if (packet.size() < 2) return Way::drop;
     const auto type = std::to_integer<std::size_t>(packet[1]) & 0x7F;
-    if (heard_[leg].test(type)) return channel_->in[leg].push(packet, false, now) ? Way::job : Way::drop;
+    if (seen_[leg].test(type)) return video_->in[leg].push(packet, false, now) ? Way::job : Way::drop;
+    if (heard_[leg].test(type)) return sound_->in[leg].push(packet, false, now) ? Way::job : Way::drop;
     if (!endpoint) return Way::pass;
     return returned_.test(type) && turn_back_rtp(packet, mask_) ? Way::back : Way::drop;
 }

@@ -27,16 +27,31 @@ class MediaLink {
         drop,  ///< nobody wants it
     };
 
-    MediaLink(const api::Program& program, std::shared_ptr<MediaChannel> channel, MediaOutlet& outlet);
+    /// `video`: null while no pictures are the program's.
+    MediaLink(const api::Program& program, std::shared_ptr<MediaChannel> sound, std::shared_ptr<MediaChannel> video,
+              MediaOutlet& outlet);
     ~MediaLink();
     MediaLink(const MediaLink&) = delete;
 
     void attach(Stream& stream);
-    /// Which payload types are the program's.
-    void set(const api::Program& program);
-    Way take(std::size_t leg, std::span<std::byte> packet, bool rtcp, SteadyTime now) noexcept;
+    /// Which payload types are the program's. `video`: of a job for pictures that is new.
+    void set(const api::Program& program, std::shared_ptr<MediaChannel> video = {});
+    /// `size`: of what goes on, where that is less than the packet.
+    Way take(std::size_t leg, std::span<std::byte> packet, bool rtcp, SteadyTime now, std::size_t& size) noexcept;
 
-    MediaChannel& channel() { return *channel_; }
+    /// `f(packet, rtcp, time)` for each that the jobs have made for that leg's end.
+    template <class F>
+    void pop_made(std::size_t leg, F f) {
+        for (const auto& channel : {sound_.get(), video_.get()}) {
+            while (channel && channel->out[leg].pop(f)) {
+            }
+        }
+    }
+    /// Something has gone out to that end.
+    void flows(std::size_t leg) {
+        for (const auto& channel : {sound_.get(), video_.get()})
+            if (channel) channel->flows[leg].store(true, std::memory_order_relaxed);
+    }
     bool one_legged() const { return kind_ == api::Program::Kind::endpoint; }
     /// What the relay has made for that leg's end, as it left.
     LegStatistics& made(std::size_t leg) { return made_[leg]; }
@@ -44,10 +59,13 @@ class MediaLink {
 
   private:
     api::Program::Kind kind_;
-    std::shared_ptr<MediaChannel> channel_;
+    Way take_report(std::size_t leg, std::span<std::byte> packet, SteadyTime now, std::size_t& size) noexcept;
+
+    std::shared_ptr<MediaChannel> sound_, video_;
     MediaOutlet& outlet_;
     Stream* attached_ = nullptr;
-    std::array<std::bitset<128>, 2> heard_;  // payload types for the job, by leg
+    std::array<std::bitset<128>, 2> heard_;  // payload types for the sound's job, by leg
+    std::array<std::bitset<128>, 2> seen_;   // and for the pictures'
     std::bitset<128> returned_;              // of a transcode: those that pass as they are
     std::uint32_t mask_;                     // makes other SSRCs of those that come back
     std::array<LegStatistics, 2> made_;

@@ -1,11 +1,13 @@
 #include "relay/media/media_pool.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <utility>
 
 #include "config/base/log.h"
 
@@ -16,16 +18,15 @@ using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kPhases = 4;
-constexpr nanoseconds kPhase = nanoseconds{kMediaTick} / kPhases;
 constexpr nanoseconds kLongestDelay = std::chrono::milliseconds{100};  // after a longer stall time is left out
 constexpr std::chrono::seconds kWindow{1};                             // over which a thread's load is measured
-constexpr double kGuess = 0.01;  // what a new job may come to, until the next window knows
 
 }  // namespace
 
 class MediaPool::Worker {
   public:
-    explicit Worker(std::size_t index) : index_{index}, thread_{[this](const std::stop_token& stop) { run(stop); }} {}
+    Worker(std::size_t index, const MediaPoolOptions& options)
+        : index_{index}, options_{options}, thread_{[this](const std::stop_token& stop) { run(stop); }} {}
     ~Worker() {
         thread_.request_stop();
         work_.notify_all();
@@ -58,7 +59,9 @@ class MediaPool::Worker {
     std::uint64_t late() const { return late_.load(std::memory_order_relaxed); }
     double measured() const { return busy_.load(std::memory_order_relaxed); }
     /// As measured, and what the jobs that have come since may add.
-    double busy() const { return measured() + kGuess * static_cast<double>(guessed_.load(std::memory_order_relaxed)); }
+    double busy() const {
+        return measured() + options_.guess * static_cast<double>(guessed_.load(std::memory_order_relaxed));
+    }
 
   private:
     struct Entry {
@@ -84,6 +87,7 @@ class MediaPool::Worker {
     void measure(steady_clock::time_point now);
 
     std::size_t index_;
+    MediaPoolOptions options_;
     std::uint64_t last_id_ = 0;  // the control thread's
     std::mutex mutex_;           // guards what follows
     std::condition_variable_any work_;
@@ -138,7 +142,9 @@ void MediaPool::Worker::do_errand(Entry& entry, Errand& errand) {
 }
 
 void MediaPool::Worker::run(const std::stop_token& stop) {
-    ::pthread_setname_np(::pthread_self(), "relay-media");
+    ::pthread_setname_np(::pthread_self(), options_.name.c_str());
+    if (options_.nice > 0) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), options_.nice);
+    const nanoseconds tick{options_.tick};
     auto due = steady_clock::now();
     std::size_t skipped = 0;
     for (std::size_t phase = 0; !stop.stop_requested(); phase = (phase + 1) % kPhases) {
@@ -146,10 +152,10 @@ void MediaPool::Worker::run(const std::stop_token& stop) {
         std::this_thread::sleep_until(due);
         const auto now = steady_clock::now();
         if (phase == 0) {
-            skipped = now - due > kLongestDelay ? static_cast<std::size_t>((now - due) / kMediaTick) : 0;
-            due += skipped * nanoseconds{kMediaTick};
+            skipped = now - due > kLongestDelay ? static_cast<std::size_t>((now - due) / tick) : 0;
+            due += skipped * tick;
         }
-        due += kPhase;
+        due += tick / kPhases;
         take_orders();
         run_phase(phases_[phase], skipped, now);
         const auto done = steady_clock::now();
@@ -202,10 +208,10 @@ void MediaPool::Worker::measure(steady_clock::time_point now) {
     window_ = now;
 }
 
-MediaPool::MediaPool(MediaPoolOptions options) : options_{options} {
+MediaPool::MediaPool(MediaPoolOptions options) : options_{std::move(options)} {
     const std::size_t processors = std::max(1u, std::thread::hardware_concurrency());
     for (std::size_t i = 0; i < (options_.threads > 0 ? options_.threads : processors); ++i)
-        workers_.push_back(std::make_unique<Worker>(i));
+        workers_.push_back(std::make_unique<Worker>(i, options_));
 }
 
 MediaPool::~MediaPool() = default;

@@ -3,6 +3,7 @@
 /// Not here: what a job does (media_job.h).
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <expected>
@@ -21,6 +22,10 @@ struct MediaPoolOptions {
     std::size_t threads = 0;  ///< 0: one a processor
     std::size_t jobs_per_thread = 500;
     double busiest = 0.8;  ///< share of a thread's time above which it takes no new job
+    double guess = 0.01;   ///< what a new job may come to, until it is known
+    std::chrono::milliseconds tick{20};
+    int nice = 0;  ///< more: others go first
+    std::string name = "relay-media";
 };
 
 struct MediaLoad {
@@ -35,7 +40,7 @@ struct MediaTicket {
     std::uint64_t job = 0;
 };
 
-/// A thread wakes up four times in 20 ms; each job has its own of the four, so that packets leave spread over time.
+/// A thread wakes up four times in a tick; each job has its own of the four, so that packets leave spread over time.
 /// Threading: the control thread, but for the threads' own.  Owns: threads and jobs.
 class MediaPool {
   public:

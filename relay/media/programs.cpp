@@ -4,6 +4,7 @@
 
 #include "relay/media/endpoint_job.h"
 #include "relay/media/transcode_job.h"
+#include "relay/media/video_transcode_job.h"
 
 namespace carillon::relay {
 namespace {
@@ -21,6 +22,19 @@ std::string fault_in(const api::AudioFormat& format) {
     return {};
 }
 
+std::string fault_in(const api::VideoFormat& format) {
+    const auto codec = codec_of(format);
+    if (!codec || !codecs::is_installed(*codec)) return "no video codec '" + format.codec + "'";
+    return format.payload_type > 127 ? "a payload type is 0 to 127" : "";
+}
+
+std::string video_fault(const api::Program& program) {
+    if (program.video_a.codec.empty() && program.video_b.codec.empty()) return {};
+    if (program.kind != Kind::transcode || !program.has_video()) return "pictures are of a transcode, with two formats";
+    auto fault = fault_in(program.video_a);
+    return fault.empty() ? fault_in(program.video_b) : fault;
+}
+
 bool echoes(const api::Program& program) { return program.source.kind == api::Source::Kind::echo; }
 
 }  // namespace
@@ -31,6 +45,7 @@ std::string program_fault(const api::Program& program) {
     // Without a codec: an endpoint has no sound, what comes back comes back at once; a transcode does not know it yet.
     for (const auto* format : {&program.a, &program.b})
         if (auto fault = format->codec.empty() ? std::string{} : fault_in(*format); !fault.empty()) return fault;
+    if (auto fault = video_fault(program); !fault.empty()) return fault;
     if (program.source.kind > api::Source::Kind::clips || program.sink.kind > api::Sink::Kind::file)
         return "the source or sink is not one of this version";
     if (program.source.clips.size() > kMostClips) return "a source has at most 256 clips";
@@ -40,9 +55,17 @@ std::string program_fault(const api::Program& program) {
     return {};
 }
 
+std::vector<std::string> MediaPrograms::video_codecs() {
+    std::vector<std::string> out;
+    for (const auto codec : codecs::kVideoCodecs)
+        if (codecs::is_installed(codec)) out.emplace_back(codecs::encoding_name(codec));
+    return out;
+}
+
 std::expected<std::unique_ptr<MediaJob>, std::string> MediaPrograms::make_job(const api::Program& program,
+                                                                              const std::shared_ptr<LipSync>& lip,
                                                                               const MediaJob::Tell& tell) {
-    if (program.kind == Kind::transcode) return std::make_unique<TranscodeJob>(program);
+    if (program.kind == Kind::transcode) return std::make_unique<TranscodeJob>(program, lip);
     const auto rate = sample_rate_of(program.a);
     auto source = make_source(program.source, rate, library_);
     if (!source) return std::unexpected{source.error()};
@@ -51,32 +74,92 @@ std::expected<std::unique_ptr<MediaJob>, std::string> MediaPrograms::make_job(co
     return std::make_unique<EndpointJob>(program.a, std::move(*source), std::move(*sink), echoes(program), tell);
 }
 
+std::expected<void, MediaPrograms::Refused> MediaPrograms::start_sound(Running& running, const api::Program& program,
+                                                                       std::shared_ptr<MediaChannel> channel,
+                                                                       MediaOutlet& outlet,
+                                                                       const MediaJob::Tell& tell) {
+    if (!pool_) pool_ = std::make_unique<MediaPool>(options_.sound);
+    if (auto reason = pool_->refusal(); !reason.empty()) return std::unexpected{Refused{true, std::move(reason)}};
+    auto job = make_job(program, running.lip, tell);
+    if (!job) return std::unexpected{Refused{false, job.error()}};
+    const auto ticket = pool_->add(std::move(*job), std::move(channel), outlet.wake(), tell);
+    if (!ticket) return std::unexpected{Refused{true, ticket.error()}};
+    running.sound = *ticket;
+    return {};
+}
+
+std::expected<std::shared_ptr<MediaChannel>, MediaPrograms::Refused> MediaPrograms::start_video(
+    Running& running, const api::Program& program, MediaOutlet& outlet, const MediaJob::Tell& tell) {
+    if (!video_pool_) video_pool_ = std::make_unique<MediaPool>(options_.video);
+    if (auto reason = video_pool_->refusal(); !reason.empty())
+        return std::unexpected{Refused{true, reason + " (video)"}};
+    if (load().busiest >= options_.sound.busiest)
+        return std::unexpected{Refused{true, "the worker's media threads are busy"}};
+    auto channel = std::make_shared<MediaChannel>(true, MediaChannel::kVideoOctets);
+    const auto ticket =
+        video_pool_->add(std::make_unique<VideoTranscodeJob>(program, running.lip), channel, outlet.wake(), tell);
+    if (!ticket) return std::unexpected{Refused{true, ticket.error() + " (video)"}};
+    running.video = *ticket;
+    return channel;
+}
+
+/// A transcode without any format is one that may be needed: a place among the jobs for sound is kept for it.
 std::expected<MediaPrograms::Started, MediaPrograms::Refused> MediaPrograms::start(const api::Program& program,
                                                                                    MediaOutlet& outlet,
-                                                                                   MediaJob::Tell tell) {
-    auto channel = std::make_shared<MediaChannel>(program.kind == Kind::transcode);
-    if (program.kind == Kind::endpoint && program.a.codec.empty())
-        return Started{std::make_unique<MediaLink>(program, std::move(channel), outlet), std::nullopt};
-    if (!pool_) pool_ = std::make_unique<MediaPool>(options_);
-    if (auto reason = pool_->refusal(); !reason.empty()) return std::unexpected{Refused{true, std::move(reason)}};
+                                                                                   const MediaJob::Tell& tell) {
+    const bool transcode = program.kind == Kind::transcode;
+    auto sound = std::make_shared<MediaChannel>(transcode);
+    std::shared_ptr<MediaChannel> video;
+    Running running;
+    if (transcode) running.lip = std::make_shared<LipSync>();
+    running.sound_way = sound;
     try {
-        auto job = make_job(program, tell);
-        if (!job) return std::unexpected{Refused{false, job.error()}};
-        auto link = std::make_unique<MediaLink>(program, channel, outlet);
-        const auto ticket = pool_->add(std::move(*job), std::move(channel), outlet.wake(), std::move(tell));
-        if (!ticket) return std::unexpected{Refused{true, ticket.error()}};
-        return Started{std::move(link), *ticket};
+        if (program.has_video()) {
+            auto started = start_video(running, program, outlet, tell);
+            if (!started) return std::unexpected{started.error()};
+            video = std::move(*started);
+        }
+        if (!program.a.codec.empty() || (transcode && !video)) {
+            if (const auto started = start_sound(running, program, sound, outlet, tell); !started) {
+                if (video) video->closed.store(true, std::memory_order_release);
+                return std::unexpected{started.error()};
+            }
+        }
+        return Started{std::make_unique<MediaLink>(program, std::move(sound), std::move(video), outlet), running};
     } catch (const std::exception& error) {
         return std::unexpected{Refused{false, error.what()}};
     }
 }
 
-std::expected<void, MediaPrograms::Refused> MediaPrograms::change(const MediaTicket& ticket,
-                                                                  const api::Program& program) {
-    if (program.kind == Kind::transcode) {
-        pool_->with(ticket, [program](MediaJob& job) { static_cast<TranscodeJob&>(job).set(program); });
-        return {};
+std::expected<std::shared_ptr<MediaChannel>, MediaPrograms::Refused> MediaPrograms::change(Running& running,
+                                                                                           const api::Program& program,
+                                                                                           MediaOutlet& outlet,
+                                                                                           const MediaJob::Tell& tell) {
+    if (program.kind != Kind::transcode) {
+        const auto changed = change_endpoint(*running.sound, program);
+        if (!changed) return std::unexpected{changed.error()};
+        return nullptr;
     }
+    std::shared_ptr<MediaChannel> fresh;
+    if (running.video) {
+        video_pool_->with(*running.video,
+                          [program](MediaJob& job) { static_cast<VideoTranscodeJob&>(job).set(program); });
+    } else if (program.has_video()) {
+        auto started = start_video(running, program, outlet, tell);
+        if (!started) return std::unexpected{started.error()};
+        fresh = std::move(*started);
+    }
+    if (!running.sound && !program.a.codec.empty()) {
+        const auto started = start_sound(running, program, running.sound_way, outlet, tell);
+        if (!started) return std::unexpected{started.error()};
+    } else if (running.sound) {
+        pool_->with(*running.sound, [program](MediaJob& job) { static_cast<TranscodeJob&>(job).set(program); });
+    }
+    return fresh;
+}
+
+std::expected<void, MediaPrograms::Refused> MediaPrograms::change_endpoint(const MediaTicket& ticket,
+                                                                           const api::Program& program) {
     auto source = make_source(program.source, sample_rate_of(program.a), library_);
     if (!source) return std::unexpected{Refused{false, source.error()}};
     auto sink = make_sink(program.sink, sample_rate_of(program.a));

@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "relay/media/lip_sync.h"
 #include "relay/media/media_link.h"
 #include "relay/media/media_outlet.h"
 #include "relay/media/media_pool.h"
@@ -14,34 +16,60 @@
 
 namespace carillon::relay {
 
+/// Threads for pictures are apart from those for sound, and let them go first: a picture takes as long as many voices.
+struct MediaOptions {
+    MediaPoolOptions sound{};
+    MediaPoolOptions video{
+        .jobs_per_thread = 16, .guess = 0.25, .tick = std::chrono::milliseconds{10}, .nice = 5, .name = "relay-video"};
+};
+
 /// Empty when the program can be made; else what is wrong with it.
 std::string program_fault(const api::Program& program);
 
-/// Threading: the control thread.  Owns: the media threads, made with the first program.
+/// Threading: the control thread.  Owns: the media threads, made with the first program of their kind.
 class MediaPrograms {
   public:
-    explicit MediaPrograms(MediaPoolOptions options) : options_{options} {}
+    explicit MediaPrograms(MediaOptions options) : options_{std::move(options)} {}
 
     struct Refused {
         bool busy = false;  ///< else it cannot be made
         std::string reason;
     };
-    struct Started {
-        std::unique_ptr<MediaLink> link;    ///< the program ends with it
-        std::optional<MediaTicket> ticket;  ///< none: no job is needed
+    /// The jobs of a program; none: nothing needs to be done.
+    struct Running {
+        std::optional<MediaTicket> sound{}, video{};
+        std::shared_ptr<LipSync> lip{};
+        std::shared_ptr<MediaChannel> sound_way{};
     };
-    std::expected<Started, Refused> start(const api::Program& program, MediaOutlet& outlet, MediaJob::Tell tell);
-    /// Of the same kind and formats: other sources and sinks.
-    std::expected<void, Refused> change(const MediaTicket& ticket, const api::Program& program);
+    struct Started {
+        std::unique_ptr<MediaLink> link;  ///< the program ends with it
+        Running running;
+    };
+    std::expected<Started, Refused> start(const api::Program& program, MediaOutlet& outlet, const MediaJob::Tell& tell);
+    /// Of the same kind: other sources and sinks, formats that are known now. Answers the way to a job that is new, for
+    /// MediaLink::set(), or null.
+    std::expected<std::shared_ptr<MediaChannel>, Refused> change(Running& running, const api::Program& program,
+                                                                 MediaOutlet& outlet, const MediaJob::Tell& tell);
     MediaLoad load() const { return pool_ ? pool_->load() : MediaLoad{}; }
+    MediaLoad video_load() const { return video_pool_ ? video_pool_->load() : MediaLoad{}; }
+    /// Encoding names that a transcode may have.
+    static std::vector<std::string> video_codecs();
 
   private:
     std::expected<std::unique_ptr<MediaJob>, std::string> make_job(const api::Program& program,
+                                                                   const std::shared_ptr<LipSync>& lip,
                                                                    const MediaJob::Tell& tell);
+    std::expected<void, Refused> change_endpoint(const MediaTicket& ticket, const api::Program& program);
+    std::expected<void, Refused> start_sound(Running& running, const api::Program& program,
+                                             std::shared_ptr<MediaChannel> channel, MediaOutlet& outlet,
+                                             const MediaJob::Tell& tell);
+    std::expected<std::shared_ptr<MediaChannel>, Refused> start_video(Running& running, const api::Program& program,
+                                                                      MediaOutlet& outlet, const MediaJob::Tell& tell);
 
-    MediaPoolOptions options_;
+    MediaOptions options_;
     SoundLibrary library_;
     std::unique_ptr<MediaPool> pool_;
+    std::unique_ptr<MediaPool> video_pool_;
 };
 
 }  // namespace carillon::relay

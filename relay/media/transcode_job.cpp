@@ -36,7 +36,8 @@ void TranscodeJob::set(const api::Program& program) {
         const auto& to = *formats[1 - leg];
         way.receiver = std::make_unique<AudioReceiver>(
             from, [this, &way](const AudioReceiver::Event& event) { on_event(way, event); }, opus_rate_for(to));
-        way.sender = std::make_unique<AudioSender>(to, 1 - leg, opus_rate_for(from));
+        way.sender = std::make_unique<AudioSender>(to, 1 - leg, opus_rate_for(from),
+                                                   lip_ ? lip_->cname[1 - leg] : std::string{});
         way.event_rate = from.telephone_event_rate;
         way.carries_events = to.telephone_event.has_value();
         const auto in = way.receiver->sample_rate();
@@ -71,6 +72,9 @@ void TranscodeJob::tick(MediaPort& port, SteadyTime now) {
     }
     if (!ways_[0].receiver) return;
     for (auto& way : ways_) carry(way, port, now);
+    for (std::size_t leg = 0; leg < 2 && lip_; ++leg)
+        lip_->sound_held[leg].store(static_cast<std::int32_t>(ways_[leg].receiver->delay().count()),
+                                    std::memory_order_relaxed);
     // To each end is reported by who sends to it, about what comes from it.
     for (std::size_t leg = 0; leg < 2; ++leg)
         ways_[1 - leg].sender->report_when_due(now, port, [&] { return ways_[leg].receiver->report(now); });

@@ -12,13 +12,16 @@
 #include "codecs/resample/resampler.h"
 #include "relay/media/audio_receiver.h"
 #include "relay/media/audio_sender.h"
+#include "relay/media/lip_sync.h"
 
 namespace carillon::relay {
 
 class TranscodeJob final : public MediaJob {
   public:
     /// Does nothing until both formats are known.
-    explicit TranscodeJob(const api::Program& program) { set(program); }
+    explicit TranscodeJob(const api::Program& program, std::shared_ptr<LipSync> lip = {}) : lip_{std::move(lip)} {
+        set(program);
+    }
 
     void tick(MediaPort& port, SteadyTime now) override;
     void skip(std::size_t ticks) override;
@@ -42,6 +45,7 @@ class TranscodeJob final : public MediaJob {
     void carry(Direction& way, MediaPort& port, SteadyTime now);
     bool fill(Direction& way, const AudioReceiver::Heard& heard, std::vector<std::int16_t>& frame);
 
+    std::shared_ptr<LipSync> lip_;  // null: there are no pictures
     api::AudioFormat a_, b_;
     std::array<Direction, 2> ways_;  // by the leg that speaks
     std::vector<std::int16_t> frame_;
