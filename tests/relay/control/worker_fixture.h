@@ -51,6 +51,7 @@ class Endpoint {
         const auto size = ::recvfrom(fd_, data.data(), data.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
         return {std::string(data.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))), ntohs(from.sin_port)};
     }
+    int fd() const { return fd_; }
     bool receives_nothing() const { return receive(150ms).first.empty(); }
 
   private:

@@ -96,8 +96,8 @@ TEST_F(WorkerTest, AnswersWithSoundAndTurnsPicturesBack) {
 
 TEST_F(WorkerTest, RefusesProgramsThatItHasNoThreadFor) {
     auto options = small();
-    options.media.jobs_per_thread = 1;
-    options.media.threads = 1;
+    options.media.sound.jobs_per_thread = 1;
+    options.media.sound.threads = 1;
     start(std::move(options));
     ASSERT_TRUE(open("one", echo_setup(caller_.port())));
     const auto refused = open("two", echo_setup(callee_.port()));
