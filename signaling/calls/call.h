@@ -58,14 +58,15 @@ struct Stream {
     std::vector<jingle::PayloadType> offered_types;         ///< bridged: as the offer has them
     Side offerer = Side::caller;                            ///< bridged
     std::optional<relay::api::AudioFormat> offered_format;  ///< bridged: what the relay itself would take of the offer
+    std::optional<relay::api::VideoFormat> offered_video;   ///< the same, of pictures
     std::vector<jingle::PayloadType> added;                 ///< bridged: what the relay offers beyond
-    relay::api::Program program;                            ///< bridged: what the relay does with the sound
+    bool recoded = false;                                   ///< bridged: each side is spoken to in its own codec
+    relay::api::Program program;  ///< bridged: what the relay does with the sound and pictures of the transport
 
     Leg& leg(Side side) { return legs[index(side)]; }
     const Leg& leg(Side side) const { return legs[index(side)]; }
     bool bridged() const { return legs[0].said.bridge.has_value(); }
-    /// Each side is spoken to in its own codec.
-    bool transcoded() const { return program.kind == relay::api::Program::Kind::transcode && !program.a.codec.empty(); }
+    bool transcoded() const { return recoded; }
     /// Whether nothing but the relay can carry it.
     bool needs_relay(RelayMode mode) const { return mode == RelayMode::always || !ice || bridged(); }
     std::uint64_t packets() const { return last.from[0].packets + last.from[1].packets; }
@@ -92,15 +93,16 @@ struct Call {
     std::optional<std::array<Manner, 2>> bridge;  ///< the relay stands between the ends: how each is spoken to
     std::unique_ptr<EndpointCall> endpoint;       ///< the server itself is the callee
     std::string endpoint_name;
-    bool transcodes = false;       ///< bridged: offers are extended by what the relay speaks
-    bool reserves = false;         ///< bridged: the ends share no codec, a transcoder is needed for certain
-    bool may_reoffer = false;      ///< the relay could help ends that share no codec
-    bool may_stand_in = false;     ///< somebody answers for the callee
-    bool standing_in = false;      ///< and does
-    std::optional<Arrival> offer;  ///< the session-initiate as it came, while it may be needed again
-    std::size_t closing = 0;       ///< streams whose last figures are awaited
-    bool bundle_offered = false;   ///< bridged: by who began the session
-    std::string invite_ns;         ///< XEP-0353 namespace when it began by a message
+    std::vector<std::string> video_codecs;  ///< that the relay turns into one another
+    bool transcodes = false;                ///< bridged: offers are extended by what the relay speaks
+    bool reserves = false;                  ///< bridged: the ends share no codec, a transcoder is needed for certain
+    bool may_reoffer = false;               ///< the relay could help ends that share no codec
+    bool may_stand_in = false;              ///< somebody answers for the callee
+    bool standing_in = false;               ///< and does
+    std::optional<Arrival> offer;           ///< the session-initiate as it came, while it may be needed again
+    std::size_t closing = 0;                ///< streams whose last figures are awaited
+    bool bundle_offered = false;            ///< bridged: by who began the session
+    std::string invite_ns;                  ///< XEP-0353 namespace when it began by a message
     bool ringing = false;
     bool delivered = false;  ///< session-initiate has been routed
     std::vector<Stream> streams;

@@ -82,7 +82,8 @@ json::array to_json(const std::array<SideCounters, 2>& from) {
 json::array to_json(const std::vector<jingle::PayloadType>& types) {
     json::array out;
     for (const auto& type : types)
-        out.push_back({type.id, type.name, type.clockrate, type.channels, type.apt ? static_cast<int>(*type.apt) : -1});
+        out.push_back({type.id, type.name, type.clockrate, type.channels, type.apt ? static_cast<int>(*type.apt) : -1,
+                       json::value_from(type.parameters), json::value_from(type.feedback)});
     return out;
 }
 
@@ -119,6 +120,8 @@ json::object to_json(const Stream& stream) {
                      {"offerer", static_cast<int>(stream.offerer)},
                      {"added", to_json(stream.added)}};
     if (stream.offered_format) out["format"] = to_text({.a = *stream.offered_format});
+    if (stream.offered_video) out["video"] = to_text({.video_a = *stream.offered_video});
+    if (stream.recoded) out["recoded"] = true;
     if (stream.program.kind != relay::api::Program::Kind::none) out["program"] = to_text(stream.program);
     return out;
 }
@@ -226,6 +229,10 @@ std::vector<jingle::PayloadType> types_from(const json::value& value) {
                                  .clockrate = number<unsigned>(type.at(2)),
                                  .channels = number<unsigned>(type.at(3))};
         if (const auto apt = number<int>(type.at(4)); apt >= 0) read.apt = static_cast<unsigned>(apt);
+        if (type.size() > 6) {
+            read.parameters = json::value_to<std::map<std::string, std::string>>(type.at(5));
+            read.feedback = json::value_to<std::vector<std::string>>(type.at(6));
+        }
         out.push_back(std::move(read));
     }
     return out;
@@ -279,6 +286,8 @@ Stream stream_from(const json::object& from) {
     out.offerer = number<int>(from, "offerer") == 0 ? Side::caller : Side::callee;
     out.added = types_from(from.at("added"));
     if (const auto* format = from.if_contains("format")) out.offered_format = program_from(*format).a;
+    if (const auto* format = from.if_contains("video")) out.offered_video = program_from(*format).video_a;
+    if (from.if_contains("recoded")) out.recoded = flag(from, "recoded");
     if (const auto* program = from.if_contains("program")) out.program = program_from(*program);
     return out;
 }

@@ -134,6 +134,7 @@ void Controller::choose_path(const CallPtr& call) {
             if (const auto callee = bridge_manner(call->current->jingle, *declared, mode)) {
                 call->bridge = {offered, *callee};
                 call->transcodes = transcode != TranscodeMode::never;
+                call->video_codecs = relay_->video_codecs();
                 log::debug("call is bridged",
                            {{"call", call->record.id}, {"caller", to_string(offered)}, {"callee", to_string(*callee)}});
             }
@@ -329,8 +330,14 @@ void Controller::mark_answered(const CallPtr& call, const jingle::Jingle& answer
     call->record.callee = call->callee;
     call->record.answered = env->clock().wall();
     call->record.codecs = jingle::describe_codecs(answer.contents);
-    for (const auto& stream : call->streams)
-        if (stream.transcoded()) call->record.codecs = stream.program.a.codec + " | " + stream.program.b.codec;
+    if (std::ranges::any_of(call->streams, &Stream::transcoded)) {
+        call->record.codecs.clear();
+        for (const auto& content : answer.contents) {
+            const auto* stream = call->find(content.creator, content.name);
+            const auto said = stream && stream->transcoded() ? codecs_of(*stream) : jingle::describe_codecs({content});
+            call->record.codecs += (said.empty() || call->record.codecs.empty() ? "" : ", ") + said;
+        }
+    }
     save(*call);
     if (env->settings().record && call->bridge) record_by_policy(call);
 }

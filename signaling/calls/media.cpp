@@ -219,26 +219,60 @@ std::expected<void, PlanFault> plan_bridged_offer(Call& call, Side side, const j
     auto& stream = add_stream(call, content, false);
     if (!take_offer(stream, side, content, (*call.bridge)[index(other(side))]))
         return std::unexpected{PlanFault::security};
-    if (call.transcodes) extend_offer(stream, side, content, jingle);
-    if (call.reserves && !stream.added.empty()) stream.program.kind = relay::api::Program::Kind::transcode;
+    if (call.transcodes) extend_offer(stream, side, content, jingle, call.streams, call.video_codecs);
+    // A place for sound is kept; one for pictures costs too much to be kept for what may not be needed.
+    if (call.reserves && stream.offered_format && !stream.added.empty())
+        stream.program.kind = relay::api::Program::Kind::transcode;
     take_signalled(stream, side, content);
     tasks.push_back({RelayTask::Kind::open, stream.id, side});
     return {};
 }
 
-/// The program is the stream's that will carry the content: in a bundle, the first one's.
-void give_program(Call& call, Stream& stream, const jingle::Jingle& answer, Tasks& tasks) {
+/// Which stream's transport carries a content: in a bundle, the first one's.
+Stream* carrier_in(Call& call, const jingle::Jingle& answer, Stream& stream) {
     const auto* bundle = answer.bundle();
     const bool rides = bundle && std::ranges::find(bundle->contents, stream.name) != bundle->contents.end();
     auto* carrier = rides ? call.find({}, bundle->contents.front()) : &stream;
-    if (!carrier || !carrier->bridged()) carrier = &stream;
-    if (carrier != &stream) carrier->program = stream.program;
-    for (const auto& content : answer.contents) {
-        if (!rides || content.name == stream.name) continue;
-        for (const auto& type : content.payload_types)
-            carrier->program.returned.push_back(static_cast<std::uint8_t>(type.id));
+    return carrier && carrier->bridged() ? carrier : &stream;
+}
+
+/// The carrier's program is for all of its contents.
+void lend_program(const Stream& stream, Stream& carrier) {
+    carrier.program.kind = relay::api::Program::Kind::transcode;
+    if (&stream == &carrier) return;
+    if (stream.offered_video) {
+        carrier.program.video_a = stream.program.video_a;
+        carrier.program.video_b = stream.program.video_b;
+    } else {
+        carrier.program.a = stream.program.a;
+        carrier.program.b = stream.program.b;
     }
-    tasks.push_back({RelayTask::Kind::program, carrier->id, Side::caller});
+}
+
+/// What passes as it is, of a transport that has a program.
+std::vector<std::uint8_t> passing(Call& call, const jingle::Jingle& answer, const Stream& carrier) {
+    std::vector<std::uint8_t> out;
+    for (const auto& content : answer.contents) {
+        auto* stream = call.find(content.creator, content.name);
+        if (!stream || stream->recoded || carrier_in(call, answer, *stream) != &carrier) continue;
+        for (const auto& type : content.payload_types) out.push_back(static_cast<std::uint8_t>(type.id));
+    }
+    return out;
+}
+
+void give_programs(Call& call, const jingle::Jingle& answer, Tasks& tasks) {
+    std::vector<Stream*> carriers;
+    for (const auto& content : answer.contents) {
+        auto* stream = call.find(content.creator, content.name);
+        if (!stream || !stream->recoded) continue;
+        auto* carrier = carrier_in(call, answer, *stream);
+        lend_program(*stream, *carrier);
+        if (std::ranges::find(carriers, carrier) == carriers.end()) carriers.push_back(carrier);
+    }
+    for (auto* carrier : carriers) {
+        carrier->program.returned = passing(call, answer, *carrier);
+        tasks.push_back({RelayTask::Kind::program, carrier->id, Side::caller});
+    }
 }
 
 /// What a side says of a content that is bridged already.
@@ -248,13 +282,12 @@ std::expected<void, PlanFault> plan_bridged(Call& call, Stream& stream, Side sid
     if (answer && !fits(stream, side, content)) return std::unexpected{PlanFault::transport};
     if (about_replacement(jingle.action) || !fits(stream, side, content)) return {};
     if (answer && !take_answer(stream, side, content)) return std::unexpected{PlanFault::security};
-    const bool transcoded = answer && take_codecs(stream, side, content);
+    if (answer) take_codecs(stream, side, content, call.video_codecs);
     const auto change = take_signalled(stream, side, content);
     if (change.restarted && !answer) restart_leg(stream, side);
     if (!stream.open || (!answer && !change.changed)) return {};
     tasks.push_back({RelayTask::Kind::update, stream.id, side});
     if (answer) tasks.push_back({RelayTask::Kind::update, stream.id, other(side)});
-    if (transcoded) give_program(call, stream, jingle, tasks);
     return {};
 }
 
@@ -338,6 +371,7 @@ std::expected<std::vector<RelayTask>, PlanFault> plan_media(Call& call, Side sid
         }
     }
     if (call.bridge) gather_payload_types(call, jingle);
+    if (call.bridge && answers(jingle.action)) give_programs(call, jingle, tasks);
     return tasks;
 }
 

@@ -91,6 +91,8 @@ class MediaRelay {
     using Watcher = std::function<void(const std::string& stream, RelayEvent event)>;
 
     virtual ~MediaRelay() = default;
+    /// Encoding names of the video codecs that it turns into one another.
+    virtual std::vector<std::string> video_codecs() const { return {}; }
     /// Streams of one call go to one worker. `watch` is called until the stream is closed.
     virtual void open(const std::string& call, StreamSetup setup, Watcher watch, Opened done) = 0;
     /// Tells what one side has signalled since. Repeating is harmless.

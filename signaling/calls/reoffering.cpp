@@ -9,14 +9,17 @@
 #include "signaling/calls/controller.h"
 #include "signaling/calls/random_id.h"
 #include "signaling/calls/transcoding.h"
+#include "signaling/calls/video_formats.h"
 
 namespace carillon::calls {
 
 /// What may have to be said again in other words: only where the relay could help.
 void Controller::keep_offer(const CallPtr& call) {
     const auto& contents = call->current->jingle.contents;
-    const bool helps = std::ranges::any_of(contents, [](const jingle::Content& content) {
-        return content.is_rtp && content.media != "video" && relay_format(content);
+    const auto video = relay_->video_codecs();
+    const bool helps = std::ranges::any_of(contents, [&](const jingle::Content& content) {
+        return content.is_rtp &&
+               (content.media == "video" ? relay_video(content, video).has_value() : relay_format(content).has_value());
     });
     if (!helps) return;
     call->may_reoffer = true;
@@ -39,6 +42,7 @@ bool Controller::reoffer(const CallPtr& call) {
     call->streams.clear();
     call->bridge = {*offered, *offered};
     call->transcodes = call->reserves = true;
+    call->video_codecs = relay_->video_codecs();
     call->current = *call->offer;  // somebody may still have to answer it for the callee
     // The caller has its answer to the first one: this one is the server's.
     call->current->stanza.element().set("id", std::string{kOwnIqPrefix} + random_id());

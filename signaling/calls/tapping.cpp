@@ -225,7 +225,12 @@ void Controller::record_call(const CallPtr& call, std::string_view who, const Ta
     }
     setup.stream = carrier_of(*audio);
     if (const auto* video = files.video ? carried(*call, is_video) : nullptr) {
-        describe_payload(*video, setup.video_from_a, setup.video_from_b);
+        if (video->transcoded()) {
+            setup.video_from_a[video->program.video_a.payload_type] = video->program.video_a.codec + "/90000";
+            setup.video_from_b[video->program.video_b.payload_type] = video->program.video_b.codec + "/90000";
+        } else {
+            describe_payload(*video, setup.video_from_a, setup.video_from_b);
+        }
         setup.video_stream = carrier_of(*video);
     }
     describe_announcement(files.announcement, audio->transcoded(), setup);

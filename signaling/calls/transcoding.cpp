@@ -5,6 +5,7 @@
 #include <set>
 
 #include "signaling/calls/audio_formats.h"
+#include "signaling/calls/video_formats.h"
 
 namespace carillon::calls {
 namespace {
@@ -52,38 +53,72 @@ bool lacks_codec(std::string_view reason) {
            reason == "unsupported-applications";
 }
 
-void extend_offer(Stream& stream, Side offerer, const jingle::Content& content, const jingle::Jingle& offer) {
+void extend_offer(Stream& stream, Side offerer, const jingle::Content& content, const jingle::Jingle& offer,
+                  const std::vector<Stream>& others, const std::vector<std::string>& video) {
     stream.offerer = offerer;
-    const auto format = content.media == "video" ? std::nullopt : relay_format(content);
-    if (!format) return;
-    stream.offered_format = *format;
+    const bool pictures = content.media == "video";
+    if (pictures) {
+        stream.offered_video = relay_video(content, video);
+    } else {
+        stream.offered_format = relay_format(content);
+    }
+    if (!stream.offered_video && !stream.offered_format) return;
     std::vector<jingle::PayloadType> types;
     for (const auto& type : content.payload_types) types.push_back(named(type));
     std::set<unsigned> taken;
     for (const auto& each : offer.contents)
         for (const auto& type : each.payload_types) taken.insert(type.id);
-    for (const auto& spoken : kSpoken)
-        if (std::ranges::none_of(types, [&](const auto& type) { return same_codec(type, spoken); }))
-            add(stream, spoken, taken);
-    if (!format->telephone_event) add(stream, kEvents, taken);
+    for (const auto& each : others)
+        for (const auto& type : each.added) taken.insert(type.id);
+    const auto spoken = pictures ? offered_video(video) : std::vector(kSpoken.begin(), kSpoken.end());
+    for (const auto& each : spoken)
+        if (std::ranges::none_of(types, [&](const auto& type) { return same_codec(type, each); }))
+            add(stream, each, taken);
+    if (!pictures && !stream.offered_format->telephone_event) add(stream, kEvents, taken);
 }
 
-bool take_codecs(Stream& stream, Side answerer, const jingle::Content& content) {
-    if (!stream.offered_format || stream.added.empty()) return false;
+namespace {
+
+bool take_video(Stream& stream, Side answerer, const jingle::Content& content, const std::vector<std::string>& video) {
+    const auto format = relay_video(content, video, true);
+    if (!format) return false;
+    (stream.offerer == Side::caller ? stream.program.video_a : stream.program.video_b) = *stream.offered_video;
+    (answerer == Side::caller ? stream.program.video_a : stream.program.video_b) = *format;
+    return true;
+}
+
+bool take_sound(Stream& stream, Side answerer, const jingle::Content& content) {
+    const auto format = relay_format(content);
+    if (!format) return false;
+    (stream.offerer == Side::caller ? stream.program.a : stream.program.b) = *stream.offered_format;
+    (answerer == Side::caller ? stream.program.a : stream.program.b) = *format;
+    return true;
+}
+
+}  // namespace
+
+bool take_codecs(Stream& stream, Side answerer, const jingle::Content& content, const std::vector<std::string>& video) {
+    if (stream.added.empty()) return false;
     std::vector<jingle::PayloadType> answered;
     for (const auto& type : content.payload_types) answered.push_back(named(type));
     const auto first = std::ranges::find_if(answered, [](const auto& type) { return !goes_along(type); });
     const auto is_added = [&](const jingle::PayloadType& type) {
         return std::ranges::any_of(stream.added, [&](const auto& added) { return same_codec(added, type); });
     };
-    const auto format = relay_format(content);
-    if (first == answered.end() || !format || !is_added(*first)) return false;  // the ends understand one another
+    if (first == answered.end() || !is_added(*first)) return false;  // the ends understand one another
+    stream.recoded =
+        stream.offered_video ? take_video(stream, answerer, content, video) : take_sound(stream, answerer, content);
+    if (!stream.recoded) return false;
     stream.program.kind = Kind::transcode;
-    (stream.offerer == Side::caller ? stream.program.a : stream.program.b) = *stream.offered_format;
-    (answerer == Side::caller ? stream.program.a : stream.program.b) = *format;
     forget_numbers(stream, stream.offerer, stream.offered_types);
     forget_numbers(stream, answerer, content.payload_types);
     return true;
+}
+
+std::string codecs_of(const Stream& stream) {
+    const auto& program = stream.program;
+    if (stream.offered_video) return program.video_a.codec + " | " + program.video_b.codec;
+    return program.a.codec + " | " + program.b.codec;
 }
 
 void limit_bitrate(relay::api::Program& program, std::size_t most) {
@@ -95,12 +130,16 @@ void limit_bitrate(relay::api::Program& program, std::size_t most) {
 }
 
 void describe_codecs(const Stream& stream, Side to, xml::Element& description) {
-    if (!stream.offered_format || stream.added.empty()) return;
+    if (stream.added.empty()) return;
     if (to != stream.offerer) {
-        for (const auto& type : stream.added) add_payload_type(description, type);
+        forget_end_to_end(description);
+        for (const auto& type : stream.added)
+            stream.offered_video ? add_video_type(description, type) : (void)add_payload_type(description, type);
         return;
     }
-    if (stream.transcoded()) return write_format(description, *stream.offered_format, stream.offered_types);
+    if (stream.recoded && stream.offered_video)
+        return write_video(description, *stream.offered_video, stream.offered_types);
+    if (stream.recoded) return write_format(description, *stream.offered_format, stream.offered_types);
     // Of what was added nothing is used.
     description.remove_children_if([&](const xml::Element& child) {
         const auto id =

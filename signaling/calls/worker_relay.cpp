@@ -257,6 +257,18 @@ void WorkerRelay::close_at(Worker& worker, const std::string& name, const std::s
     });
 }
 
+/// What every worker speaks: which of them a call will go to is not known yet.
+std::vector<std::string> WorkerRelay::video_codecs() const {
+    std::optional<std::vector<std::string>> common;
+    for (const auto& worker : workers_) {
+        if (!worker->ready) continue;
+        const auto& theirs = worker->client->video_codecs();
+        if (!common) common = theirs;
+        std::erase_if(*common, [&](const auto& each) { return std::ranges::find(theirs, each) == theirs.end(); });
+    }
+    return common.value_or(std::vector<std::string>{});
+}
+
 MediaRelay::Place WorkerRelay::place(const std::string& call) const {
     const auto at = sessions_.find(call);
     if (at == sessions_.end()) return {};

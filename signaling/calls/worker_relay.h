@@ -60,6 +60,7 @@ class WorkerRelay final : public MediaRelay {
         tap_ended_ = std::move(handler);
     }
     Place place(const std::string& call) const override;
+    std::vector<std::string> video_codecs() const override;
     void adopt(const std::string& call, const Place& place, const std::vector<std::string>& streams,
                Watcher watch) override;
 

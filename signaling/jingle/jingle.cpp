@@ -33,6 +33,7 @@ constexpr std::size_t kMaxSid = 256;      // random identifiers are a tenth of i
 constexpr std::size_t kMaxIceText = 256;  // RFC 8839 §5.4: ufrag and pwd end at 256 characters
 constexpr std::size_t kMaxPayloadTypes = 128;
 constexpr std::size_t kMaxParameters = 32;
+constexpr std::size_t kMaxFeedback = 16;
 constexpr std::size_t kMaxExtensions = 32;
 
 std::string lower(std::string_view text) {
@@ -93,6 +94,18 @@ std::map<std::string, std::string> parse_parameters(const xml::Element& type) {
     return out;
 }
 
+/// Of a payload type, or of all of a description's.
+std::vector<std::string> parse_feedback(const xml::Element& element) {
+    std::vector<std::string> out;
+    for (const auto* child : element.children()) {
+        if (!child->is("rtcp-fb", ns::kFeedback) || out.size() >= kMaxFeedback) continue;
+        std::string kind{child->attribute("type")};
+        if (const auto subtype = child->attribute("subtype"); !subtype.empty()) kind += ' ' + std::string{subtype};
+        out.push_back(std::move(kind));
+    }
+    return out;
+}
+
 void parse_header_extension(const xml::Element& element, Content& content) {
     const auto id = to_number<unsigned>(element.attribute("id"));
     if (!id || content.header_extensions.size() >= kMaxExtensions) return;
@@ -109,6 +122,7 @@ void parse_description(const xml::Element& element, Content& content) {
         const auto required = encryption->attribute("required");
         content.must_encrypt = required == "1" || required == "true";
     }
+    const auto of_all = parse_feedback(element);
     for (const auto* child : element.children()) {
         if (child->name() == "rtcp-mux") content.rtcp_mux = true;
         if (child->is("rtp-hdrext", ns::kHeaderExtensions)) parse_header_extension(*child, content);
@@ -118,13 +132,16 @@ void parse_description(const xml::Element& element, Content& content) {
         const auto id = to_number<unsigned>(child->attribute("id"));
         if (!id || *id > 127) continue;
         auto parameters = parse_parameters(*child);
+        auto feedback = parse_feedback(*child);
+        feedback.insert(feedback.end(), of_all.begin(), of_all.end());
         const auto apt = parameters.contains("apt") ? to_number<unsigned>(parameters["apt"]) : std::nullopt;
         content.payload_types.push_back({.id = *id,
                                          .name = std::string{child->attribute("name")},
                                          .clockrate = to_number<unsigned>(child->attribute("clockrate")).value_or(0),
                                          .channels = to_number<unsigned>(child->attribute("channels")).value_or(1),
                                          .apt = apt,
-                                         .parameters = std::move(parameters)});
+                                         .parameters = std::move(parameters),
+                                         .feedback = std::move(feedback)});
     }
 }
 
@@ -201,6 +218,8 @@ std::string_view PayloadType::parameter(std::string_view wanted) const {
     const auto at = parameters.find(std::string{wanted});
     return at == parameters.end() ? std::string_view{} : std::string_view{at->second};
 }
+
+bool PayloadType::takes(std::string_view wanted) const { return std::ranges::find(feedback, wanted) != feedback.end(); }
 
 bool Candidate::is_mdns() const { return ip.ends_with(".local"); }
 

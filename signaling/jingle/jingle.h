@@ -78,8 +78,10 @@ struct PayloadType {
     unsigned channels = 1;
     std::optional<unsigned> apt{};  ///< of rtx (RFC 4588): the payload type it repeats
     std::map<std::string, std::string> parameters{};
+    std::vector<std::string> feedback{};  ///< XEP-0293: "nack", "nack pli", "ccm fir" ...
 
     std::string_view parameter(std::string_view name) const;  ///< empty when absent
+    bool takes(std::string_view feedback) const;
 };
 
 struct HeaderExtension {  // XEP-0294

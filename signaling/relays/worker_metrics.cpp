@@ -33,6 +33,9 @@ void write(metrics::Registry& registry, const std::string& name, const WorkerSta
     set("cpu_permille", "Of one processor, over the last second.",
         static_cast<std::uint64_t>(std::llround(status.cpu_load * 1000)));
     set("media_jobs", "Programs that decode or encode.", status.media_jobs);
+    set("video_jobs", "Programs that decode and encode pictures.", status.video_jobs);
+    set("video_busy_permille", "The busiest thread for pictures.",
+        static_cast<std::uint64_t>(std::llround(status.video_busy * 1000)));
     set("stun_bindings", "STUN binding requests that were answered.", status.binding_requests);
     set("turn_allocations", "TURN allocations now.", status.turn_allocations);
     set("turn_connections", "TURN clients over TCP, TLS and DTLS now.", status.turn_connections);

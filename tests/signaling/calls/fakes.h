@@ -51,6 +51,7 @@ class FakeRelay final : public calls::MediaRelay {
             done(own);
         });
     }
+    std::vector<std::string> video_codecs() const override { return video; }
     Place place(const std::string& call) const override { return {"w1", "0-" + call}; }
     void adopt(const std::string& call, const Place& at, const std::vector<std::string>& ids, Watcher watch) override {
         for (const auto& id : ids) {
@@ -75,6 +76,7 @@ class FakeRelay final : public calls::MediaRelay {
     std::vector<calls::StreamCounters> counters;
     std::deque<std::function<void()>> answers;  // run by Scene::settle()
     std::vector<std::pair<std::string, relay::api::Program>> programs;
+    std::vector<std::string> video{"VP8", "VP9", "H264"};
     bool refuse = false;
     bool busy = false;    // no media program is taken
     bool dead = false;    // updates fail
