@@ -2,6 +2,7 @@
 /// Usage: <target> <corpus folder>. Fails when the folder holds no input.
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 int main(int argc, char** argv) {
     if (argc != 2) return std::fprintf(stderr, "usage: %s CORPUS\n", argv[0]), 2;
-    constexpr int kMutationsPerSeed = 2000;
+    const char* wanted = std::getenv("CARILLON_FUZZ_MUTATIONS");  // fewer, where each takes long
+    const int mutations = wanted ? std::atoi(wanted) : 2000;
     std::mt19937 random{20260101};  // fixed: a failure repeats
     int seeds = 0;
     for (const auto& entry : std::filesystem::directory_iterator{argv[1]}) {
@@ -21,7 +23,7 @@ int main(int argc, char** argv) {
         const std::vector<std::uint8_t> seed{std::istreambuf_iterator<char>{file}, {}};
         LLVMFuzzerTestOneInput(seed.data(), seed.size());
         ++seeds;
-        for (int i = 0; i < kMutationsPerSeed && !seed.empty(); ++i) {
+        for (int i = 0; i < mutations && !seed.empty(); ++i) {
             auto copy = seed;
             const auto edits = 1 + random() % 4;
             for (unsigned k = 0; k < edits; ++k) copy[random() % copy.size()] = static_cast<std::uint8_t>(random());
@@ -29,6 +31,6 @@ int main(int argc, char** argv) {
             LLVMFuzzerTestOneInput(copy.data(), copy.size());
         }
     }
-    std::printf("replayed %d seeds with %d mutations each\n", seeds, kMutationsPerSeed);
+    std::printf("replayed %d seeds with %d mutations each\n", seeds, mutations);
     return seeds > 0 ? 0 : 1;
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What sound costs in the relay: CPU of transcoded calls beside bare libopus and beside rtpengine (user space, where it is
-installed), the delay that transcoding adds, and recordings.
+"""What sound and pictures cost in the relay: CPU of transcoded calls beside bare libopus and libvpx and beside rtpengine (user
+space, where it is installed), the delay that transcoding adds, and recordings.
 
-Usage: scripts/bench media [--calls N] [--seconds S] [--at-most RATIO]. Exit status 1 when the relay's job costs more than RATIO (1.3)
+Usage: scripts/bench media [--calls N] [--seconds S] [--at-most RATIO]. Exit status 1 when a job of the relay's costs more than RATIO (1.3)
 times bare encoding and decoding at the rate that it works at, its process more than half of rtpengine's, or a call's recording
 more than a 200th of a core.
 """
@@ -125,6 +125,20 @@ def recordings(options):
     return good
 
 
+def pictures(options):
+    """640x480, 30 a second, one way; 5 s of it in each round."""
+    runs = google_benchmark(f"{options.bin}/carillon_video_bench", 3, "--benchmark_min_time=0.5")
+    cost = {}
+    for run in runs:
+        cost[run["name"]] = min(cost.get(run["name"], float("inf")), run["cpu_time"] / 5)
+    print(f"\n{'pictures, one way':34} {'bare, ms in 1 s':>20} {'the job':>10} {'ratio':>7}")
+    ratios = []
+    for way in ("vp8_to_vp9", "vp8_to_h264"):
+        ratios.append(cost[f"job_{way}"] / cost[f"bare_{way}"])
+        print(f"{way:34} {cost[f'bare_{way}']:20.1f} {cost[f'job_{way}']:10.1f} {ratios[-1]:7.2f}")
+    return max(ratios) <= options.at_most
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True)
@@ -133,7 +147,7 @@ def main():
     parser.add_argument("--calls", type=int, default=40)
     parser.add_argument("--seconds", type=int, default=15)
     options = parser.parse_args()
-    good = [bare(options), whole(options), recordings(options)]
+    good = [bare(options), whole(options), recordings(options), pictures(options)]
     return 0 if all(good) else 1
 
 

@@ -54,12 +54,12 @@ globalThis.counted = async () => {
 class Browser:
     """Chromium without a window, told what to do over its debugging protocol."""
 
-    def __init__(self, play):
+    def __init__(self, play, more=()):
         self.folder = tempfile.TemporaryDirectory(prefix="chromium-phone-", ignore_cleanup_errors=True)
         self.process = subprocess.Popen(
             ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0",
              f"--user-data-dir={self.folder.name}", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-             f"--use-file-for-fake-audio-capture={play}", "--autoplay-policy=no-user-gesture-required", "--disable-audio-output", "about:blank"],
+             f"--use-file-for-fake-audio-capture={play}", "--autoplay-policy=no-user-gesture-required", "--disable-audio-output", *more, "about:blank"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.asked = 0
 
