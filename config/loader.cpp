@@ -78,6 +78,19 @@ void check_together(const Settings& settings, const Value& tree, Problems& probl
         problems.push_back({line_of(tree, "network", "stun_port"), "network.stun_port", "lies among the relay's ports",
                             "Move it out of relay.port_min to relay.port_max"});
     }
+    if (relay.enabled && relay.ice_port != 0) {
+        const auto last = relay.ice_port + relay.ice_ports() - 1;
+        const auto meets = [&](unsigned from, unsigned to) { return relay.ice_port <= to && last >= from; };
+        const auto complain = [&](const char* what, const char* remedy) {
+            problems.push_back({line_of(tree, "relay", "ice_port"), "relay.ice_port", what, remedy});
+        };
+        if (relay.ice_ports() > 0 && last > 65535)
+            complain("leaves no port for each worker and media thread", "Choose a lower one");
+        if (meets(relay.port_min, relay.port_max))
+            complain("lies among the relay's ports", "Move it out of relay.port_min to relay.port_max");
+        for (const unsigned port : {network.stun_port, settings.turn.tls_port, settings.turn.alternate_port})
+            if (port != 0 && meets(port, port)) complain("meets a port of STUN or TURN", "Choose another");
+    }
     const bool elsewhere =
         std::ranges::any_of(relay.external, [](const std::string& worker) { return worker.starts_with("tls://"); });
     const bool proven = !relay.tls_authority.empty() && !relay.tls_certificate.empty() && !relay.tls_key.empty();

@@ -260,6 +260,9 @@ Schema relay(RelaySettings& s) {
         .integer("port_min", s.port_min, 1024, 65535, "First UDP port for media.")
         .integer("port_max", s.port_max, 1024, 65535,
                  "Last UDP port for media; the range is shared out to the workers.")
+        .integer("ice_port", s.ice_port, 0, 65535,
+                 "One UDP port for the ICE legs of bridged calls, outside of the range above; a further one for each "
+                 "further worker and media thread, consecutively. 0: each leg has ports of its own.")
         .texts("bind", s.bind, R"(["0.0.0.0", "::"])",
                "Addresses media ports are opened on. Without it: as network.bind.", check_address)
         .texts(

@@ -95,6 +95,9 @@ int main(int argc, char** argv) {
                    "Numeric address to take ports on; repeat for IPv4 and IPv6 [127.0.0.1]");
     app.add_option("--advertise", options.advertise, "What endpoints are told instead of the --bind at the same place");
     app.add_option("--ports", range, "First and last UDP port [30000-39999]");
+    app.add_option("--ice-port", options.ice_port,
+                   "UDP port that ICE legs which end at the worker share, the next one for each further shard; outside "
+                   "of --ports [0: each has ports of its own]");
     app.add_option("--receive-buffer", options.ports.receive_buffer,
                    "Octets of kernel buffer per port [the kernel's default]");
     app.add_option("--journal", journal,

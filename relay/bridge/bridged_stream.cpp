@@ -15,7 +15,7 @@ void Stream::make_bridged(std::size_t leg, const api::LegSetup& setup,
         const auto length = to.address.fill(raw);
         const int fd = legs_[leg].components[component].sockets[to.socket].fd();
         if (taps_) [[unlikely]]
-            taps_->leaves(fd, datagram, to.address);
+            taps_->leaves(static_cast<std::uint8_t>(leg), fd, datagram, to.address);
         ::sendto(fd, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
                  reinterpret_cast<const sockaddr*>(&raw), length);
     };
@@ -34,11 +34,11 @@ Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::
     if (opened.drop != Drop::none) return {.drop = opened.drop, .to = {}};
     if (opened.answer) {
         ++leg.statistics.stun;
-        return {.fd = port.fd, .to = from, .size = opened.size};
+        return {.fd = port.fd, .to = from, .size = opened.size, .leg = port.leg};
     }
     const auto media = buffer.first(opened.size);
     if (taps_) [[unlikely]]
-        taps_->opened(port.fd, media, opened.rtcp, from);
+        taps_->opened(port.leg, port.fd, media, opened.rtcp, from);
     leg.statistics.on_media(media, now, true);
     if (opened.rtcp) leg.statistics.on_rtcp(media, now, media_ ? media_->made(port.leg) : beyond.statistics);
     if (!media_) return leave(1 - port.leg, buffer, opened.size, opened.rtcp, now);
@@ -69,10 +69,10 @@ Decision Stream::leave(std::size_t leg, std::span<std::byte> buffer, std::size_t
     if (announcement_ && !rtcp) [[unlikely]]
         size = announcement_->replace(leg, buffer.first(buffer.size() - srtp::kMaxOverhead), size);
     if (taps_) [[unlikely]]
-        taps_->about_to_seal(fd, buffer.first(size), rtcp, to.address);
+        taps_->about_to_seal(static_cast<std::uint8_t>(leg), fd, buffer.first(size), rtcp, to.address);
     const auto sealed = far.seal(buffer, size, rtcp);
     if (!sealed) return {.drop = sealed.error(), .to = {}};
-    return {.fd = fd, .to = to.address, .size = *sealed};
+    return {.fd = fd, .to = to.address, .size = *sealed, .leg = static_cast<std::uint8_t>(leg)};
 }
 
 /// What a program hears and says is in no journal: a successor would pass one end's codec to the other.

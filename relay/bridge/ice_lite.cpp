@@ -139,9 +139,15 @@ Bytes IceLite::make_check(std::span<std::byte> out) {
     stun::Builder builder{out, stun::Class::request, stun::Method::binding, asked_};
     builder.text(Attribute::username, {username.data(), static_cast<std::size_t>(end - username.begin())})
         .u32(Attribute::priority, kPriority)
-        .attribute(Attribute::ice_controlling, tie)
-        .attribute(Attribute::use_candidate, {});
+        .attribute(controlling_ ? Attribute::ice_controlling : Attribute::ice_controlled, tie);
+    if (controlling_) builder.attribute(Attribute::use_candidate, {});
     return builder.integrity(remote_.back().pwd).fingerprint().finish();
+}
+
+Bytes IceLite::ask(const Path& to, std::span<std::byte> room) {
+    if (remote_.empty()) return {};
+    asked_at_ = to;
+    return make_check(room);
 }
 
 Drop IceLite::on_answer(const stun::Message& answer, const Path& from, SteadyTime now) {

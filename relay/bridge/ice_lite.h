@@ -40,6 +40,9 @@ class IceLite {
 
     /// A STUN message from `from`. What is to be sent lies in `room` (kRoom octets).
     Outcome on_stun(const stun::Message& message, const Path& from, SteadyTime now, std::span<std::byte> room);
+    /// A check of ours to an address whose own check has come: who answers it gets what is sent there. Written to
+    /// `room` (kRoom octets); empty: nothing is known of the endpoint yet.
+    Bytes ask(const Path& to, std::span<std::byte> room);
     /// Whether anything else from there may be looked at.
     bool on_other(const Path& from, SteadyTime now) { return learner_.on_other(from, now); }
     const Path& in_use() const { return learner_.in_use(); }

@@ -1,6 +1,7 @@
 /// A worker that was killed goes on in its successor: the same ports, addresses, keys and counters.
 /// Spec: docs/relay-journal.md.
 #include <algorithm>
+#include <map>
 
 #include "config/base/log.h"
 #include "relay/control/request_check.h"
@@ -55,7 +56,16 @@ void Worker::take_up() {
         }
     }
     std::size_t taken = 0;
-    for (auto& stream : left.streams) taken += take_up(stream, now) ? 1 : 0;
+    // A session is one shard's: that of the port its legs share, where they do.
+    std::map<std::string, std::size_t> shards;
+    for (const auto& stream : left.streams)
+        for (const auto& leg : stream.legs)
+            for (const auto port : leg.ports)
+                if (const auto shard = ice_ports_.shard_of(port)) shards.try_emplace(stream.session, *shard);
+    for (auto& stream : left.streams) {
+        const auto shard = shards.try_emplace(stream.session, lightest_shard()).first->second;
+        taken += take_up(stream, shard, now) ? 1 : 0;
+    }
     turn_left_ = std::move(left.allocations);
     attempts_ = left.streams.empty() && turn_left_.empty() ? 0 : left.attempts + 1;
     if (!left.streams.empty())
@@ -73,7 +83,7 @@ void Worker::inherit_turn(std::size_t place, TurnService& service) {
     }
 }
 
-bool Worker::take_up(journal::ReadStream& left, SteadyTime now) {
+bool Worker::take_up(journal::ReadStream& left, std::size_t shard, SteadyTime now) {
     const auto refuse = [&](std::string_view why) {
         log::error("a stream in the journal cannot go on", {{"session", left.session}, {"why", why}});
         return false;
@@ -87,14 +97,15 @@ bool Worker::take_up(journal::ReadStream& left, SteadyTime now) {
     Stream::Ports bound;
     OpenedStream opened{.mode = left.setup.mode, .rtcp = left.setup.rtcp, .told = {}, .ports = {}};
     for (std::size_t leg = 0; leg < 2; ++leg) {
-        for (const auto port : left.legs[leg].ports) {
-            auto claimed = ports_.claim(port);
+        for (std::size_t component = 0; component < left.legs[leg].ports.size(); ++component) {
+            auto claimed = claim_port(left, leg, component, shard);
             if (!claimed) {
-                for (const auto& each : opened.ports)
-                    for (const auto taken : each) ports_.release(taken);
+                bound = {};
+                for (std::size_t each = 0; each < 2; ++each)
+                    give_back(left.session, left.setup.stream, each, opened.ports[each]);
                 return refuse("its ports are taken");
             }
-            opened.ports[leg].push_back(port);
+            opened.ports[leg].push_back(claimed->port);
             bound[leg].push_back(std::move(*claimed));
         }
     }
@@ -104,8 +115,7 @@ bool Worker::take_up(journal::ReadStream& left, SteadyTime now) {
         certificate = identity();
         opened.told.fingerprint = certificate->fingerprint().value;
     }
-    auto& session =
-        sessions_.try_emplace(left.session, Session{.shard = lightest_shard(), .streams = {}}).first->second;
+    auto& session = sessions_.try_emplace(left.session, Session{.shard = shard, .streams = {}}).first->second;
     auto stream = std::make_unique<Stream>(left.session, left.setup, std::move(bound), now, std::move(certificate));
     stream->restore(left, now);
     if (kernel_) stream->forward_in_kernel(kernel_);

@@ -15,6 +15,7 @@ Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
     : io_{io},
       options_{std::move(options)},
       ports_{options_.ports},
+      ice_ports_{options_.ports, options_.ice_port, std::max<std::size_t>(options_.shards, 1)},
       beats_{io_},
       taps_{io, [this](const proto::Event& event) {
                 if (event_) event_(event);
@@ -47,6 +48,7 @@ Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
         outlets_.push_back(outlet.get());
         shard->serve(std::move(outlet));
     }
+    for (std::size_t i = 0; ice_ports_.on() && i < shards_.size(); ++i) shards_[i]->serve_ice(ice_ports_.port_of(i));
     programs_ = std::make_unique<MediaPrograms>(options_.media);
     open_kernel_path();
     take_up();  // before anybody else takes a port
@@ -110,6 +112,16 @@ void Worker::handle(const proto::Request& request, Respond respond) {
     answer(refuse(proto::REFUSAL_BAD_REQUEST, "not a request of this version"));
 }
 
+namespace {
+
+journal::LegPorts numbers_of(const std::vector<BoundPort>& ports) {
+    journal::LegPorts out;
+    for (const auto& port : ports) out.push_back(port.port);
+    return out;
+}
+
+}  // namespace
+
 std::vector<api::Address> Worker::told(const std::vector<BoundPort>& ports) const {
     std::vector<api::Address> addresses;
     for (std::size_t component = 0; component < ports.size(); ++component) {
@@ -150,6 +162,8 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
             if (stream->second.mode != setup.mode || stream->second.rtcp != setup.rtcp) {
                 return respond(refuse(proto::REFUSAL_CONFLICT, "such a stream is open with another mode"));
             }
+            if (!may_rename(name, setup.stream, 0, setup.a) || !may_rename(name, setup.stream, 1, setup.b))
+                return respond(refuse(proto::REFUSAL_CONFLICT, "another leg has that ICE ufrag"));
             // A repeated request: what it signals is taken again, the ports are the same.
             const auto key = Shard::key(name, setup.stream);
             proto::Reply reply;
@@ -179,12 +193,11 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
         program = std::move(*started);
     }
     const bool one_leg = setup.program.kind == api::Program::Kind::endpoint;
-    Stream::Ports bound{ports_.allocate(setup.rtcp), {}};
-    if (!one_leg) bound[1] = ports_.allocate(setup.rtcp);
+    Stream::Ports bound{take_ports(name, setup, 0, shard), {}};
+    if (!one_leg) bound[1] = take_ports(name, setup, 1, shard);
     if (bound[0].empty() || (bound[1].empty() && !one_leg)) {
-        for (const auto& leg : bound) {
-            for (const auto& port : leg) ports_.release(port.port);
-        }
+        for (std::size_t leg = 0; leg < 2; ++leg)
+            give_back(name, setup.stream, leg, numbers_of(std::exchange(bound[leg], {})));
         return respond(
             refuse(proto::REFUSAL_NO_PORTS, "no free relay port is left: widen the port range or add a worker"));
     }
@@ -196,9 +209,7 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
                         .program = {},
                         .program_kind = setup.program.kind};
     if (program) opened.program = program->running;
-    for (std::size_t leg = 0; leg < 2; ++leg) {
-        for (const auto& port : bound[leg]) opened.ports[leg].push_back(port.port);
-    }
+    for (std::size_t leg = 0; leg < 2; ++leg) opened.ports[leg] = numbers_of(bound[leg]);
     std::shared_ptr<const dtls::Identity> certificate;
     if (setup.mode == api::Mode::bridge) {
         certificate = identity();
@@ -240,6 +251,8 @@ void Worker::update_leg(const proto::UpdateLeg& request, Respond respond) {
         return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));
     }
     const std::size_t leg = request.leg() == proto::LEG_B ? 1 : 0;
+    if (!may_rename(request.session(), request.stream(), leg, api::from_proto(request.setup())))
+        return respond(refuse(proto::REFUSAL_CONFLICT, "another leg has that ICE ufrag"));
     // Answered only when it holds: the endpoints are told of one another next, and their first packets count.
     shards_[session->second.shard]->update(Shard::key(request.session(), request.stream()), leg,
                                            api::from_proto(request.setup()),
@@ -288,8 +301,7 @@ void Worker::forget(const std::string& session, const std::string& stream) {
     if (known == sessions_.end()) return;
     const auto opened = known->second.streams.find(stream);
     if (opened == known->second.streams.end()) return;
-    for (const auto& leg : opened->second.ports)
-        for (const auto port : leg) ports_.release(port);
+    for (std::size_t leg = 0; leg < 2; ++leg) give_back(session, stream, leg, opened->second.ports[leg]);
     --shard_load_[known->second.shard];
     known->second.streams.erase(opened);
     if (!known->second.streams.empty()) return;

@@ -14,6 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "relay/api/convert.h"
+#include "relay/control/ice_ports.h"
 #include "relay/control/tap_desk.h"
 #include "relay/engine/shard.h"
 #include "relay/journal/journal.h"
@@ -29,6 +30,7 @@ struct WorkerOptions {
     PortOptions ports;
     /// What endpoints are told instead of the bind address at the same place; an empty text: the bind address itself.
     std::vector<std::string> advertise;
+    std::uint16_t ice_port = 0;  ///< that ICE legs which end here share, the next for each further shard; 0: none
     std::size_t shards = 1;
     bool pin = false;  ///< shard n to processor n
     std::size_t max_sessions = 100'000;
@@ -103,9 +105,19 @@ class Worker {
                      const api::Program& program, Respond respond);
     Respond later(Respond respond);
     void forget(const std::string& session, const std::string& stream);
+    // ICE legs on a shared port (worker_ice.cpp).
+    /// A leg's ports, by component; empty: none is free.
+    std::vector<BoundPort> take_ports(const std::string& session, const api::StreamSetup& setup, std::size_t leg,
+                                      std::size_t shard);
+    void give_back(const std::string& session, const std::string& stream, std::size_t leg,
+                   const journal::LegPorts& ports);
+    /// Whether a leg may be called by what it is now said to be called by.
+    bool may_rename(const std::string& session, const std::string& stream, std::size_t leg, const api::LegSetup& setup);
+    std::optional<BoundPort> claim_port(const journal::ReadStream& left, std::size_t leg, std::size_t component,
+                                        std::size_t shard);
     // What a predecessor has left (taking_up.cpp).
     void take_up();
-    bool take_up(journal::ReadStream& left, SteadyTime now);
+    bool take_up(journal::ReadStream& left, std::size_t shard, SteadyTime now);
     /// Once a second: a sign of life, and a look at the load.
     void beat();
     void measure();
@@ -125,6 +137,7 @@ class Worker {
     boost::asio::io_context& io_;
     WorkerOptions options_;
     PortAllocator ports_;
+    IcePorts ice_ports_;
     std::map<std::string, Session> sessions_;
     std::vector<journal::LeftAllocation> turn_left_;  // until the shards have them
     std::uint32_t attempts_ = 0;                      // to take up what is in the journal

@@ -47,6 +47,7 @@ std::uint64_t Worker::packets() const {
     for (const auto& shard : shards_) sum += shard->forwarded();
     for (const auto& counters : turn_) sum += counters->packets;
     for (const auto* outlet : outlets_) sum += outlet->sent();
+    for (const auto& counters : ice_ports_.counters()) sum += counters->packets;
     return sum;
 }
 
@@ -75,6 +76,10 @@ void Worker::status(Respond respond) {
     std::uint64_t kernel_drops = 0;
     for (const auto& shard : shards_) kernel_drops += shard->kernel_drops();
     for (const auto& counters : turn_) kernel_drops += counters->kernel_drops;
+    for (const auto& counters : ice_ports_.counters()) {
+        kernel_drops += counters->kernel_drops;
+    }
+    for (const auto& [why, number] : ice_ports_.drops()) (*status.mutable_drops())[why] = number;
     status.set_kernel_drops(kernel_drops);
     std::uint64_t bindings = 0;
     for (const auto& shard : shards_) bindings += shard->binding_requests();

@@ -14,6 +14,7 @@
 #include <future>
 #include <system_error>
 
+#include "relay/engine/ice_port.h"
 #include "relay/engine/socket_drops.h"
 #include "stun/binding_server.h"
 
@@ -106,7 +107,9 @@ void Shard::add(std::unique_ptr<Stream> stream) {
     post([this, shared] {
         auto& kept = streams_[key((*shared)->session(), (*shared)->id())];
         kept = std::move(*shared);
-        for (auto& port : kept->ports()) watch(port);
+        for (auto& port : kept->ports())
+            if (!port.shared) watch(port);
+        if (ice_port_) kept->take_seats(*ice_port_);
         if (auto* program = kept->program()) program->attach(*kept);
     });
 }
@@ -200,6 +203,11 @@ void Shard::serve(std::unique_ptr<ShardService> service) {
     });
 }
 
+void Shard::serve_ice(std::unique_ptr<IcePort> port) {
+    post([this, raw = port.get()] { ice_port_ = raw; });
+    serve(std::move(port));
+}
+
 void Shard::run() {
     constexpr std::chrono::milliseconds kTick{250};
     constexpr int kMaxEvents = 256;
@@ -228,7 +236,11 @@ void Shard::run() {
                 answer_bindings(*port, now);
             }
         }
-        for (const auto& service : services_) service->flush();
+        bool together = ready > 1;
+        for (const auto& service : services_) {
+            service->flush();
+            together = service->crowded() || together;
+        }
         // After the events: a command may end a stream whose port was among them.
         if (commanded) run_commands();
         if (now >= next_tick_) {
@@ -236,7 +248,7 @@ void Shard::run() {
             tick(now);
             for (const auto& service : services_) service->tick(now);
         }
-        if (ready > 1) coalesce(now);
+        if (together) coalesce(now);
     }
     streams_.clear();
     services_.clear();
@@ -311,7 +323,7 @@ void Shard::drain(Port& port, SteadyTime now) {
         const auto from = Address::from(batch.from[i]);
         auto* taps = port.stream->taps();
         if (taps) [[unlikely]]
-            taps->arrived(port.fd, datagram, from);
+            taps->arrived(port.leg, port.fd, datagram, from);
         const auto decision = port.stream->mode() == api::Mode::bridge
                                   ? port.stream->on_bridged(port, batch.data[i], message.msg_len, from, now)
                                   : port.stream->on_datagram(port, datagram, from, now);
@@ -327,7 +339,7 @@ void Shard::drain(Port& port, SteadyTime now) {
         batch.sending[queued].msg_hdr.msg_namelen = decision.to.fill(batch.to[queued]);
         batch.out[queued] = {batch.data[i].data(), decision.size > 0 ? decision.size : message.msg_len};
         if (taps) [[unlikely]]
-            taps->leaves(fd, {batch.data[i].data(), batch.out[queued].iov_len}, decision.to);
+            taps->leaves(decision.leg, fd, {batch.data[i].data(), batch.out[queued].iov_len}, decision.to);
         ++queued;
     }
     if (queued > 0) {
@@ -339,7 +351,7 @@ void Shard::drain(Port& port, SteadyTime now) {
 
 void Shard::pass_due(Stream& stream, SteadyTime now) {
     const auto send_one = [this, &stream](const Decision& decision, Bytes check) {
-        if (auto* taps = stream.taps()) taps->leaves(decision.fd, check, decision.to);
+        if (auto* taps = stream.taps()) taps->leaves(decision.leg, decision.fd, check, decision.to);
         sockaddr_storage to{};
         const auto length = decision.to.fill(to);
         const auto sent = ::sendto(decision.fd, check.data(), check.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
@@ -431,7 +443,8 @@ void Shard::answer_bindings(const Port& port, SteadyTime now) {
 }
 
 void Shard::count_kernel_drops(Stream& stream) {
-    for (auto& port : stream.ports()) kernel_drops_.fetch_add(new_kernel_drops(port), std::memory_order_relaxed);
+    for (auto& port : stream.ports())
+        if (!port.shared) kernel_drops_.fetch_add(new_kernel_drops(port), std::memory_order_relaxed);
 }
 
 void Shard::gather(Stream& stream, SteadyTime now) {

@@ -17,6 +17,8 @@
 
 namespace carillon::relay {
 
+class IcePort;
+
 struct ShardOptions {
     std::chrono::milliseconds media_timeout{60'000};
     std::chrono::milliseconds report_interval{5'000};
@@ -52,6 +54,8 @@ class Shard {
     /// Says again which legs are silent: somebody may have come who has not heard it.
     void retell_silence();
     void serve(std::unique_ptr<ShardService> service);
+    /// The port that the ICE legs of its streams may share; before any of them comes.
+    void serve_ice(std::unique_ptr<IcePort> port);
     /// Runs on the shard's thread, in order. From any thread.
     void post(std::function<void()> command);
     /// Ends the thread; the streams and services end with it. What is posted afterwards does not run.
@@ -96,6 +100,7 @@ class Shard {
     std::vector<std::unique_ptr<Port>> binding_ports_;
     BindingRate binding_rate_;
     std::vector<std::unique_ptr<ShardService>> services_;
+    IcePort* ice_port_ = nullptr;  // one of them
     std::unique_ptr<Batch> batch_;
     std::atomic<std::uint64_t> forwarded_{0};
     std::atomic<std::uint64_t> bindings_{0};

@@ -22,6 +22,9 @@ class ShardService {
     virtual void ready(Port& port, std::uint32_t events, SteadyTime now) = 0;
     /// After all that was ready in one round.
     virtual void flush() = 0;
+    /// Whether several datagrams waited in this round: then more share the next awakening if it comes a little later.
+    /// Asked once a round.
+    virtual bool crowded() { return false; }
     /// Several times a second.
     virtual void tick(SteadyTime now) = 0;
 };

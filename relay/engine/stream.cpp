@@ -34,6 +34,7 @@ Stream::Stream(std::string session, const api::StreamSetup& setup, Ports ports, 
     for (std::size_t leg = 0; leg < 2; ++leg) {
         for (auto& bound : ports[leg]) {
             Component component;
+            component.shared = bound.shared;
             for (auto& socket : bound.sockets) {
                 sockaddr_storage local{};
                 socklen_t length = sizeof local;
@@ -52,6 +53,7 @@ Stream::Stream(std::string session, const api::StreamSetup& setup, Ports ports, 
             for (std::size_t s = 0; s < legs_[leg].components[c].sockets.size(); ++s) {
                 ports_.push_back({this, legs_[leg].components[c].sockets[s].fd(), static_cast<std::uint8_t>(leg),
                                   static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(s)});
+                ports_.back().shared = legs_[leg].components[c].shared;
             }
         }
     }
@@ -70,6 +72,7 @@ void Stream::update(std::size_t leg, const api::LegSetup& setup, SteadyTime now)
     due_ = held_ != nullptr;
     if (flows_) flows_->take_back();
     if (bridged_[leg]) bridged_[leg]->update(setup);
+    if (seats_[leg]) seats_[leg]->renew();
     if (record_) save_leg(leg, &setup);
     for (const auto& remote : setup.remotes) {
         const std::size_t index = remote.component - 1;
@@ -108,7 +111,9 @@ Decision Stream::decide(const Port& port, Bytes datagram, const Address& from, S
         ++near.statistics.stun;
     }
     if (to.empty()) return {.drop = Drop::no_far_side, .to = {}};
-    return {.fd = far.components[port.component].sockets[to.socket].fd(), .to = to.address};
+    return {.fd = far.components[port.component].sockets[to.socket].fd(),
+            .to = to.address,
+            .leg = static_cast<std::uint8_t>(1 - port.leg)};
 }
 
 Drop Stream::pass_ice(Leg& near, Leg& far, std::size_t component, Bytes datagram, const Path& from, Path& to,

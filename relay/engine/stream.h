@@ -11,6 +11,7 @@
 #include "relay/api/client.h"
 #include "relay/bridge/bridged_leg.h"
 #include "relay/engine/held_checks.h"
+#include "relay/engine/ice_seat.h"
 #include "relay/engine/leg_statistics.h"
 #include "relay/engine/stream_flows.h"
 #include "relay/journal/reader.h"
@@ -39,6 +40,7 @@ struct Port {
     std::uint32_t last_round = 0;     ///< of its shard, in which it had something
     std::uint8_t alone = 0;           ///< reads in a row that found a single datagram
     Mark mark{};
+    bool shared = false;              ///< the socket is its shard's ICE port, which reads it
 };
 
 /// What to do with a datagram.
@@ -47,6 +49,7 @@ struct Decision {
     int fd = -1;  ///< the socket to send from
     Address to;
     std::size_t size = 0;  ///< of what stands in the buffer now; 0: as it came
+    std::uint8_t leg = 0;  ///< whose endpoint it goes to
 };
 
 /// Threading: its shard, from the moment it is handed over.  Owns: its sockets.
@@ -78,6 +81,8 @@ class Stream {
         }
     }
     void tick();  ///< a few times a second
+    /// Its legs on the shard's ICE port are found there from now on.
+    void take_seats(IcePort& at);
     /// Whether something has changed since, so that checks which came too early may pass now.
     bool has_due() const { return due_; }
     /// Gives each held check another chance: `send(decision, check)` for those that pass now.
@@ -167,6 +172,7 @@ class Stream {
     struct Component {
         std::vector<UdpSocket> sockets;
         std::vector<bool> v6;  // by socket
+        bool shared = false;   // the sockets are the shard's ICE port
         Learner learner{PlainLearner{1}};
     };
     struct Leg {
@@ -190,6 +196,7 @@ class Stream {
     std::array<std::unique_ptr<BridgedLeg>, 2> bridged_;  // bridge only
     std::unique_ptr<MediaLink> media_;                    // a bridged stream with a program
     std::unique_ptr<Announcement> announcement_;          // bridge only
+    std::array<std::unique_ptr<IceSeat>, 2> seats_;       // of legs on the shard's ICE port
     std::unique_ptr<HeldChecks> held_;                    // ice only
     std::unique_ptr<StreamTaps> taps_;
     std::unique_ptr<journal::Record> record_;  // none: nobody takes it up

@@ -13,14 +13,18 @@ namespace carillon::relay {
 
 UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
     if (this != &other) {
-        if (descriptor_ >= 0) ::close(descriptor_);
+        close();
         descriptor_ = std::exchange(other.descriptor_, -1);
+        borrowed_ = other.borrowed_;
     }
     return *this;
 }
 
-UdpSocket::~UdpSocket() {
-    if (descriptor_ >= 0) ::close(descriptor_);
+UdpSocket::~UdpSocket() { close(); }
+
+void UdpSocket::close() {
+    if (descriptor_ >= 0 && !borrowed_) ::close(descriptor_);
+    descriptor_ = -1;
 }
 
 std::expected<UdpSocket, int> UdpSocket::bind(const Address& local, int receive_buffer, bool reuse) {

@@ -14,20 +14,29 @@
 
 namespace carillon::relay {
 
-/// A bound, non-blocking UDP socket. Owns the descriptor.
+/// A bound, non-blocking UDP socket. Owns the descriptor, unless it is borrowed.
 class UdpSocket {
   public:
     UdpSocket() = default;
     explicit UdpSocket(int descriptor) : descriptor_{descriptor} {}
-    UdpSocket(UdpSocket&& other) noexcept : descriptor_{std::exchange(other.descriptor_, -1)} {}
+    UdpSocket(UdpSocket&& other) noexcept
+        : descriptor_{std::exchange(other.descriptor_, -1)}, borrowed_{other.borrowed_} {}
     UdpSocket& operator=(UdpSocket&& other) noexcept;
     ~UdpSocket();
     int fd() const { return descriptor_; }
+    /// Somebody else's, who keeps it for longer than this object is there.
+    static UdpSocket borrow(int descriptor) {
+        UdpSocket made{descriptor};
+        made.borrowed_ = true;
+        return made;
+    }
     /// errno on failure. `reuse`: other sockets may share the port (the binding server's).
     static std::expected<UdpSocket, int> bind(const Address& local, int receive_buffer = 0, bool reuse = false);
 
   private:
+    void close();
     int descriptor_ = -1;
+    bool borrowed_ = false;
 };
 
 struct PortOptions {
@@ -41,6 +50,7 @@ struct PortOptions {
 struct BoundPort {
     std::uint16_t port = 0;
     std::vector<UdpSocket> sockets;
+    bool shared = false;  ///< with other streams (engine/ice_port.h): the sockets are borrowed
 };
 
 /// Threading: any; locks, so not on the packet path.

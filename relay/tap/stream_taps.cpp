@@ -11,31 +11,35 @@ bool StreamTaps::remove(const Tap& tap) {
     return taps_.empty();
 }
 
-void StreamTaps::arrived(int fd, Bytes datagram, const Address& from) noexcept { wire(fd, datagram, from, true); }
-void StreamTaps::leaves(int fd, Bytes datagram, const Address& to) noexcept { wire(fd, datagram, to, false); }
-void StreamTaps::opened(int fd, Bytes packet, bool rtcp, const Address& from) noexcept {
-    clear(fd, packet, from, true, rtcp);
+void StreamTaps::arrived(std::uint8_t leg, int fd, Bytes datagram, const Address& from) noexcept {
+    wire({leg, fd}, datagram, from, true);
 }
-void StreamTaps::about_to_seal(int fd, Bytes packet, bool rtcp, const Address& to) noexcept {
-    clear(fd, packet, to, false, rtcp);
+void StreamTaps::leaves(std::uint8_t leg, int fd, Bytes datagram, const Address& to) noexcept {
+    wire({leg, fd}, datagram, to, false);
+}
+void StreamTaps::opened(std::uint8_t leg, int fd, Bytes packet, bool rtcp, const Address& from) noexcept {
+    clear({leg, fd}, packet, from, true, rtcp);
+}
+void StreamTaps::about_to_seal(std::uint8_t leg, int fd, Bytes packet, bool rtcp, const Address& to) noexcept {
+    clear({leg, fd}, packet, to, false, rtcp);
 }
 
-TapHeader StreamTaps::header(int fd, Bytes data, const Address& remote, bool incoming) const noexcept {
+TapHeader StreamTaps::header(Socket at, Bytes data, const Address& remote, bool incoming) const noexcept {
     TapHeader out{.time = std::chrono::steady_clock::now(),
                   .local = {},
                   .remote = remote,
                   .size = static_cast<std::uint32_t>(data.size()),
                   .incoming = incoming};
-    const auto place = std::ranges::find(places_, fd, &Place::fd);
-    if (place == places_.end()) return out;
-    out.leg = place->leg;
-    out.local = place->local;
+    out.leg = at.leg;
+    const auto place =
+        std::ranges::find_if(places_, [&](const Place& each) { return each.fd == at.fd && each.leg == at.leg; });
+    if (place != places_.end()) out.local = place->local;
     return out;
 }
 
-void StreamTaps::wire(int fd, Bytes datagram, const Address& remote, bool incoming) noexcept {
+void StreamTaps::wire(Socket at, Bytes datagram, const Address& remote, bool incoming) noexcept {
     const bool media = rtp::looks_like_rtp_or_rtcp(datagram);
-    auto head = header(fd, datagram, remote, incoming);
+    auto head = header(at, datagram, remote, incoming);
     for (const auto& [tap, stream] : taps_) {
         const auto& view = tap->view;
         const bool comes_opened = view.opened && bridged_ && media;
@@ -47,8 +51,8 @@ void StreamTaps::wire(int fd, Bytes datagram, const Address& remote, bool incomi
     }
 }
 
-void StreamTaps::clear(int fd, Bytes packet, const Address& remote, bool incoming, bool rtcp) noexcept {
-    auto head = header(fd, packet, remote, incoming);
+void StreamTaps::clear(Socket at, Bytes packet, const Address& remote, bool incoming, bool rtcp) noexcept {
+    auto head = header(at, packet, remote, incoming);
     head.opened = true;
     head.rtcp = rtcp;
     for (const auto& [tap, stream] : taps_) {

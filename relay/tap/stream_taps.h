@@ -13,7 +13,7 @@ namespace carillon::relay {
 /// Threading: the stream's shard. Allocates nothing when packets pass.
 class StreamTaps {
   public:
-    /// One of the stream's sockets.
+    /// One of the stream's sockets; both legs may have the same one (engine/ice_port.h).
     struct Place {
         int fd = -1;
         std::uint8_t leg = 0;
@@ -29,21 +29,25 @@ class StreamTaps {
     bool remove(const Tap& tap);
 
     /// As it came in at the socket, before anything is decided.
-    void arrived(int fd, Bytes datagram, const Address& from) noexcept;
+    void arrived(std::uint8_t leg, int fd, Bytes datagram, const Address& from) noexcept;
     /// As it goes out of the socket.
-    void leaves(int fd, Bytes datagram, const Address& to) noexcept;
+    void leaves(std::uint8_t leg, int fd, Bytes datagram, const Address& to) noexcept;
     /// Bridged: what arrived, opened; and the same as it is about to be sealed for the other side.
-    void opened(int fd, Bytes packet, bool rtcp, const Address& from) noexcept;
-    void about_to_seal(int fd, Bytes packet, bool rtcp, const Address& to) noexcept;
+    void opened(std::uint8_t leg, int fd, Bytes packet, bool rtcp, const Address& from) noexcept;
+    void about_to_seal(std::uint8_t leg, int fd, Bytes packet, bool rtcp, const Address& to) noexcept;
 
   private:
     struct Entry {
         std::shared_ptr<Tap> tap;
         std::uint8_t stream = 0;
     };
-    void wire(int fd, Bytes datagram, const Address& remote, bool incoming) noexcept;
-    void clear(int fd, Bytes packet, const Address& remote, bool incoming, bool rtcp) noexcept;
-    TapHeader header(int fd, Bytes data, const Address& remote, bool incoming) const noexcept;
+    struct Socket {
+        std::uint8_t leg;
+        int fd;
+    };
+    void wire(Socket at, Bytes datagram, const Address& remote, bool incoming) noexcept;
+    void clear(Socket at, Bytes packet, const Address& remote, bool incoming, bool rtcp) noexcept;
+    TapHeader header(Socket at, Bytes data, const Address& remote, bool incoming) const noexcept;
 
     std::vector<Place> places_;
     std::vector<Entry> taps_;

@@ -165,6 +165,8 @@ std::vector<WorkerCommand> command_lines(const config::Settings& settings, const
         for (const auto& address : told.tell) option("--advertise", address);
         const auto first = relay.port_min + (i - 1) * ports;
         option("--ports", std::to_string(first) + "-" + std::to_string(first + ports - 1));
+        if (relay.ice_port != 0)
+            option("--ice-port", std::to_string(relay.ice_port + (i - 1) * (relay.ice_ports() / relay.workers)));
         if (relay.shards > 0) option("--shards", std::to_string(relay.shards));
         option("--media-timeout", seconds(relay.media_timeout));
         option("--report-interval", seconds(relay.stats_interval));

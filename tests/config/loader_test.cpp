@@ -160,6 +160,18 @@ port_max = 40001
     EXPECT_TRUE(find(problems, "relay.port_max"));
 }
 
+TEST(ConfigLoader, TheIcePortKeepsClearOfOtherPorts) {
+    const auto complaints = [](const std::string& lines) {
+        const auto problems = problems_of("[relay]\nport_min = 40000\nport_max = 40999\n" + lines);
+        return std::ranges::count(problems, "relay.ice_port", &Problem::key);
+    };
+    EXPECT_EQ(complaints("ice_port = 39999\n"), 0);
+    EXPECT_EQ(complaints("ice_port = 39999\nshards = 2\n"), 1) << "its second thread's lies in the range";
+    EXPECT_EQ(complaints("ice_port = 40500\n"), 1);
+    EXPECT_EQ(complaints("ice_port = 3478\n"), 1) << "STUN's";
+    EXPECT_EQ(complaints("ice_port = 65535\nworkers = 2\n"), 1);
+}
+
 TEST(ConfigLoader, TomlErrorsHaveTheirLine) {
     const auto problems = problems_of("[network]\nc2s_port = = 3\n");
     ASSERT_EQ(problems.size(), 1U);

@@ -35,7 +35,7 @@ LOADS = {
     "dtls": "two-way G.711 calls, DTLS-SRTP on both sides, each with the profile that the relay prefers",
 }
 BRIDGED = ["sdes-cm", "sdes-gcm", "dtls"]  # only for relays that open packets
-BRIDGES = ["carillon", "rtpengine"]
+BRIDGES = ["carillon", "carillon-one-port", "carillon-no-journal", "rtpengine"]
 # The lines of docs/performance.md's table: load, calls, relays, and what is to be reached of which figure.
 # A goal is a ratio to another relay in the same run (at most, or at least), or a bound.
 LINES = {
@@ -160,6 +160,13 @@ class CarillonKernel(Carillon):
         super().stop()
 
 
+class CarillonOnePort(Carillon):
+    """ICE legs that end at the relay share one port: the load "dtls"."""
+
+    def command(self):
+        return [*super().command(), "--ice-port", "19999"]
+
+
 class CarillonTurn(Carillon):
     """Its TURN server; users may reach loopback, and one holds all allocations."""
 
@@ -240,7 +247,7 @@ class Coturn(Relay):
         return "turn", self.port
 
 
-RELAYS = {"carillon": Carillon, "carillon-no-journal": CarillonNoJournal, "carillon-together": CarillonTogether, "carillon-turn": CarillonTurn, "carillon-kernel": CarillonKernel, "rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso,
+RELAYS = {"carillon": Carillon, "carillon-no-journal": CarillonNoJournal, "carillon-together": CarillonTogether, "carillon-one-port": CarillonOnePort, "carillon-turn": CarillonTurn, "carillon-kernel": CarillonKernel, "rtpengine": Rtpengine, "coturn": Coturn, "floor": Floor, "floor-gso": FloorGso,
           "floor-coalesce": FloorCoalesce, "floor-uring": FloorUring}
 
 

@@ -61,12 +61,14 @@ class CarillonPeer final : public Peer {
         constexpr std::array kEach{Legs::plain, Legs::sdes_cm, Legs::sdes_gcm, Legs::dtls};
         const auto legs = legs_ == Legs::mixed ? kEach[opened_ % kEach.size()] : legs_;
         std::optional<std::expected<api::Ports, api::Error>> opened;
-        client_.open_stream(session, setup_of(call, legs), [&](auto outcome) { opened = std::move(outcome); });
+        auto setup = setup_of(call, legs);
+        if (legs == Legs::dtls) name(setup, session);
+        client_.open_stream(session, setup, [&](auto outcome) { opened = std::move(outcome); });
         wait(opened);
         connect(call, **opened);
         if (legs != Legs::dtls) return;
         for (auto* end : {&call.a, &call.b}) {
-            prove(*end, std::string{kUfrag} + ":phone", std::string{kPassword});
+            prove(*end, ufrag_of(session, end == &call.a) + ":phone", std::string{kPassword});
             shake_hands(*end, identity_, dtls::Role::client, {"sha-256", (*opened)->fingerprint});
         }
     }
@@ -86,7 +88,13 @@ class CarillonPeer final : public Peer {
         call.b.connect_to(loopback(ports.b.front().port));
     }
 
-    static constexpr std::string_view kUfrag = "relay";
+    /// Each leg its own, as signaling has it: they may share a port.
+    static std::string ufrag_of(const std::string& session, bool a) { return session + (a ? "-a" : "-b"); }
+    static void name(api::StreamSetup& setup, const std::string& session) {
+        setup.a.own_ice.ufrag = ufrag_of(session, true);
+        setup.b.own_ice.ufrag = ufrag_of(session, false);
+    }
+
     static constexpr std::string_view kPassword = "password-of-the-relay-22";
 
     void use_sdes(api::StreamSetup& setup, Endpoint& end, Legs legs) const {
@@ -106,7 +114,7 @@ class CarillonPeer final : public Peer {
         setup.mode = api::Mode::bridge;
         for (auto* leg : {&setup.a, &setup.b}) {
             leg->use_ice = leg->rtcp_mux = true;
-            leg->own_ice = {std::string{kUfrag}, std::string{kPassword}};
+            leg->own_ice = {{}, std::string{kPassword}};
             leg->ice = {{"phone", "password-of-the-phone-22"}};
             leg->security.protection = api::Protection::dtls;
             leg->security.fingerprint_hash = identity_.fingerprint().hash;

@@ -15,7 +15,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "calls"))
-from server import DOMAIN, Server  # noqa: E402
+from server import DOMAIN, Server, free_port  # noqa: E402
 
 SPEECH = "/usr/share/asterisk/sounds/en_US_f_Allison/conf-adminmenu.wav"
 CHROMIUM = HERE / "chromium_phone.py"
@@ -36,6 +36,17 @@ PAIRINGS = {
     "sdes_to_aiortc": (["--raw-udp", "--sdes"], "aiortc", GCM, None),
     "raw_to_chromium": (["--raw-udp"], "chromium", NONE, None),
     "chromium_to_raw": ("chromium", ["--raw-udp"], None, NONE),
+}
+
+
+# The same with one port for all ICE legs; every call is bridged.
+SHARED = {
+    "shared_phones": (["--ice"], ["--ice"], GCM, GCM),
+    "shared_restart": (["--ice", "--restart-after", "1.5"], ["--ice"], GCM, GCM),
+    "shared_sdes_to_raw": (["--ice", "--sdes"], ["--raw-udp"], GCM, NONE),
+    "shared_to_aiortc": (["--ice"], "aiortc", GCM, None),
+    "shared_to_chromium": (["--ice"], "chromium", GCM, None),
+    "shared_from_chromium": ("chromium", ["--ice"], None, GCM),
 }
 
 
@@ -140,18 +151,21 @@ def chromium_heard(phones, role):
     assert counted["lost"] == 0 and counted["energy"] > 0.001, f"{phones.name}: {counted}"
 
 
-def pairing(server, name, settings=None):
+def pairing(server, name, settings=None, port=None):
     caller, callee, caller_protection, callee_protection = settings or PAIRINGS[name]
     phones = Phones(server, name)
     seen = {}
 
     def during(call):
         seen.update(call)
-        if name in ("dtls_to_raw", "raw_to_dtls"):
+        if name in ("dtls_to_raw", "raw_to_dtls", "shared_phones"):
             attack(call)
 
     phones.call(caller, callee, during)
     assert [content["state"] for content in seen["contents"]] == ["bridged"], seen
+    for side, end in (("a", caller), ("b", callee)) if port else ():
+        told = {address["port"] for address in seen["contents"][0][side] if address["component"] == 1}
+        assert (told == {port}) == ("--raw-udp" not in end), f"{name}: {side} is told {told}"
     for role, end, protection in (("caller", caller, caller_protection), ("callee", callee, callee_protection)):
         if end == "chromium":
             chromium_heard(phones, role)
@@ -166,7 +180,7 @@ def pairing(server, name, settings=None):
         summary = phones.summary(role)
         assert summary["protection"] == protection, f"{name}: {role}: {summary['protection']}"
         assert summary["loss"] < 0.02, f"{name}: {role}: {summary['loss']} lost"
-        if name == "restart" and role == "caller":
+        if name.endswith("restart") and role == "caller":
             assert summary["ice_restarts"] == 1, summary
     return name
 
@@ -181,8 +195,29 @@ def users(names):
     return [f"{name}-{role}" for name in names for role in ("caller", "callee")]
 
 
+def port_beside_the_range():
+    while 30000 <= (port := free_port()) <= 39999:
+        pass
+    return port
+
+
+def one_port():
+    """Every ICE leg of every call is told the same port, and no other for what is multiplexed."""
+    port = port_beside_the_range()
+    server = Server(pathlib.Path(sys.argv[1]), calls='bridge = "always"', users=users(SHARED), workers=f"ice_port = {port}")
+    try:
+        run(server, [(name, setting, port) for name, setting in SHARED.items()])
+        drops = server.ctl("relay", "list")[0]["drops"]
+        assert drops.get("ice_port_unknown_user", 0) + drops.get("ice_port_unproven", 0) >= 200, drops  # of attack()
+        assert "ice_port_contested" not in drops, drops
+    finally:
+        server.stop()
+
+
 def main():
     binaries = pathlib.Path(sys.argv[1])
+    if sys.argv[2:] == ["one_port"]:
+        return one_port()
     chosen = [name for name in PAIRINGS if not sys.argv[2:] or name in sys.argv[2:]]
     server = Server(binaries, users=users(chosen))
     try:
@@ -198,6 +233,7 @@ def main():
         run(server, [("always", (["--ice"], ["--ice"], GCM, GCM))])
     finally:
         server.stop()
+    one_port()
 
 
 if __name__ == "__main__":

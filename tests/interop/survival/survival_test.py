@@ -89,10 +89,16 @@ class Phones:
 
 class WorkerDies(unittest.TestCase):
     def test_media_goes_on_in_every_kind_of_call(self):
-        users = [f"{name}-{role}" for name in CALLS for role in ("caller", "callee")]
-        server = Server(BINARIES, 'relay = "always"\ntick = "1 s"', users=users, workers=OWN_PORTS)
+        self.go_on(CALLS, OWN_PORTS)
+
+    def test_media_goes_on_where_legs_share_a_port(self):
+        self.go_on([name for name, (_, _, path) in CALLS.items() if path == "bridge"], OWN_PORTS + f"ice_port = {PORTS - 1}\n")
+
+    def go_on(self, calls, workers):
+        users = [f"{name}-{role}" for name in calls for role in ("caller", "callee")]
+        server = Server(BINARIES, 'relay = "always"\ntick = "1 s"', users=users, workers=workers)
         self.addCleanup(server.stop)
-        phones = [Phones(server, name) for name in CALLS]
+        phones = [Phones(server, name) for name in calls]
         for each in phones:
             self.addCleanup(each.end)
             each.answer()

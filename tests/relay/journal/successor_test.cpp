@@ -103,6 +103,8 @@ class Successor : public testing::Test {
         options.ports.first = static_cast<std::uint16_t>(29'000 + ::getpid() % 40 * 20);
         options.ports.last = static_cast<std::uint16_t>(options.ports.first + 19);
         options.journal = folder_ / "worker.journal";
+        options.ice_port = ice_port_;
+        options.shards = shards_;
         worker_ = std::make_unique<Worker>(io_, options);
     }
     void kill_and_begin_again() {
@@ -148,6 +150,8 @@ class Successor : public testing::Test {
     boost::asio::io_context io_;
     std::unique_ptr<Worker> worker_;
     std::string fingerprint_;
+    std::uint16_t ice_port_ = 0;
+    std::size_t shards_ = 1;
     Endpoint caller_, callee_, stranger_;
 };
 
@@ -273,6 +277,52 @@ TEST_F(Successor, DtlsLegsGoOnWithTheKeysTheyAgreedOn) {
     caller_.send(check("relay:phone", kPassword), a);
     EXPECT_TRUE(stun::looks_like_stun(caller_.receive_other())) << "consent goes on";
     EXPECT_EQ(count().ports.fingerprint, fingerprint) << "the certificate that was signalled";
+}
+
+TEST_F(Successor, LegsOnTheIcePortGoOnWithoutANewCheck) {
+    worker_.reset();
+    ice_port_ = static_cast<std::uint16_t>(28'000 + ::getpid() % 400 * 2);
+    shards_ = 2;
+    begin();
+    const auto leg = [](const std::string& name) {
+        api::LegSetup out;
+        out.use_ice = out.rtcp_mux = true;
+        out.own_ice = {name + "-relay", std::string{kPassword}};
+        out.ice = {{name, std::string{kPassword}}};
+        return out;
+    };
+    // Several streams, so that both shards have some; the last of them is looked at.
+    std::pair<std::uint16_t, std::uint16_t> ports;
+    for (const std::string each : {"1", "2", "3"}) {
+        api::proto::Request request;
+        request.mutable_open_stream()->set_session("call" + each);
+        api::to_proto(
+            {.stream = "audio", .mode = api::Mode::bridge, .a = leg("caller" + each), .b = leg("callee" + each)},
+            *request.mutable_open_stream()->mutable_setup());
+        const auto reply = ask(request);
+        ASSERT_EQ(reply.refusal(), api::proto::REFUSAL_NONE) << reply.reason();
+        ports = {static_cast<std::uint16_t>(reply.ports().a(0).port()),
+                 static_cast<std::uint16_t>(reply.ports().b(0).port())};
+        EXPECT_EQ(ports.first, ports.second);
+        EXPECT_EQ(ports.first / 2, ice_port_ / 2) << "one of the two shards' ports";
+    }
+    caller_.send(check("caller3-relay:caller3", kPassword), ports.first);
+    callee_.send(check("callee3-relay:callee3", kPassword), ports.second);
+    EXPECT_TRUE(stun::looks_like_stun(caller_.receive()));
+    EXPECT_TRUE(stun::looks_like_stun(callee_.receive()));
+    ASSERT_TRUE(passes(caller_, ports.first, callee_, rtp(1)));
+    kill_and_begin_again();
+    EXPECT_EQ(worker_->sessions(), 3u);
+    EXPECT_TRUE(passes(caller_, ports.first, callee_, rtp(2))) << "told by its address, as before";
+    EXPECT_TRUE(passes(callee_, ports.second, caller_, rtp(3)));
+    caller_.send(check("caller3-relay:caller3", kPassword), ports.first);
+    EXPECT_TRUE(stun::looks_like_stun(caller_.receive())) << "and called by its name";
+    stranger_.send(rtp(4), ports.first);
+    EXPECT_TRUE(callee_.receive(150ms).empty());
+    // A worker that has no such port any more cannot go on with what was there, and says so.
+    ice_port_ = 0;
+    kill_and_begin_again();
+    EXPECT_EQ(worker_->sessions(), 0u);
 }
 
 TEST_F(Successor, AStreamThatCameToBeTranscodedIsNotTakenUp) {

@@ -35,6 +35,11 @@ TEST(CommandLines, ShareThePortsAndAnswerStunOnce) {
     EXPECT_TRUE(has(lines[0], "--turn-peer-ports", "30000-39999"));
     EXPECT_FALSE(has(lines[1], "--turn-secret-file", "/data/turn.secret"));
     EXPECT_EQ(control_sockets(settings).size(), 3u);
+    settings.relay.ice_port = 10'000;
+    settings.relay.shards = 3;
+    const auto shared = command_lines(settings, "/bin/worker");
+    EXPECT_TRUE(has(shared[0], "--ice-port", "10000"));
+    EXPECT_TRUE(has(shared[1], "--ice-port", "10003"));
     settings.relay.enabled = false;
     EXPECT_TRUE(command_lines(settings, "x").empty());
     EXPECT_TRUE(control_sockets(settings).empty());
