@@ -295,7 +295,10 @@ void Client::status(Callback<WorkerStatus> done) {
                                     .turn_connections = status.turn_connections(),
                                     .turn_packets = status.turn_packets(),
                                     .turn_dropped = status.turn_dropped(),
-                                    .turn_unauthorized = status.turn_unauthorized()};
+                                    .turn_unauthorized = status.turn_unauthorized(),
+                                    .latency = {status.latency().begin(), status.latency().end()},
+                                    .latency_p50_us = status.latency_p50_us(),
+                                    .latency_p99_us = status.latency_p99_us()};
                    for (const auto& [reason, count] : status.drops()) out.drops[reason] = count;
                    return out;
                }));

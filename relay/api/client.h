@@ -107,6 +107,8 @@ struct WorkerStatus {
     std::uint64_t kernel_flows = 0;  ///< that the kernel forwards now
     std::uint64_t turn_allocations = 0, turn_connections = 0;                 ///< now
     std::uint64_t turn_packets = 0, turn_dropped = 0, turn_unauthorized = 0;  ///< since start
+    std::vector<std::uint64_t> latency;             ///< packets looked at by delay inside of the relay: latency.h
+    double latency_p50_us = 0, latency_p99_us = 0;  ///< over the last minute or two; 0: none
 };
 
 enum class Failure : std::uint8_t {

@@ -14,6 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "relay/api/convert.h"
+#include "relay/api/latency.h"
 #include "relay/control/ice_ports.h"
 #include "relay/control/tap_desk.h"
 #include "relay/engine/shard.h"
@@ -160,6 +161,10 @@ class Worker {
         double cpu_s = 0;
         std::uint64_t packets = 0;
     } sample_;
+    api::LatencyCounts latency() const;
+    void remember_latency();
+    std::array<api::LatencyCounts, 2> latency_before_{};  // a minute ago at least, and when that minute began
+    std::chrono::steady_clock::time_point latency_kept_ = std::chrono::steady_clock::now();
     double cpu_load_ = 0;
     std::uint64_t packets_per_second_ = 0;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -51,7 +51,23 @@ std::uint64_t Worker::packets() const {
     return sum;
 }
 
+api::LatencyCounts Worker::latency() const {
+    api::LatencyCounts sum{};
+    for (const auto& shard : shards_) shard->latency().add_to(sum);
+    for (const auto& counters : ice_ports_.counters()) counters->latency.add_to(sum);
+    return sum;
+}
+
+void Worker::remember_latency() {
+    constexpr std::chrono::minutes kWindow{1};
+    const auto now = std::chrono::steady_clock::now();
+    if (now - latency_kept_ < kWindow) return;
+    latency_kept_ = now;
+    latency_before_ = {latency_before_[1], latency()};
+}
+
 void Worker::measure() {
+    remember_latency();
     const auto now = std::chrono::steady_clock::now();
     const Sample sample{now, cpu_seconds(), packets()};
     if (const double passed = std::chrono::duration<double>(now - sample_.at).count(); passed > 0.1) {
@@ -108,6 +124,11 @@ void Worker::status(Respond respond) {
     status.set_binding_requests(bindings);
     status.set_cpu_s(cpu_seconds());
     status.set_cpu_load(cpu_load_);
+    auto delays = latency();
+    status.mutable_latency()->Assign(delays.begin(), delays.end());
+    for (std::size_t i = 0; i < delays.size(); ++i) delays[i] -= latency_before_[0][i];
+    status.set_latency_p50_us(api::latency_quantile(delays, 0.5));
+    status.set_latency_p99_us(api::latency_quantile(delays, 0.99));
     status.set_packets_per_second(packets_per_second_);
     status.set_uptime_s(static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count()));

@@ -34,9 +34,10 @@ struct IcePort::Batch {
             messages[i].msg_hdr.msg_iovlen = 1;
         }
     }
-    std::size_t receive(int fd) {
+    std::size_t receive(int fd, LatencyProbe& probe) {
         for (auto& message : messages) message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
-        const int got = ::recvmmsg(fd, messages.data(), kSize, MSG_DONTWAIT, nullptr);
+        const int got = probe.looks_at(fd) ? probe.receive(messages)
+                                           : ::recvmmsg(fd, messages.data(), kSize, MSG_DONTWAIT, nullptr);
         return got > 0 ? static_cast<std::size_t>(got) : 0;
     }
     std::span<std::byte> buffer(std::size_t index) { return data[index]; }
@@ -72,9 +73,10 @@ void IcePort::ready(Port& port, std::uint32_t, SteadyTime now) {
 }
 
 std::size_t IcePort::read(Port& port, SteadyTime now) {
-    const auto got = batch_->receive(port.fd);
+    const auto got = batch_->receive(port.fd, probe_);
     for (std::size_t i = 0; i < got; ++i) take(i, port.socket, now);
     out_.flush();
+    probe_.sent();
     return got;
 }
 
@@ -82,7 +84,8 @@ void IcePort::flush() { counters_->packets.store(out_.sent(), std::memory_order_
 
 bool IcePort::crowded() { return std::exchange(crowded_, false); }
 
-void IcePort::tick(SteadyTime) {
+void IcePort::tick(SteadyTime now) {
+    if (probe_.tick()) probe_.look_at(ports_[probed_++ % ports_.size()]->fd, now);
     for (auto& port : ports_) count(counters_->kernel_drops, new_kernel_drops(*port));
 }
 

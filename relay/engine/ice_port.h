@@ -14,6 +14,7 @@
 
 #include "relay/engine/address_table.h"
 #include "relay/engine/ice_seat.h"
+#include "relay/engine/latency_probe.h"
 #include "relay/engine/shard_service.h"
 #include "relay/engine/stream.h"
 #include "relay/turn/send_batch.h"
@@ -28,6 +29,7 @@ struct IcePortCounters {
     std::atomic<std::uint64_t> contested{0};     ///< checks from an address where another leg's endpoint is alive
     std::atomic<std::uint64_t> oversize{0};
     std::atomic<std::uint64_t> kernel_drops{0};  ///< the socket was full
+    LatencyHistogram latency;
 };
 
 /// Threading: its shard, from attach() on.  Owns: the sockets, one for each bind address.
@@ -83,6 +85,8 @@ class IcePort final : public ShardService {
     std::map<stun::TransactionId, IceSeat*> questions_;  // one a seat at most
     std::unique_ptr<Batch> batch_;
     SendBatch out_;
+    LatencyProbe probe_{counters_->latency};
+    std::size_t probed_ = 0;  // sockets that have had their turn
     bool crowded_ = false;
 };
 

@@ -140,6 +140,7 @@ void Shard::remove(std::vector<std::string> keys, std::function<void(std::vector
             const auto found = streams_.find(key);
             if (found == streams_.end()) continue;
             gather(*found->second, std::chrono::steady_clock::now());
+            count_kernel_drops(*found->second);
             counters.push_back(found->second->counters(std::chrono::steady_clock::now()));
             streams_.erase(found);  // closing a descriptor takes it out of the epoll set
         }
@@ -154,6 +155,7 @@ void Shard::count(std::vector<std::string> keys, std::function<void(std::vector<
             const auto found = streams_.find(key);
             if (found == streams_.end()) continue;
             gather(*found->second, std::chrono::steady_clock::now());
+            count_kernel_drops(*found->second);
             counters.push_back(found->second->counters(std::chrono::steady_clock::now()));
         }
         done(std::move(counters));
@@ -264,7 +266,8 @@ void Shard::coalesce(SteadyTime looked) const {
 
 std::size_t Shard::receive(int fd) {
     auto& batch = *batch_;
-    const int count = ::recvmmsg(fd, batch.received.data(), kBatch, MSG_DONTWAIT, nullptr);
+    const int count = probe_.looks_at(fd) ? probe_.receive(batch.received)
+                                          : ::recvmmsg(fd, batch.received.data(), kBatch, MSG_DONTWAIT, nullptr);
     if (count <= 0) return 0;  // an ICMP error is taken with the read and is nobody's end
     for (int i = 0; i < count; ++i)
         batch.received[static_cast<std::size_t>(i)].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
@@ -310,7 +313,7 @@ std::size_t Shard::receive_marked(Port& port, SteadyTime now) {
 
 void Shard::drain(Port& port, SteadyTime now) {
     auto& batch = *batch_;
-    const std::size_t count = receive(port, now);
+    const std::size_t count = probe_.looks_at(port.fd) ? receive(port.fd) : receive(port, now);
     std::size_t queued = 0;
     int fd = -1;
     for (std::size_t i = 0; i < count; ++i) {
@@ -346,6 +349,7 @@ void Shard::drain(Port& port, SteadyTime now) {
         port.mark.keep_on(fd);
         send(fd, queued);
     }
+    probe_.sent();
     if (port.stream->has_due()) pass_due(*port.stream, now);
 }
 
@@ -443,8 +447,22 @@ void Shard::answer_bindings(const Port& port, SteadyTime now) {
 }
 
 void Shard::count_kernel_drops(Stream& stream) {
-    for (auto& port : stream.ports())
-        if (!port.shared) kernel_drops_.fetch_add(new_kernel_drops(port), std::memory_order_relaxed);
+    for (auto& port : stream.ports()) {
+        if (port.shared) continue;
+        const auto drops = new_kernel_drops(port);
+        stream.count_drop(port.leg, Drop::socket_full, drops);
+        kernel_drops_.fetch_add(drops, std::memory_order_relaxed);
+    }
+}
+
+/// The next stream's first port: in time each has its turn.
+void Shard::choose_probed(SteadyTime now) {
+    if (streams_.empty()) return;
+    auto chosen = streams_.begin();
+    std::advance(chosen, static_cast<std::ptrdiff_t>(probed_++ % streams_.size()));
+    auto& ports = chosen->second->ports();
+    auto& port = ports[probed_ / streams_.size() % ports.size()];
+    if (!port.shared) probe_.look_at(port.fd, now);
 }
 
 void Shard::gather(Stream& stream, SteadyTime now) {
@@ -454,6 +472,7 @@ void Shard::gather(Stream& stream, SteadyTime now) {
 
 void Shard::tick(SteadyTime now) {
     constexpr std::chrono::milliseconds kGather{1000};
+    if (probe_.tick()) choose_probed(now);
     std::vector<std::string> ended;
     for (auto& [key, stream] : streams_) {
         if (now - stream->gathered() >= kGather) stream->gather(now);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "relay/engine/binding_port.h"
+#include "relay/engine/latency_probe.h"
 #include "relay/engine/shard_service.h"
 #include "relay/engine/stream.h"
 
@@ -64,6 +65,7 @@ class Shard {
     std::uint64_t forwarded() const { return forwarded_.load(std::memory_order_relaxed); }
     /// Datagrams that found a stream's socket full, as of the last reports.
     std::uint64_t kernel_drops() const { return kernel_drops_.load(std::memory_order_relaxed); }
+    const LatencyHistogram& latency() const { return latency_; }
     std::uint64_t binding_requests() const { return bindings_.load(std::memory_order_relaxed); }
     static std::string key(const std::string& session, const std::string& stream) { return session + '\n' + stream; }
 
@@ -76,6 +78,7 @@ class Shard {
     void pass_due(Stream& stream, SteadyTime now);
     void count_kernel_drops(Stream& stream);
     void gather(Stream& stream, SteadyTime now);
+    void choose_probed(SteadyTime now);
     void answer_bindings(const Port& port, SteadyTime now);
     std::size_t receive(int fd);
     std::size_t receive(Port& port, SteadyTime now);
@@ -105,6 +108,9 @@ class Shard {
     std::atomic<std::uint64_t> forwarded_{0};
     std::atomic<std::uint64_t> bindings_{0};
     std::atomic<std::uint64_t> kernel_drops_{0};
+    LatencyHistogram latency_;
+    LatencyProbe probe_{latency_};
+    std::size_t probed_ = 0;  // streams that have had their turn
     SteadyTime next_tick_{};
     std::uint32_t round_ = 0;   // looks at the sockets so far
     bool segmentation_ = true;  // until the kernel refuses UDP_SEGMENT

@@ -113,7 +113,9 @@ class Stream {
     api::Mode mode() const { return mode_; }
     std::vector<Port>& ports() { return ports_; }
     api::StreamCounters counters(SteadyTime now) const;
-    void count_drop(std::size_t leg, Drop drop) { ++legs_[leg].statistics.drops[static_cast<std::size_t>(drop)]; }
+    void count_drop(std::size_t leg, Drop drop, std::uint64_t by = 1) {
+        legs_[leg].statistics.drops[static_cast<std::size_t>(drop)] += by;
+    }
 
     /// How long the leg's endpoint has sent no media, since the stream was opened or last signalled at most.
     std::chrono::nanoseconds silence(std::size_t leg, SteadyTime now) const;

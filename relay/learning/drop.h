@@ -18,14 +18,15 @@ enum class Drop : std::uint8_t {
     bad_srtp,     ///< a bridged leg: does not open under the leg's keys
     replayed,     ///< a bridged leg: has come before
     no_keys,      ///< a bridged leg: no keys are agreed yet
+    socket_full,  ///< found the socket's buffer full: the kernel dropped it
     consumed,     ///< a bridged leg: was for the relay itself; not counted
     count,
 };
 
 constexpr std::string_view to_string(Drop drop) {
-    constexpr std::array<std::string_view, 12> kNames{"none",        "unproven",   "bad_check", "not_media",
-                                                      "no_far_side", "no_request", "oversize",  "send_failed",
-                                                      "bad_srtp",    "replayed",   "no_keys",   "consumed"};
+    constexpr std::array<std::string_view, 13> kNames{
+        "none",        "unproven", "bad_check", "not_media", "no_far_side", "no_request", "oversize",
+        "send_failed", "bad_srtp", "replayed",  "no_keys",   "socket_full", "consumed"};
     return kNames[static_cast<std::size_t>(drop)];
 }
 

@@ -188,7 +188,7 @@ void Builder::capture(CLI::App& call) {
 void Builder::relays(CLI::App& root) {
     auto* relay = group(root, "relay", "Media relay workers");
     const auto name = [this](auto& into) { put(into, "name", line_.name); };
-    leaf(*relay, "list", "List workers and their load", "relay.list");
+    for (const auto* listing : {"list", "status"}) leaf(*relay, listing, "List workers and their load", "relay.list");
     leaf(*relay, "drain", "Give a worker no new sessions", "relay.drain", name)
         ->add_option("name", line_.name, "from relay list")
         ->required();

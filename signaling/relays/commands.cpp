@@ -61,6 +61,8 @@ json::object to_json(const std::string& name, const std::optional<WorkerStatus>&
     out["cpu_percent"] = std::round(1000 * status->cpu_load) / 10;
     out["kernel_flows"] = status->kernel_flows;
     out["kernel_drops"] = status->kernel_drops;
+    out["latency_p50_us"] = std::round(status->latency_p50_us);
+    out["latency_p99_us"] = std::round(status->latency_p99_us);
     out["seconds_up"] = status->uptime_s;
     out["turn_allocations"] = status->turn_allocations;
     out["turn_connections"] = status->turn_connections;

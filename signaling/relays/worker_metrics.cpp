@@ -1,11 +1,14 @@
 #include "signaling/relays/worker_metrics.h"
 
+#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cmath>
+#include <cstdio>
 
 #include "config/base/worker_address.h"
 #include "relay/api/client.h"
+#include "relay/api/latency.h"
 
 namespace carillon::relays {
 namespace {
@@ -16,6 +19,24 @@ using relay::api::Error;
 using relay::api::WorkerStatus;
 
 constexpr std::chrono::seconds kInterval{5};
+
+/// A histogram as Prometheus has them: each bucket counts what took at most so long.
+void write_latency(metrics::Registry& registry, const std::string& name, const std::vector<std::uint64_t>& counts) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < counts.size() && i < relay::api::kLatencyBuckets; ++i) {
+        sum += counts[i];
+        std::array<char, 32> bound{"+Inf"};
+        if (i < relay::api::kLatencyBounds.size())
+            std::snprintf(bound.data(), bound.size(), "%g", relay::api::kLatencyBounds[i] / 1e6);
+        registry
+            .gauge("carillon_relay_latency_seconds_bucket",
+                   "Packets looked at by their time from the kernel's arrival to after the send.",
+                   {{"worker", name}, {"le", bound.data()}})
+            .set(static_cast<std::int64_t>(sum));
+    }
+    registry.gauge("carillon_relay_latency_seconds_count", "Packets looked at.", {{"worker", name}})
+        .set(static_cast<std::int64_t>(sum));
+}
 
 void write(metrics::Registry& registry, const std::string& name, const WorkerStatus& status) {
     const metrics::Labels worker{{"worker", name}};
@@ -32,6 +53,11 @@ void write(metrics::Registry& registry, const std::string& name, const WorkerSta
     set("kernel_drops", "Datagrams that found a socket full.", status.kernel_drops);
     set("cpu_permille", "Of one processor, over the last second.",
         static_cast<std::uint64_t>(std::llround(status.cpu_load * 1000)));
+    set("latency_p50_microseconds", "Half of the packets looked at took no longer through the relay.",
+        static_cast<std::uint64_t>(std::llround(status.latency_p50_us)));
+    set("latency_p99_microseconds", "99 % of the packets looked at took no longer through the relay.",
+        static_cast<std::uint64_t>(std::llround(status.latency_p99_us)));
+    write_latency(registry, name, status.latency);
     set("media_jobs", "Programs that decode or encode.", status.media_jobs);
     set("video_jobs", "Programs that decode and encode pictures.", status.video_jobs);
     set("video_busy_permille", "The busiest thread for pictures.",
