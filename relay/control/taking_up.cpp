@@ -67,6 +67,7 @@ void Worker::take_up() {
         taken += take_up(stream, shard, now) ? 1 : 0;
     }
     turn_left_ = std::move(left.allocations);
+    turn_reserved_ = std::move(left.reservations);
     attempts_ = left.streams.empty() && turn_left_.empty() ? 0 : left.attempts + 1;
     if (!left.streams.empty())
         log::info("streams of a worker that died go on", {{"streams", taken}, {"of", left.streams.size()}});

@@ -141,8 +141,9 @@ class Worker {
     IcePorts ice_ports_;
     std::map<std::string, Session> sessions_;
     std::vector<journal::LeftAllocation> turn_left_;  // until the shards have them
-    std::uint32_t attempts_ = 0;                      // to take up what is in the journal
-    std::vector<std::size_t> shard_load_;             // streams by shard
+    std::vector<journal::LeftReservation> turn_reserved_;
+    std::uint32_t attempts_ = 0;           // to take up what is in the journal
+    std::vector<std::size_t> shard_load_;  // streams by shard
     std::function<void(const api::proto::Event&)> event_;
     std::vector<std::shared_ptr<TurnCounters>> turn_;  // by shard; empty without TURN
     std::shared_ptr<TurnShared> turn_shared_;

@@ -37,6 +37,9 @@ void Worker::open_turn_server() {
     turn_shared_ = std::make_shared<TurnShared>(options_.turn, ports_, options_.advertise);
     turn_shared_->draining = draining_;
     if (journal_) turn_shared_->journal = &journal_->file();
+    for (const auto& left : turn_reserved_)
+        if (auto port = ports_.claim(left.port)) turn_shared_->inherit(left, std::move(*port));
+    turn_reserved_.clear();
     for (std::size_t i = 0; i < shards_.size(); ++i) serve_turn(i, doors);
 }
 

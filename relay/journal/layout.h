@@ -26,6 +26,7 @@ enum class Kind : std::uint32_t {
     free = 0,
     head = 0x44414548,
     allocation = 0x434F4C41,
+    reservation = 0x56534552,
     piece = 0x43454950,
     paths = 0x48544150,
     ssrcs = 0x43525353
@@ -81,7 +82,7 @@ struct Head : Block {
 };
 static_assert(sizeof(Head) <= kBlock);
 
-/// Of a TURN allocation, which is all text (turn_record.h).
+/// Of a TURN allocation or reservation, which is all text (turn_record.h).
 struct TurnHead : Block {
     std::array<TextRef, 2> text;
 };

@@ -175,7 +175,8 @@ Parsed<Contents> read(Bytes file, std::string_view boot) {
                       .draining = header.draining != 0,
                       .identity = blocks.text(header.identity).value_or(std::vector<std::byte>{}),
                       .streams = {},
-                      .allocations = {}};
+                      .allocations = {},
+                      .reservations = {}};
     for (std::size_t number = 1; number < blocks.size() && contents.streams.size() < kMaxStreams; ++number) {
         if (const auto turn = blocks.get<TurnHead>(number, Kind::allocation)) {
             const auto text = blocks.text(turn->text);
@@ -184,6 +185,10 @@ Parsed<Contents> read(Bytes file, std::string_view boot) {
             } else {
                 ++contents.damaged;
             }
+        }
+        if (const auto reserved = blocks.get<TurnHead>(number, Kind::reservation)) {
+            const auto text = blocks.text(reserved->text);
+            if (auto left = text ? read_reservation(*text) : std::nullopt) contents.reservations.push_back(*left);
         }
         const auto head = blocks.get<Head>(number, Kind::head);
         if (!head) continue;

@@ -37,6 +37,7 @@ struct Contents {
     std::vector<std::byte> identity;  ///< empty: none
     std::vector<ReadStream> streams;
     std::vector<LeftAllocation> allocations;
+    std::vector<LeftReservation> reservations;
     std::size_t damaged = 0;  ///< streams and allocations that could not be read
 };
 

@@ -43,6 +43,7 @@ std::string text_of(const TurnPlace& place, const turn::Allocation& allocation) 
     saved.set_places(place.places);
     saved.set_port(place.port);
     saved.set_client(pack(allocation.tuple.client));
+    saved.set_transport(static_cast<std::uint32_t>(allocation.tuple.transport));
     saved.set_server(pack(allocation.tuple.server));
     saved.set_user_name(allocation.owner.user_name);
     saved.set_quota_name(allocation.owner.quota_name);
@@ -117,7 +118,9 @@ std::optional<LeftAllocation> read_allocation(Bytes text) {
     const auto server = unpack(saved.server());
     if (!client || !server || client->port == 0 || saved.made_by().size() != allocation.made_by.size())
         return std::nullopt;
-    allocation.tuple = {*client, *server, turn::Transport::udp};
+    if (saved.transport() > static_cast<unsigned>(turn::Transport::dtls)) return std::nullopt;
+    if (saved.transport() != 0 && saved.ticket().empty()) return std::nullopt;  // nobody could come back for it
+    allocation.tuple = {*client, *server, static_cast<turn::Transport>(saved.transport())};
     std::memcpy(allocation.made_by.data(), saved.made_by().data(), allocation.made_by.size());
     allocation.relayed_v4 = unpack(saved.relayed_v4());
     allocation.relayed_v6 = unpack(saved.relayed_v6());
@@ -128,12 +131,36 @@ std::optional<LeftAllocation> read_allocation(Bytes text) {
     return left;
 }
 
+std::optional<LeftReservation> read_reservation(Bytes text) {
+    proto::SavedReservation saved;
+    LeftReservation left;
+    if (!saved.ParseFromArray(text.data(), static_cast<int>(text.size())) || saved.port() == 0 ||
+        saved.port() > 65535 || saved.token().size() != left.token.size())
+        return std::nullopt;
+    std::memcpy(left.token.data(), saved.token().data(), left.token.size());
+    left.port = static_cast<std::uint16_t>(saved.port());
+    left.expires = time_of(saved.expires());
+    return left;
+}
+
 std::unique_ptr<TurnRecord> TurnRecord::make(BlockFile& file, const TurnPlace& place,
                                              const turn::Allocation& allocation) {
     const auto head = file.take(Kind::allocation);
     if (head == 0) return nullptr;
     std::unique_ptr<TurnRecord> record{new TurnRecord{file, head}};
     record->save(place, allocation);
+    return record;
+}
+
+std::unique_ptr<TurnRecord> TurnRecord::make(BlockFile& file, const LeftReservation& reservation) {
+    const auto head = file.take(Kind::reservation);
+    if (head == 0) return nullptr;
+    std::unique_ptr<TurnRecord> record{new TurnRecord{file, head}};
+    proto::SavedReservation saved;
+    saved.set_token(std::string{as_text(reservation.token)});
+    saved.set_port(reservation.port);
+    saved.set_expires(nanoseconds(reservation.expires));
+    file.put(file.at<TurnHead>(head).text, as_bytes(saved.SerializeAsString()));
     return record;
 }
 

@@ -59,7 +59,8 @@ bool TurnService::restore(Inherited& one) {
     auto made = std::make_unique<turn::Allocation>(std::move(one.left.allocation));
     const auto now = std::chrono::steady_clock::now();
     made->user = shared_->users.take(made->owner.quota_name);
-    if (!made->user || now >= made->expires || listener_of(made->tuple.server) < 0) return false;
+    const bool datagrams = made->tuple.transport == turn::Transport::udp;
+    if (!made->user || now >= made->expires || (datagrams && listener_of(made->tuple.server) < 0)) return false;
     for (const bool family : {false, true}) {
         const auto place = shared_->place(family);
         auto& told = family ? made->relayed_v6 : made->relayed_v4;
@@ -99,11 +100,12 @@ void TurnService::installed(turn::Allocation& allocation) {
     changed(allocation);
 }
 
-/// Who comes over a connection loses it with the worker: there is nothing to go on with.
+/// Who comes over a connection loses it with the worker: there is nothing to go on with, but for who has a ticket
+/// (RFC 8016) to bring along over the next one.
 void TurnService::changed(turn::Allocation& allocation) {
     auto& relay = static_cast<AnyRelay&>(*allocation.relay);
-    if (!shared_->journal || allocation.tcp || allocation.tuple.transport != turn::Transport::udp)
-        return relay.record.reset();
+    const bool comes_back = allocation.tuple.transport == turn::Transport::udp || !allocation.ticket.empty();
+    if (!shared_->journal || allocation.tcp || !comes_back) return relay.record.reset();
     const journal::TurnPlace place{place_, static_cast<std::uint8_t>(shared_->shards.size()), relay.number};
     if (relay.record) return relay.record->save(place, allocation);
     relay.record = journal::TurnRecord::make(*shared_->journal, place, allocation);
@@ -119,6 +121,7 @@ void TurnService::detached(turn::Allocation& allocation) {
     auto& any = static_cast<AnyRelay&>(*allocation.relay);
     any.link = nullptr;
     if (!allocation.tcp) static_cast<UdpRelay&>(any).client_length = 0;
+    changed(allocation);
 }
 
 void TurnService::leaves(turn::Allocation& allocation) {

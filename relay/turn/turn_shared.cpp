@@ -178,8 +178,18 @@ std::optional<TurnShared::Taken> TurnShared::take(const turn::RelayRequest& requ
     taken.reservation.emplace();
     ::RAND_bytes(reinterpret_cast<unsigned char*>(taken.reservation->data()), 8);
     // RFC 8656 §7.2: kept for at least 30 seconds.
-    reserved_[*taken.reservation] = {std::move(bound[1]), now + std::chrono::seconds{30}};
+    reserve(*taken.reservation, std::move(bound[1]), now + std::chrono::seconds{30});
     return taken;
+}
+
+void TurnShared::reserve(const turn::ReservationToken& token, BoundPort port, SteadyTime expires) {
+    auto record = journal ? journal::TurnRecord::make(*journal, {token, port.port, expires}) : nullptr;
+    reserved_[token] = {std::move(port), expires, std::move(record)};
+}
+
+void TurnShared::inherit(const journal::LeftReservation& left, BoundPort port) {
+    const std::lock_guard lock{mutex_};
+    reserve(left.token, std::move(port), left.expires);
 }
 
 void TurnShared::forget_reservations(SteadyTime now) {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "relay/journal/block_file.h"
+#include "relay/journal/turn_record.h"
 #include "relay/ports/port_allocator.h"
 #include "relay/turn/address_places.h"
 #include "relay/turn/certificates.h"
@@ -53,6 +53,8 @@ class TurnShared {
     std::optional<Taken> take(const stun::turn::RelayRequest& request, SteadyTime now);
     void give_back(std::uint16_t port) { ports_.release(port); }
     void forget_reservations(SteadyTime now);
+    /// What a predecessor had reserved, with its port again.
+    void inherit(const journal::LeftReservation& left, BoundPort port);
 
     /// The place of the first bind address of a family.
     std::optional<std::size_t> place(bool v6) const;
@@ -84,6 +86,7 @@ class TurnShared {
     struct Reserved {
         BoundPort port;
         SteadyTime expires{};
+        std::unique_ptr<journal::TurnRecord> record{};
     };
     struct Place {
         stun::TransportAddress bound;
@@ -98,6 +101,7 @@ class TurnShared {
     PortAllocator& ports_;
     std::vector<Place> places_;
     static constexpr std::size_t kMaxReserved = 64;
+    void reserve(const stun::turn::ReservationToken& token, BoundPort port, SteadyTime expires);
     std::mutex mutex_;  // guards reserved_
     std::map<stun::turn::ReservationToken, Reserved> reserved_;
 };

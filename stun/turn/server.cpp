@@ -178,10 +178,22 @@ void Server::take_in(std::unique_ptr<Allocation> allocation) {
 }
 
 bool Server::restore(std::unique_ptr<Allocation> made) {
+    if (made->tuple.transport != Transport::udp) return restore_away(std::move(made));
     if (allocations_.contains(made->tuple)) return false;
     auto& allocation = *(allocations_[FiveTuple{made->tuple}] = std::move(made));
     if (!allocation.ticket.empty()) tickets_[allocation.ticket] = &allocation;
     host_.installed(allocation);
+    return true;
+}
+
+/// The client's connection is gone with the server that was here before: its ticket brings it back.
+bool Server::restore_away(std::unique_ptr<Allocation> made) {
+    const auto ticket = made->ticket;
+    if (ticket.empty() || made->tcp || tickets_.contains(ticket)) return false;
+    auto& allocation = *(away_[ticket] = std::move(made));
+    tickets_[ticket] = &allocation;
+    host_.installed(allocation);
+    host_.detached(allocation);
     return true;
 }
 

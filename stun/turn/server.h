@@ -59,7 +59,8 @@ class Server {
     /// What such a Refresh, if it proves to be its owner's, takes along; and takes in.
     std::unique_ptr<Allocation> take_out(const FiveTuple& client, Bytes refresh, Time now);
     void take_in(std::unique_ptr<Allocation> allocation);
-    /// One of a server that was here before, with user and relay. False: there is one with its five-tuple.
+    /// One of a server that was here before, with user and relay. False: there is one with its five-tuple, or its
+    /// client came over a connection and has no ticket to come back with.
     bool restore(std::unique_ptr<Allocation> allocation);
     /// Ends what has expired; cheap to call often.
     void tick(SteadyTime now);
@@ -105,6 +106,7 @@ class Server {
     Bytes refuse(Request& request, const Refusal& refusal, std::span<const std::uint16_t> unknown = {});
     void erase(Allocation& allocation);
     std::unique_ptr<Allocation> extract(Allocation& allocation);
+    bool restore_away(std::unique_ptr<Allocation> made);
     std::string new_ticket() const;
 
     ServerSettings settings_;

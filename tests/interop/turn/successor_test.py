@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-from turn_client import ALLOCATE, LIFETIME, REFRESH, Client
+from turn_client import ALLOCATE, EVEN, LIFETIME, REFRESH, TICKET, TOKEN, TRANSPORT, Client
 from worker import Worker
 
 BIN = sys.argv[1]
@@ -110,6 +110,45 @@ class Successor(unittest.TestCase):
         self.restart()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", client.relayed[1]))
+
+    def test_a_client_over_a_connection_comes_back_with_its_ticket(self):
+        for transport, again in (("tcp", "tcp"), ("tls", "udp"), ("tcp", "tls")):
+            client = self.client(transport=transport)
+            answer = client.allocate((TICKET, b""))
+            self.assertEqual(answer.code(), 0)
+            relayed, ticket = client.relayed, answer.attributes[TICKET]
+            self.assertEqual(client.bind(CHANNEL, self.peer.address), 0)
+            self.carries(client, b"before")
+            self.restart()
+            self.peer.socket.sendto(b"nobody is there", relayed)  # and that is nobody's harm
+            thief = self.client(user="juliet", password="secret")
+            thief.log_in()
+            self.assertIn(thief.ask(REFRESH, [(TICKET, ticket)]).code(), (437, 441), "another's ticket")
+            back = self.client(transport=again)
+            back.log_in()
+            answer = back.ask(REFRESH, [(LIFETIME, struct.pack("!I", 600)), (TICKET, ticket)])
+            self.assertEqual(answer.code(), 0, f"{transport}, then {again}")
+            back.relayed = relayed
+            self.carries(back, b"after")
+            self.restart()
+            ticket = answer.attributes[TICKET]
+            once_more = self.client(transport="tcp")
+            once_more.log_in()
+            if again != "udp":
+                self.assertEqual(once_more.ask(REFRESH, [(TICKET, ticket)]).code(), 0)
+                once_more.relayed = relayed
+                self.carries(once_more, b"after the second death")
+
+    def test_a_reserved_port_waits_for_its_token(self):
+        client = self.client()
+        answer = client.allocate((EVEN, b"\x80"))
+        self.assertEqual((answer.code(), client.relayed[1] % 2), (0, 0))
+        self.restart()
+        other = self.client()
+        other.log_in()
+        answer = other.ask(ALLOCATE, [(TRANSPORT, b"\x11\0\0\0"), (TOKEN, answer.attributes[TOKEN])])
+        self.assertEqual(answer.code(), 0)
+        self.assertEqual(answer.address(0x16)[1], client.relayed[1] + 1)
 
     def drain(self):
         """Hello of version 1, then Drain, as relay/api/control.proto has them."""
