@@ -17,7 +17,7 @@ struct ContextFree {
     void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
 };
 using Context = std::unique_ptr<SSL_CTX, ContextFree>;
-using Cookie = std::array<unsigned char, 32>;
+using Cookie = std::array<std::byte, 32>;
 
 std::string openssl_reason() {
     const char* reason = ERR_reason_error_string(ERR_get_error());
@@ -35,23 +35,11 @@ const std::array<unsigned char, 32>& cookie_key() {
     return kKey;
 }
 
-Cookie cookie_of(SSL* ssl) {
-    const auto* client = static_cast<const CookieClient*>(SSL_get_app_data(ssl));
-    std::array<unsigned char, 19> input{};
-    std::memcpy(input.data(), client->address.ip.data(), 16);
-    input[16] = static_cast<unsigned char>(client->address.port >> 8);
-    input[17] = static_cast<unsigned char>(client->address.port & 0xFF);
-    input[18] = client->address.v6 ? 6 : 4;
-    Cookie out{};
-    unsigned size = 0;
-    ::HMAC(::EVP_sha256(), cookie_key().data(), static_cast<int>(cookie_key().size()), input.data(), input.size(),
-           out.data(), &size);
-    return out;
-}
+Cookie cookie_of(SSL* ssl) { return relay::cookie_of(*static_cast<const CookieClient*>(SSL_get_app_data(ssl))); }
 
 int make_cookie(SSL* ssl, unsigned char* out, unsigned* size) noexcept {
     const auto cookie = cookie_of(ssl);
-    std::ranges::copy(cookie, out);
+    std::memcpy(out, cookie.data(), cookie.size());
     *size = cookie.size();
     return 1;
 }
@@ -105,6 +93,19 @@ bool same_name(std::string_view one, std::string_view other) {
 }
 
 }  // namespace
+
+std::array<std::byte, 32> cookie_of(const CookieClient& client) {
+    std::array<unsigned char, 19> input{};
+    std::memcpy(input.data(), client.address.ip.data(), 16);
+    input[16] = static_cast<unsigned char>(client.address.port >> 8);
+    input[17] = static_cast<unsigned char>(client.address.port & 0xFF);
+    input[18] = client.address.v6 ? 6 : 4;
+    std::array<std::byte, 32> out{};
+    unsigned size = 0;
+    ::HMAC(::EVP_sha256(), cookie_key().data(), static_cast<int>(cookie_key().size()), input.data(), input.size(),
+           reinterpret_cast<unsigned char*>(out.data()), &size);
+    return out;
+}
 
 struct Certificates::Loaded {
     struct Host {

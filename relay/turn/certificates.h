@@ -1,6 +1,7 @@
 /// The TURN server's certificates: a context for TLS and one for DTLS of each name, chosen by SNI.
 /// Spec: RFC 8489 §6.2.3 (TLS and DTLS), RFC 7443 (ALPN stun.turn, stun.nat-discovery), RFC 6347 §4.2.1 (cookies).
 #pragma once
+#include <array>
 #include <expected>
 #include <memory>
 #include <string>
@@ -39,5 +40,7 @@ class Certificates {
 struct CookieClient {
     stun::TransportAddress address;
 };
+/// What such a client is to show (RFC 6347 §4.2.1).
+std::array<std::byte, 32> cookie_of(const CookieClient& client);
 
 }  // namespace carillon::relay

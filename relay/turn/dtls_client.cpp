@@ -80,6 +80,19 @@ void DtlsSession::give(Bytes datagram) {
     pipe->unread = true;
 }
 
+bool DtlsSession::expect_pieces(const HelloFragment& first) {
+    std::array<std::byte, HelloFragment::kMost> room;
+    SSL_set_options(ssl.get(), SSL_OP_COOKIE_EXCHANGE);
+    give(first.first_hello(room));
+    const auto fd = std::exchange(pipe->fd, -1);  // its question was asked already
+    ERR_clear_error();
+    const int result = SSL_do_handshake(ssl.get());
+    const int error = SSL_get_error(ssl.get(), result);
+    ERR_clear_error();
+    pipe->fd = fd;
+    return error == SSL_ERROR_WANT_READ;
+}
+
 DtlsClient::DtlsClient(DtlsSession session, const stun::turn::FiveTuple& tuple, AddressPlaces::Place place,
                        SteadyTime now)
     : session_{std::move(session)}, place_{std::move(place)}, began_{now}, heard_{now} {

@@ -9,6 +9,7 @@
 #include "relay/turn/address_places.h"
 #include "relay/turn/certificates.h"
 #include "relay/turn/client_link.h"
+#include "relay/turn/hello_fragment.h"
 #include "relay/turn/stream_socket.h"
 
 namespace carillon::relay {
@@ -32,6 +33,9 @@ struct DtlsSession {
     static DtlsSession make(std::shared_ptr<const Certificates> certificates);
     void aim(int fd, const sockaddr_storage& to, socklen_t length, const stun::TransportAddress& client);
     void give(Bytes datagram);
+    /// Goes on as if it had asked this client for a cookie, which it will look at itself: for who sends its ClientHello
+    /// in pieces. False: OpenSSL does not want to.
+    bool expect_pieces(const HelloFragment& first);
 };
 
 /// Threading: its shard.

@@ -3,6 +3,9 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 
 namespace carillon::relay {
 
@@ -50,6 +53,8 @@ void DtlsDoor::take(int fd, const turn::FiveTuple& tuple, const sockaddr_storage
 // keeps what it has until then.
 void DtlsDoor::greet(int fd, const turn::FiveTuple& tuple, const sockaddr_storage& from, Bytes datagram,
                      SteadyTime now) {
+    if (const auto first = HelloFragment::parse(datagram))
+        return greet_in_pieces(fd, tuple, from, *first, datagram, now);
     auto certificates = shared_.certificates.load();
     if (!certificates) return;
     if (!spare_.ssl || spare_.certificates != certificates) spare_ = DtlsSession::make(std::move(certificates));
@@ -59,10 +64,35 @@ void DtlsDoor::greet(int fd, const turn::FiveTuple& tuple, const sockaddr_storag
     ERR_clear_error();
     const int listened = DTLSv1_listen(spare_.ssl.get(), peer.get());
     ERR_clear_error();
-    if (listened <= 0) return;
+    if (listened > 0) admit(std::exchange(spare_, DtlsSession{}), tuple, now);
+}
+
+// The first piece of a ClientHello is asked for a cookie, and the first one with the right cookie begins a handshake,
+// which takes the other pieces.
+void DtlsDoor::greet_in_pieces(int fd, const turn::FiveTuple& tuple, const sockaddr_storage& from,
+                               const HelloFragment& first, Bytes datagram, SteadyTime now) {
+    const auto length = static_cast<socklen_t>(tuple.client.v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
+    const auto cookie = cookie_of({tuple.client});
+    if (!std::ranges::equal(first.cookie, cookie)) {
+        std::array<std::byte, HelloFragment::kMost> room;
+        const auto question = first.verify_request(cookie, room);
+        if (question.size() > datagram.size()) return;
+        ::sendto(fd, question.data(), question.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                 reinterpret_cast<const sockaddr*>(&from), length);
+        return;
+    }
+    auto certificates = shared_.certificates.load();
+    if (!certificates || first.message_sequence != 1) return;
+    auto session = DtlsSession::make(std::move(certificates));
+    session.aim(fd, from, length, tuple.client);
+    if (!session.expect_pieces(first)) return;
+    session.give(datagram);
+    admit(std::move(session), tuple, now);
+}
+
+void DtlsDoor::admit(DtlsSession session, const turn::FiveTuple& tuple, SteadyTime now) {
     if (const auto before = clients_.find(tuple); before != clients_.end()) let_go(before, now);
     auto place = shared_.places_for_clients.admit(tuple.client);
-    auto session = std::exchange(spare_, DtlsSession{});
     if (!place) return;
     auto made = std::make_unique<DtlsClient>(std::move(session), tuple, std::move(place), now);
     if (made->shake_hands()) clients_.emplace(tuple, std::move(made));

@@ -34,6 +34,9 @@ class DtlsDoor {
     using Clients = std::unordered_map<stun::turn::FiveTuple, std::unique_ptr<DtlsClient>, stun::turn::FiveTupleHash>;
     void greet(int fd, const stun::turn::FiveTuple& tuple, const sockaddr_storage& from, Bytes datagram,
                SteadyTime now);
+    void greet_in_pieces(int fd, const stun::turn::FiveTuple& tuple, const sockaddr_storage& from,
+                         const HelloFragment& first, Bytes datagram, SteadyTime now);
+    void admit(DtlsSession session, const stun::turn::FiveTuple& tuple, SteadyTime now);
     void let_go(Clients::iterator client, SteadyTime now);
 
     TurnShared& shared_;

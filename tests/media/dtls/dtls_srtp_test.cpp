@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <initializer_list>
 #include <memory>
@@ -60,6 +61,41 @@ TEST(Rfc5764, BothEndsExportTheSameKeysCrosswise) {
     EXPECT_EQ(a.remote, b.local);
     EXPECT_NE(a.local, a.remote);
     EXPECT_LE(wire.largest, 1200U);
+}
+
+/// One handshake message in one record, cut into records of `size` octets of it each.
+std::vector<std::vector<std::byte>> pieces_of(Bytes datagram, std::size_t size) {
+    constexpr std::size_t kRecord = 13, kMessage = 12;
+    const auto header = datagram.subspan(kRecord, kMessage);
+    const auto body = datagram.subspan(kRecord + kMessage);
+    std::vector<std::vector<std::byte>> out;
+    for (std::size_t at = 0; at < body.size(); at += size) {
+        const auto piece = body.subspan(at, std::min(size, body.size() - at));
+        ByteWriter record;
+        record.bytes(datagram.first(5)), record.zeros(4), record.u16(static_cast<std::uint16_t>(out.size()));
+        record.u16(static_cast<std::uint16_t>(kMessage + piece.size()));
+        record.bytes(header.first(6)), record.u24(static_cast<std::uint32_t>(at));
+        record.u24(static_cast<std::uint32_t>(piece.size())), record.bytes(piece);
+        out.push_back(record.release());
+    }
+    return out;
+}
+
+TEST(Rfc6347S4p2p3, AClientHelloInPiecesIsPutTogether) {
+    Wire wire;
+    wire.server.start();
+    wire.client.start();
+    ASSERT_EQ(wire.to_server.size(), 1U);
+    const auto whole = wire.to_server.front();
+    wire.to_server.clear();
+    auto pieces = pieces_of(whole, 60);
+    ASSERT_GT(pieces.size(), 2U);
+    wire.server.receive(pieces[0]);
+    EXPECT_TRUE(wire.to_client.empty()) << "half a hello is answered";
+    for (const auto& piece : pieces) wire.server.receive(piece);  // the first one for the second time
+    wire.run();
+    EXPECT_EQ(wire.client.state(), State::established) << wire.client.failure();
+    EXPECT_EQ(wire.server.state(), State::established) << wire.server.failure();
 }
 
 TEST(Rfc8122S5, AnotherCertificateThanSignalledFails) {
