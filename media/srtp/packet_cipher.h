@@ -1,10 +1,12 @@
-/// AES-CM with HMAC-SHA1, and AES-GCM, over OpenSSL with contexts that are keyed once and kept.
+/// AES-CM with HMAC-SHA1, and AES-GCM, with contexts that are keyed once and kept: over OpenSSL, and AES-GCM by the
+/// processor's own instructions where it has them.
 /// Spec: RFC 3711 §4.1.1, §4.2.1; RFC 7714 §8, §9.
 /// Not here: packet layout and indices (evp_transform.h).
 #pragma once
 #include <memory>
 
 #include "media/srtp/key_derivation.h"
+#include "media/srtp/packet_gcm.h"
 
 typedef struct evp_cipher_ctx_st EVP_CIPHER_CTX;
 
@@ -42,18 +44,21 @@ class CounterMode {
 class GaloisMode {
   public:
     static constexpr std::size_t kTag = 16;
+    enum class Means : std::uint8_t { fastest, openssl };
 
-    GaloisMode(const SessionKeys& keys, std::size_t key_length, Direction direction);
-    bool ready() const { return context_ != nullptr; }
+    GaloisMode(const SessionKeys& keys, std::size_t key_length, Direction direction, Means means = Means::fastest);
+    bool ready() const { return own_ || context_; }
     /// Encrypts `data` and writes the tag after it.
     bool seal(const PacketId& id, bool rtcp, Bytes first, Bytes second, std::span<std::byte> data, std::byte* tag);
+    /// Decrypts `data` if `tag` is right.
     bool open(const PacketId& id, bool rtcp, Bytes first, Bytes second, std::span<std::byte> data, std::byte* tag);
 
   private:
     std::array<unsigned char, 12> iv(const PacketId& id, bool rtcp) const;
     bool start(const PacketId& id, bool rtcp, Bytes first, Bytes second, bool seal);
 
-    std::unique_ptr<EVP_CIPHER_CTX, FreeCipher> context_;
+    std::unique_ptr<PacketGcm> own_;
+    std::unique_ptr<EVP_CIPHER_CTX, FreeCipher> context_;  // else
     std::array<std::byte, 12> salt_;
 };
 
