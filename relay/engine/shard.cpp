@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <future>
@@ -311,6 +312,14 @@ std::size_t Shard::receive_marked(Port& port, SteadyTime now) {
     return size >= 0 ? 1 : 0;
 }
 
+/// A socket that many share has no mark of one of them.
+void Shard::mark(Port& port, int fd) {
+    const auto& all = port.stream->ports();
+    const auto out = std::ranges::find_if(all, [fd](const Port& other) { return other.fd == fd; });
+    port.mark.told(fd);
+    if (out != all.end() && !out->shared) port.mark.put_on(fd);
+}
+
 void Shard::drain(Port& port, SteadyTime now) {
     auto& batch = *batch_;
     const std::size_t count = probe_.looks_at(port.fd) ? receive(port.fd) : receive(port, now);
@@ -346,7 +355,8 @@ void Shard::drain(Port& port, SteadyTime now) {
         ++queued;
     }
     if (queued > 0) {
-        port.mark.keep_on(fd);
+        if (port.mark.news_for(fd)) [[unlikely]]
+            mark(port, fd);
         send(fd, queued);
     }
     probe_.sent();

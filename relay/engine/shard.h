@@ -83,6 +83,7 @@ class Shard {
     std::size_t receive(int fd);
     std::size_t receive(Port& port, SteadyTime now);
     std::size_t receive_marked(Port& port, SteadyTime now);
+    void mark(Port& port, int fd);
     void send(int fd, std::size_t count);
     bool send_segments(int fd, std::size_t count);
     void watch(Port& port);

@@ -25,12 +25,13 @@ class Mark {
         due_ = now + std::chrono::seconds{1};
         if (traffic_class) dscp_ = static_cast<std::uint8_t>(*traffic_class & 0xFC);
     }
-    /// Before something of this port's leaves by `fd`.
-    void keep_on(int fd) {
-        if (fd == told_ && dscp_ == set_) return;
-        if (told_ == -1 && dscp_ == 0) return;  // as every socket begins
+    /// Before something of this port's leaves by `fd`: whether that socket is to be told.
+    bool news_for(int fd) const { return told_ == -1 ? dscp_ != 0 : fd != told_ || dscp_ != set_; }
+    void told(int fd) {
         told_ = fd;
         set_ = dscp_;
+    }
+    void put_on(int fd) const {
         const int value = dscp_;
         ::setsockopt(fd, IPPROTO_IP, IP_TOS, &value, sizeof value);
         ::setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &value, sizeof value);  // refused by the other family
