@@ -1,10 +1,10 @@
 /// G.711 as a codec: any number of samples a frame, one octet each.
 /// Spec: ITU-T G.711; RFC 3551 §4.5.14.
-/// Not here: the pitch search of G.711 Appendix I; a lost frame is the last one again, fading out in 60 ms.
+/// Not here: concealment (concealment/pitch_repeat.h).
 #pragma once
 #include "codecs/audio_codec.h"
 #include "codecs/g711/g711.h"
-#include "codecs/repeat_last.h"
+#include "codecs/concealment/pitch_repeat.h"
 
 namespace carillon::codecs::g711 {
 
@@ -17,7 +17,7 @@ class G711Encoder final : public Encoder {
     Law law_;
 };
 
-/// Owns: the last good frame, for concealment.
+/// Owns: the last good frames, for concealment.
 class G711Decoder final : public Decoder {
   public:
     explicit G711Decoder(Law law) : law_{law} {}
@@ -26,7 +26,7 @@ class G711Decoder final : public Decoder {
 
   private:
     Law law_;
-    RepeatLast last_{8000};
+    PitchRepeat last_{8000};
 };
 
 }  // namespace carillon::codecs::g711

@@ -1,9 +1,9 @@
 /// L16: 16-bit samples as they are, in network order; any number of them a frame.
 /// Spec: RFC 3551 §4.5.11.
-/// Not here: stereo; concealment is silence after the last frame has faded out.
+/// Not here: stereo.
 #pragma once
 #include "codecs/audio_codec.h"
-#include "codecs/repeat_last.h"
+#include "codecs/concealment/pitch_repeat.h"
 
 namespace carillon::codecs::l16 {
 
@@ -18,7 +18,7 @@ class L16Decoder final : public Decoder {
     void conceal(std::span<std::int16_t> out) override { last_.guess(out); }
 
   private:
-    RepeatLast last_{16000};
+    PitchRepeat last_{16000};
 };
 
 }  // namespace carillon::codecs::l16
