@@ -1,6 +1,8 @@
 #include "media/jitter/jitter_buffer.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace carillon::jitter {
 namespace {
@@ -60,6 +62,7 @@ JitterBuffer::Playout JitterBuffer::pop() {
         if (packets_.empty() || span() < ticks(limits_.target)) return {};
         playing_ = true;
         dry_ = 0;
+        waited_ = 0;
         next_ = packets_.begin()->first;
         last_played_ = packets_.begin()->second.sequence - 1;
         started_ = true;
@@ -77,12 +80,15 @@ JitterBuffer::Playout JitterBuffer::pop() {
         last_played_ = packets_.begin()->second.sequence - 1;
     }
     const auto first = packets_.begin();
+    const auto passed = std::clamp<std::int64_t>(first->first - next_, 0, waited_);
+    const auto late = static_cast<std::uint32_t>(std::exchange(waited_, 0) - passed);
+    next_ += passed;
     if (first->first > next_) {
         const bool paused = first->second.sequence == last_played_ + 1;
         if (!paused) ++counters_.missing;
-        return {paused ? State::silence : State::missing, 0, {}};
+        return {.state = paused ? State::silence : State::missing, .payload = {}, .late = late};
     }
-    Playout out{State::frame, first->second.payload_type, std::move(first->second.payload)};
+    Playout out{State::frame, first->second.payload_type, std::move(first->second.payload), late};
     last_played_ = first->second.sequence;
     next_ = first->first;
     packets_.erase(first);

@@ -42,10 +42,20 @@ class JitterBuffer {
         State state = State::waiting;
         std::uint8_t payload_type = 0;
         std::vector<std::byte> payload;
+        std::uint32_t late = 0;  ///< after `waiting`: how much of what waited() told was no pause of the sender's
     };
     /// What to play next. Afterwards tell by played() how long it was; `waiting` takes no time of the stream.
     Playout pop();
     void played(std::uint32_t ticks) { next_ += ticks; }
+    /// After `waiting`: so much time went by with something else. If the sender turns out to have paused, the pause
+    /// has gone by with it; else what comes is that much later.
+    void waited(std::uint32_t ticks) { waited_ += ticks; }
+    /// What is gathered when the stream begins again.
+    void retarget(std::chrono::milliseconds target) { limits_.target = target; }
+    bool playing() const { return playing_; }
+    /// The next pop() brings a frame.
+    bool ready() const { return playing_ && !packets_.empty() && packets_.begin()->first <= next_; }
+    bool empty() const { return packets_.empty(); }
     /// The payload that plays `ticks` after what is due now, if it has come; empty when not. Good until push() or
     /// pop().
     Bytes following(std::uint32_t ticks) const {
@@ -75,7 +85,8 @@ class JitterBuffer {
     std::int64_t last_played_ = 0;  // extended sequence number
     bool playing_ = false;
     bool started_ = false;
-    unsigned dry_ = 0;  // pops in a row that found nothing
+    unsigned dry_ = 0;         // pops in a row that found nothing
+    std::int64_t waited_ = 0;  // ticks, since it ran dry
     Counters counters_;
 };
 

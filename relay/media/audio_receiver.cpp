@@ -3,17 +3,20 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "codecs/stretch/shorten.h"
+#include "relay/media/media_job.h"
+
 namespace carillon::relay {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kTarget{40};  // gathered at first; what the network needs beyond comes by itself
+constexpr milliseconds kStart = jitter::DelayLimits{}.start;
 constexpr milliseconds kMaximum{400};
 constexpr std::size_t kPackets = 64;
 constexpr milliseconds kLongestPacket{120};  // RFC 6716 §2.1.4
-constexpr unsigned kLookTicks = 250;         // 5 s: what was never needed in so long is given back
-constexpr milliseconds kSlack{40};
+constexpr unsigned kLookTicks = 50;          // a second: then the surplus goes wherever it is
+constexpr double kSeamless = 0.9;            // how alike the ends of a cut are that is not heard
 constexpr unsigned kStrangePackets = 3;
 constexpr milliseconds kGone{200};
 constexpr unsigned kConcealTicks = 3;  // 60 ms; then there is nothing
@@ -45,11 +48,9 @@ AudioReceiver::AudioReceiver(const api::AudioFormat& format, OnEvent on_event, u
       frame_{rate_ / 50},
       on_event_{std::move(on_event)},
       decoder_{codecs::make_decoder(codec_, {.sample_rate = rate_})},
-      buffer_{clock_, {.target = kTarget, .maximum = kMaximum, .packets = kPackets}},
+      buffer_{clock_, {.target = kStart, .maximum = kMaximum, .packets = kPackets}},
       books_{clock_},
-      room_(static_cast<std::size_t>(rate_ / 1000 * kLongestPacket.count() + 200)) {
-    least_delay_ = kMaximum;
-}
+      room_(static_cast<std::size_t>(rate_ / 1000 * kLongestPacket.count() + 200)) {}
 
 std::uint32_t AudioReceiver::ticks(std::size_t samples) const {
     return static_cast<std::uint32_t>(samples * clock_ / rate_);  // G.722's clock is half its sample rate
@@ -71,7 +72,10 @@ bool AudioReceiver::takes(std::uint32_t ssrc, SteadyTime arrival) {
 }
 
 void AudioReceiver::begin(std::uint32_t ssrc) {
-    if (ssrc_) buffer_ = jitter::JitterBuffer{clock_, {.target = kTarget, .maximum = kMaximum, .packets = kPackets}};
+    if (ssrc_) {
+        keeper_ = jitter::DelayKeeper{};
+        buffer_ = jitter::JitterBuffer{clock_, {.target = keeper_.target(), .maximum = kMaximum, .packets = kPackets}};
+    }
     ssrc_ = ssrc;
     strange_packets_ = 0;
     event_timestamp_.reset();
@@ -153,54 +157,73 @@ std::size_t AudioReceiver::play(const jitter::JitterBuffer::Playout& next, Heard
     return frame_;
 }
 
+/// Where the last sound ends in nothing it fades; time of the stream stands still meanwhile.
+AudioReceiver::Heard::Kind AudioReceiver::run_dry() {
+    buffer_.waited(ticks(frame_));
+    if (!books_.started() || ++dry_ > kConcealTicks) {
+        samples_.clear();
+        return Heard::Kind::nothing;
+    }
+    decoder_->conceal(std::span{room_}.first(frame_));
+    append(frame_);
+    return Heard::Kind::guessed;
+}
+
 AudioReceiver::Heard::Kind AudioReceiver::produce(std::size_t samples) {
     auto kind = samples_.empty() ? Heard::Kind::nothing : Heard::Kind::sound;
     while (samples_.size() < samples) {
         const auto next = buffer_.pop();
-        if (next.state == jitter::JitterBuffer::State::waiting) {
-            // Where the last sound ends in nothing it fades; time of the stream stands still meanwhile.
-            if (!books_.started() || ++dry_ > kConcealTicks) {
-                samples_.clear();
-                return Heard::Kind::nothing;
-            }
-            decoder_->conceal(std::span{room_}.first(frame_));
-            append(frame_);
-            return Heard::Kind::guessed;
-        }
+        if (next.state == jitter::JitterBuffer::State::waiting) return run_dry();
         dry_ = 0;
-        const auto made = play(next, kind);
-        buffer_.played(ticks(made));
-        append(made);
+        if (next.late > 0) {
+            keeper_.ran_dry(milliseconds{next.late * 1000 / clock_});
+            buffer_.retarget(keeper_.target());
+        }
+        take(next, kind);
     }
     return kind;
+}
+
+void AudioReceiver::take(const jitter::JitterBuffer::Playout& next, Heard::Kind& kind) {
+    const auto made = play(next, kind);
+    if (next.state == jitter::JitterBuffer::State::frame) packet_samples_ = made;
+    buffer_.played(ticks(made));
+    append(made);
 }
 
 AudioReceiver::Heard AudioReceiver::frame() {
     const auto kind = produce(frame_);
     if (kind == Heard::Kind::nothing) return {};
+    if (keeper_.surplus() > milliseconds{0}) shed();
     const auto end = samples_.begin() + static_cast<std::ptrdiff_t>(std::min(frame_, samples_.size()));
     out_.assign(samples_.begin(), end);
     out_.resize(frame_);
     samples_.erase(samples_.begin(), end);
-    shed();
+    if (kind == Heard::Kind::sound) keeper_.played(kMediaTick, delay());
     return {kind, out_};
 }
 
-/// A sender whose clock runs faster than ours, or a network that has become calm: the delay that was not needed for
-/// long is taken back, a frame at a time, one fading into the next.
+milliseconds AudioReceiver::delay() const {
+    const auto last = buffer_.empty() ? 0 : packet_samples_;
+    return buffer_.depth() + milliseconds{(samples_.size() + last) * 1000 / rate_};
+}
+
+/// A sender whose clock runs faster than ours, or a network that has become calm: the delay that is not needed is taken
+/// out of the sound where that is not heard, or after a second where it is heard least.
 void AudioReceiver::shed() {
-    least_delay_ = std::min(least_delay_, buffer_.depth());
-    if (++since_look_ < kLookTicks) return;
-    const bool more_than_needed = least_delay_ > kTarget + kSlack;
-    since_look_ = 0;
-    least_delay_ = kMaximum;
-    if (!more_than_needed || produce(frame_) == Heard::Kind::nothing || samples_.size() < frame_) return;
-    for (std::size_t i = 0; i < frame_; ++i) {
-        const auto share = static_cast<int>(i);
-        const auto whole = static_cast<int>(frame_);
-        out_[i] = static_cast<std::int16_t>((out_[i] * (whole - share) + samples_[i] * share) / whole);
-    }
-    samples_.erase(samples_.begin(), samples_.begin() + static_cast<std::ptrdiff_t>(frame_));
+    auto kind = Heard::Kind::sound;
+    while (samples_.size() < 2 * frame_ && buffer_.ready()) take(buffer_.pop(), kind);
+    if (samples_.size() < 2 * frame_) return;
+    const auto most = static_cast<std::size_t>(keeper_.surplus().count()) * rate_ / 1000;
+    const bool patient = ++looking_ < kLookTicks;
+    const auto done =
+        codecs::shorten(std::span{samples_}.first(2 * frame_), std::min(most, frame_), rate_, patient ? kSeamless : -1);
+    if (done.removed == 0) return;
+    const auto rest = samples_.begin() + static_cast<std::ptrdiff_t>(2 * frame_);
+    samples_.erase(rest - static_cast<std::ptrdiff_t>(done.removed), rest);
+    keeper_.gave_back(milliseconds{done.removed * 1000 / rate_});
+    buffer_.retarget(keeper_.target());
+    looking_ = 0;
 }
 
 void AudioReceiver::skip(std::size_t ticks) {

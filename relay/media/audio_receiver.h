@@ -10,6 +10,7 @@
 #include "codecs/audio_codec.h"
 #include "codecs/comfort_noise/comfort_noise.h"
 #include "config/base/clock.h"
+#include "media/jitter/delay_keeper.h"
 #include "media/jitter/jitter_buffer.h"
 #include "media/rtp/rtp_stream.h"
 #include "media/rtp/telephone_event.h"
@@ -58,7 +59,8 @@ class AudioReceiver {
     std::optional<rtp::ReportBlock> report(SteadyTime now);
 
     unsigned sample_rate() const { return rate_; }
-    std::chrono::milliseconds delay() const { return buffer_.depth(); }
+    /// How long what is there would last if nothing came any more.
+    std::chrono::milliseconds delay() const;
     std::uint64_t foreign() const { return foreign_; }  ///< packets of no agreed payload type
 
   private:
@@ -67,8 +69,10 @@ class AudioReceiver {
     void on_event(const rtp::RtpPacket& packet);
     Heard::Kind produce(std::size_t samples);
     std::size_t play(const jitter::JitterBuffer::Playout& next, Heard::Kind& kind);
+    void take(const jitter::JitterBuffer::Playout& next, Heard::Kind& kind);
     void append(std::size_t count);
     void shed();
+    Heard::Kind run_dry();
     std::uint32_t ticks(std::size_t samples) const;
 
     api::AudioFormat format_;
@@ -90,9 +94,10 @@ class AudioReceiver {
     std::vector<std::int16_t> room_;     // what one payload decodes to
     std::vector<std::int16_t> samples_;  // decoded, not played yet
     std::vector<std::int16_t> out_;
-    unsigned since_look_ = 0;  // ticks
-    std::chrono::milliseconds least_delay_{};
-    unsigned dry_ = 0;  // ticks without anything to play
+    jitter::DelayKeeper keeper_;
+    unsigned looking_ = 0;            // ticks for which a good place to take the surplus out was looked for
+    std::size_t packet_samples_ = 0;  // of the last packet
+    unsigned dry_ = 0;                // ticks without anything to play
     std::uint64_t foreign_ = 0;
 };
 

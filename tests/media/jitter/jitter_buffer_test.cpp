@@ -84,6 +84,49 @@ TEST_F(Jitter, RunningDryWaitsInsteadOfSkipping) {
     EXPECT_EQ(play(), 3);
 }
 
+TEST_F(Jitter, APauseOfTheSenderThatRanDryIsNoDelay) {
+    const std::array payload{std::byte{9}};
+    for (const unsigned index : {0, 1, 2}) push(index);
+    for (const int index : {0, 1, 2}) EXPECT_EQ(play(), index);
+    for (int i = 0; i < 18; ++i) {
+        EXPECT_EQ(buffer.pop().state, State::waiting);
+        buffer.waited(kFrame);
+    }
+    // 400 ms after the last one, and the next number: 18 of its 20 frames have gone by, the delay is what it was.
+    EXPECT_EQ(buffer.push(3, 22 * kFrame, 0, payload), Push::queued);
+    EXPECT_EQ(play(), -2);
+    const auto out = buffer.pop();
+    EXPECT_EQ(out.state, State::frame);
+    EXPECT_EQ(out.late, 0U);
+}
+
+TEST_F(Jitter, WhatIsLateIsSaidToBe) {
+    for (const unsigned index : {0, 1, 2}) push(index);
+    for (const int index : {0, 1, 2}) EXPECT_EQ(play(), index);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(buffer.pop().state, State::waiting);
+        buffer.waited(kFrame);
+    }
+    push(3);
+    const auto out = buffer.pop();
+    EXPECT_EQ(out.state, State::frame);
+    EXPECT_EQ(out.late, 3 * kFrame);
+    buffer.played(kFrame);
+    push(4);
+    EXPECT_EQ(buffer.pop().late, 0U) << "told once";
+}
+
+TEST_F(Jitter, ANewTargetCountsWhenTheStreamBeginsAgain) {
+    buffer.retarget(milliseconds{20});
+    push(0);
+    EXPECT_EQ(play(), -3);
+    EXPECT_FALSE(buffer.playing());
+    push(1);
+    EXPECT_EQ(play(), 0);
+    EXPECT_TRUE(buffer.playing());
+    EXPECT_TRUE(buffer.ready());
+}
+
 TEST_F(Jitter, DelayHasAMaximum) {
     for (unsigned index = 0; index < 30; ++index) push(index);
     const int first = play();
