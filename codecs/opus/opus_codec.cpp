@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace carillon::codecs::opus {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 constexpr opus_int32 kRate = 48000;
 constexpr int kMono = 1;
 constexpr int kBitrate = 32000;
+constexpr double kMostLoss = 0.2;          // that is prepared for: beyond it little is left to say anything new
 constexpr std::size_t kMaxPayload = 1275;  // RFC 6716 §3.4: no frame is longer
 
 opus_int32 rate_of(const CodecOptions& options) {
@@ -30,7 +32,14 @@ OpusEncoder::OpusEncoder(const CodecOptions& options) {
                      OPUS_SET_BITRATE(options.bitrate > 0 ? static_cast<opus_int32>(options.bitrate) : kBitrate));
     if (options.complexity > 0) opus_encoder_ctl(state_.get(), OPUS_SET_COMPLEXITY(options.complexity));
     opus_encoder_ctl(state_.get(), OPUS_SET_INBAND_FEC(1));
-    opus_encoder_ctl(state_.get(), OPUS_SET_PACKET_LOSS_PERC(5));
+    opus_encoder_ctl(state_.get(), OPUS_SET_PACKET_LOSS_PERC(loss_percent_));
+}
+
+void OpusEncoder::expect_loss(double share) {
+    const int percent = static_cast<int>(std::clamp(share, 0.0, kMostLoss) * 100 + 0.5);
+    if (percent == std::exchange(loss_percent_, percent)) return;
+    opus_encoder_ctl(state_.get(), OPUS_SET_INBAND_FEC(percent > 0 ? 1 : 0));
+    opus_encoder_ctl(state_.get(), OPUS_SET_PACKET_LOSS_PERC(percent));
 }
 
 std::size_t OpusEncoder::encode(Samples frame, std::span<std::byte> out) {

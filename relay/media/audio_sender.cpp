@@ -20,6 +20,7 @@ constexpr std::array<milliseconds, 3> kFirstReports{milliseconds{500}, milliseco
 constexpr milliseconds kReports{5000};  // §6.2: the minimum
 constexpr unsigned kMostBits = 64'000;  // of one voice
 constexpr int kComplexity = 5;          // Opus: twice as many calls a core as with 9, and hardly to be heard
+constexpr double kForgets = 0.7;        // what is left of a loss with each report that has less
 constexpr std::uint8_t kVoice = 0x80;
 constexpr unsigned kVoiceLevel = 50;  // -dBov: what is louder counts as voice
 
@@ -34,6 +35,17 @@ codecs::AudioCodec codec_or_throw(const api::AudioFormat& format) {
     return *codec;
 }
 
+std::unique_ptr<codecs::Encoder> make_encoder(const api::AudioFormat& format, unsigned rate,
+                                              codecs::opus::OpusEncoder*& opus) {
+    const auto codec = codec_or_throw(format);
+    if (codec != codecs::AudioCodec::opus) return codecs::make_encoder(codec);
+    auto made = std::make_unique<codecs::opus::OpusEncoder>(codecs::CodecOptions{
+        .sample_rate = rate, .bitrate = std::min(format.bitrate, kMostBits), .complexity = kComplexity});
+    made->expect_loss(0);  // until somebody tells of some
+    opus = made.get();
+    return made;
+}
+
 }  // namespace
 
 AudioSender::AudioSender(const api::AudioFormat& format, std::size_t leg, unsigned opus_rate, std::string cname)
@@ -41,9 +53,7 @@ AudioSender::AudioSender(const api::AudioFormat& format, std::size_t leg, unsign
       leg_{leg},
       rate_{codec_or_throw(format) == codecs::AudioCodec::opus ? opus_rate : sample_rate_of(format)},
       ticks_{clock_rate_of(format) / 50},
-      encoder_{codecs::make_encoder(
-          *codec_of(format),
-          {.sample_rate = rate_, .bitrate = std::min(format.bitrate, kMostBits), .complexity = kComplexity})},
+      encoder_{make_encoder(format, rate_, opus_)},
       // RFC 3711 §3.3.1: the first number from the lower half.
       sender_{random32(), static_cast<std::uint16_t>(random32() & 0x7FFF), random32()},
       cname_{cname.empty() ? random_cname() : std::move(cname)} {}
@@ -63,6 +73,19 @@ void AudioSender::sound(codecs::Samples frame, MediaPort& port, SteadyTime now) 
         paused_ = false;
     }
     sender_.pass(ticks_);
+}
+
+void AudioSender::on_rtcp(Bytes packet) {
+    if (!opus_) return;
+    const auto summary = rtp::RtcpSummary::parse(packet);
+    if (summary && summary->first_report && summary->first_report->ssrc == sender_.ssrc())
+        loses(summary->first_report->fraction_lost / 256.0);
+}
+
+void AudioSender::loses(double share) {
+    if (!opus_) return;
+    loss_ = std::max(share, loss_ * kForgets);
+    opus_->expect_loss(loss_);
 }
 
 void AudioSender::nothing(std::size_t ticks) {
@@ -86,6 +109,7 @@ void AudioSender::send_report(SteadyTime now, MediaPort& port, const std::option
     const bool first = next_report_ == SteadyTime{};
     next_report_ = now + (reports_ < kFirstReports.size() ? kFirstReports[reports_] : kReports);
     ++reports_;
+    if (about) loses(about->fraction_lost / 256.0);  // who reports nothing himself mostly loses both ways
     if (first || (sender_.packets() == 0 && !about)) return;
     const auto packet = rtp::compose_rtcp(sender_, about, cname_, false);
     port.emit(leg_, packet, true, now);

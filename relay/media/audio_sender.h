@@ -8,6 +8,7 @@
 #include <string>
 
 #include "codecs/audio_codec.h"
+#include "codecs/opus/opus_codec.h"
 #include "media/rtp/rtp_stream.h"
 #include "media/rtp/telephone_event.h"
 #include "relay/api/program.h"
@@ -33,18 +34,23 @@ class AudioSender {
         if (now < next_report_) return;
         send_report(now, port, about());
     }
+    /// From that end: what it says of what it hears decides how much is done about losses (RFC 7587 §3.3).
+    void on_rtcp(Bytes packet);
     unsigned sample_rate() const { return rate_; }
     std::uint32_t ssrc() const { return sender_.ssrc(); }
 
   private:
+    void loses(double share);
     void send_report(SteadyTime now, MediaPort& port, const std::optional<rtp::ReportBlock>& about);
 
     static constexpr std::size_t kRoom = 2000;
     api::AudioFormat format_;
     std::size_t leg_;
     unsigned rate_;
-    std::uint32_t ticks_;  // of the RTP clock in 20 ms
+    std::uint32_t ticks_;                        // of the RTP clock in 20 ms
+    codecs::opus::OpusEncoder* opus_ = nullptr;  // encoder_, where it is that
     std::unique_ptr<codecs::Encoder> encoder_;
+    double loss_ = 0;  // of late, the highest counts most
     rtp::RtpSender sender_;
     std::string cname_;
     bool paused_ = true;  // the next packet begins a talkspurt

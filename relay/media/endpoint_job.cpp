@@ -71,7 +71,9 @@ void EndpointJob::finish_sink(std::string reason) {
 void EndpointJob::tick(MediaPort& port, SteadyTime now) {
     events_.clear();
     port.take(0, [this](Bytes packet, bool rtcp, SteadyTime arrival) {
-        rtcp ? receiver_.on_rtcp(packet, arrival) : receiver_.on_rtp(packet, arrival);
+        if (!rtcp) return receiver_.on_rtp(packet, arrival);
+        receiver_.on_rtcp(packet, arrival);
+        sender_.on_rtcp(packet);
     });
     const auto heard = receiver_.frame();
     if (heard.kind == AudioReceiver::Heard::Kind::sound) listen_for_tones(heard.samples);

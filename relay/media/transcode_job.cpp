@@ -15,10 +15,15 @@ constexpr std::size_t kMostEvents = 16;    // packets of events in one tick
 constexpr std::size_t kMostTones = 48000;  // samples that wait to be heard
 constexpr unsigned kMuted = 3;             // ticks after a packet of an event; senders repeat it each 20 to 50 ms
 
-/// At which rate Opus works: where the other end knows no more of the sound, more would be for nothing.
-unsigned opus_rate_for(const api::AudioFormat& other) {
+bool opus_knows(unsigned rate) {
+    return rate == 8000 || rate == 12000 || rate == 16000 || rate == 24000 || rate == 48000;
+}
+
+/// At which rate Opus works: as wished; else where the other end knows no more of the sound, more would be for nothing.
+unsigned opus_rate_for(const api::AudioFormat& opus, const api::AudioFormat& other) {
+    if (opus_knows(opus.clock_rate)) return opus.clock_rate;
     const auto rate = sample_rate_of(other);
-    return rate == 8000 || rate == 16000 || rate == 24000 ? rate : 48000;
+    return opus_knows(rate) ? rate : 48000;
 }
 
 }  // namespace
@@ -35,8 +40,8 @@ void TranscodeJob::set(const api::Program& program) {
         const auto& from = *formats[leg];
         const auto& to = *formats[1 - leg];
         way.receiver = std::make_unique<AudioReceiver>(
-            from, [this, &way](const AudioReceiver::Event& event) { on_event(way, event); }, opus_rate_for(to));
-        way.sender = std::make_unique<AudioSender>(to, 1 - leg, opus_rate_for(from),
+            from, [this, &way](const AudioReceiver::Event& event) { on_event(way, event); }, opus_rate_for(from, to));
+        way.sender = std::make_unique<AudioSender>(to, 1 - leg, opus_rate_for(to, from),
                                                    lip_ ? lip_->cname[1 - leg] : std::string{});
         way.event_rate = from.telephone_event_rate;
         way.carries_events = to.telephone_event.has_value();
@@ -67,7 +72,9 @@ void TranscodeJob::tick(MediaPort& port, SteadyTime now) {
         way.events.clear();
         port.take(leg, [&](Bytes packet, bool rtcp, SteadyTime arrival) {
             if (!way.receiver) return;
-            rtcp ? way.receiver->on_rtcp(packet, arrival) : way.receiver->on_rtp(packet, arrival);
+            if (!rtcp) return way.receiver->on_rtp(packet, arrival);
+            way.receiver->on_rtcp(packet, arrival);
+            ways_[1 - leg].sender->on_rtcp(packet);
         });
     }
     if (!ways_[0].receiver) return;

@@ -90,6 +90,46 @@ TEST(Transcode, ReportsAreMadeForEachLeg) {
     }
 }
 
+/// RFC 6716 §4.2.3, §4.2.4: behind the first octet the bits say whether there is a voice and whether the frame before
+/// is in it again. 20 ms of SILK in mono.
+bool tells_of_the_one_before(const test::Sent& sent) {
+    const auto toc = std::to_integer<unsigned>(sent.payload.at(0));
+    return toc >> 3 < 12 && sent.payload.size() > 1 && (std::to_integer<unsigned>(sent.payload[1]) & 0x40) != 0;
+}
+
+std::ptrdiff_t corrected(const Line& line) { return std::ranges::count_if(line.ends[1].sent, tells_of_the_one_before); }
+
+TEST(Transcode, ForwardErrorCorrectionGoesToWhoTellsOfLosses) {
+    Line line{format("PCMU"), format("opus")};
+    line.talk(60);
+    EXPECT_EQ(corrected(line), 0);
+    rtp::RtpSender other{8, 0, 0};
+    const rtp::ReportBlock lossy{.ssrc = line.ends[1].sent[0].header.ssrc, .fraction_lost = 26};
+    line.channel.in[1].push(rtp::compose_rtcp(other, lossy, "b", false), true, line.now);
+    line.talk(60);
+    EXPECT_GT(corrected(line), 10) << "libopus does it for what it takes for a voice";
+    const rtp::ReportBlock strange{.ssrc = 1, .fraction_lost = 200};
+    line.channel.in[1].push(rtp::compose_rtcp(other, strange, "b", false), true, line.now);
+    for (int i = 0; i < 10; ++i) {  // calm again, which is believed by and by
+        const rtp::ReportBlock calm{.ssrc = lossy.ssrc};
+        line.channel.in[1].push(rtp::compose_rtcp(other, calm, "b", false), true, line.now);
+        line.tick();
+    }
+    line.ends[1].sent.clear();
+    line.talk(60);
+    EXPECT_LE(corrected(line), 1);
+}
+
+TEST(Transcode, AndToWhoLosesPacketsOnTheWayHere) {
+    Line line{format("PCMU"), format("opus")};
+    for (int i = 0; i < 120; ++i) {
+        line.ends[0].say(line.channel, line.now, 440);
+        line.ends[1].say(line.channel, line.now, 700, i % 5 == 3);
+        line.tick();
+    }
+    EXPECT_GT(corrected(line), 20);
+}
+
 TEST(Transcode, KeysAreCarriedOver) {
     auto a = format("opus");
     a.telephone_event = 101;
