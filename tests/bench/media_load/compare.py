@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
-"""What sound and pictures cost in the relay: CPU of transcoded calls beside bare libopus and libvpx and beside rtpengine (user
-space, where it is installed), the delay that transcoding adds, and recordings.
+"""What sound and pictures cost in the relay: CPU of transcoded calls beside bare libopus and beside rtpengine (user space, where it is
+installed), the delay that transcoding adds, recordings, and how exactly a capture is replayed.
 
-Usage: scripts/bench media [--calls N] [--seconds S] [--at-most RATIO]. Exit status 1 when a job of the relay's costs more than RATIO (1.3)
-times bare encoding and decoding at the rate that it works at, its process more than half of rtpengine's, or a call's recording
-more than a 200th of a core.
+Usage: scripts/bench media [--loads job,pictures,transcode,record,recordings,replay] [--calls N] [--seconds S] [--at-most RATIO].
+job: the relay's job beside bare libopus; pictures: beside bare libvpx and x264; transcode: whole programs; record: writing alone; recordings: many calls recorded at once;
+replay: carillon-replay's timing. Exit status 1 when the relay's job costs more than RATIO (1.3) times bare encoding and decoding at the
+rate that it works at, its process more than half of rtpengine's, a call's recording more than a 200th of a core, recordings are not
+whole, or a packet in a hundred leaves more than 0.2 ms off the capture's time.
 """
 import argparse
 import json
-import os
 import pathlib
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 
+import recordings
+import replaying
 import rtpengine
+import worker as workers
 
 RECORDINGS_A_CORE = 200
 
@@ -43,11 +45,6 @@ def bare(options):
     return ratio <= options.at_most
 
 
-def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def load(options, pid, command, ports=None):
     """CPU of `pid` in a second of a call, and what the ends say."""
     run = subprocess.Popen([f"{options.bin}/carillon_transcode_load", "--calls", str(options.calls), "--seconds", str(options.seconds),
@@ -58,30 +55,29 @@ def load(options, pid, command, ports=None):
                 break
             run.stdin.write("{} {}\n".format(*ports(*map(int, line.split()))))
         run.stdin.flush()
-    before = cpu_seconds(pid)
+    before = workers.cpu_seconds(f"/proc/{pid}/stat")
+    threads = workers.thread_seconds(pid)
     out, _ = run.communicate(timeout=options.seconds + 60)
-    spent = cpu_seconds(pid) - before
+    spent = workers.cpu_seconds(f"/proc/{pid}/stat") - before
+    after = workers.thread_seconds(pid)
     if run.returncode != 0:
         raise RuntimeError("the load generator failed")
     figures = json.loads(out.strip().splitlines()[-1])
     figures["ms"] = 1000 * spent / (options.calls * options.seconds)
+    figures["threads"] = {name: 1000 * (after[name] - threads.get(name, 0)) / (options.calls * options.seconds) for name in after}
     return figures
 
 
-def of_relay(options, folder):
-    control = folder / "relay.sock"
-    first = 20000 + os.getpid() % 40 * 400
-    process = subprocess.Popen([f"{options.bin}/carillon-relay", "--control", control, "--bind", "127.0.0.1", "--ports",
-                                f"{first}-{first + 399}"], stdout=subprocess.DEVNULL, stderr=open(folder / "relay.log", "w"))
+def of_relay(options, folder, *more):
+    worker = workers.Worker(options.bin, folder)
     try:
-        for _ in range(100):
-            if control.exists():
-                break
-            time.sleep(0.1)
-        return load(options, process.pid, ["--socket", control])
+        return load(options, worker.process.pid, ["--socket", worker.control, *more])
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        worker.close()
+
+
+def at_48000(options, folder):
+    return of_relay(options, folder, "--opus-rate", "48000")
 
 
 def of_rtpengine(options, folder):
@@ -98,23 +94,26 @@ def whole(options):
     seen = {}
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        peers = [("carillon-relay", of_relay)]
+        peers = [("carillon-relay", of_relay), ("carillon-relay, Opus at 48 kHz", at_48000)]
         if rtpengine.Rtpengine.installed():
             peers.append(("rtpengine", of_rtpengine))
         for label, run in peers:
             seen[label] = figures = run(options, folder)
             delays = ["{:.0f} / {:.0f} ms".format(figures[f"to_{to}_p50_ms"], figures[f"to_{to}_p99_ms"]) for to in ("opus", "pcmu")]
             print(f"{label:34} {figures['ms']:20.2f} {figures['received'] / figures['sent']:10.1%} {delays[0]:>16} {delays[1]:>16}")
+            if label != "rtpengine":
+                print("    of it " + ", ".join(f"{name} {ms:.2f}" for name, ms in sorted(figures["threads"].items()) if ms >= 0.01))
     print("delay: a sound from the packet that brings it to the packet that takes it on, p50 / p99, jitter buffer and the codec's own included")
     if "rtpengine" not in seen:
         print("rtpengine is not installed: no comparison")
         return True
     ratio = seen["carillon-relay"]["ms"] / seen["rtpengine"]["ms"]
-    print(f"ratio to rtpengine: {ratio:.2f} (at most 0.5)")
+    alike = seen["carillon-relay, Opus at 48 kHz"]["ms"] / seen["rtpengine"]["ms"]
+    print(f"ratio to rtpengine, whose Opus is always at 48 kHz: {ratio:.2f} (at most 0.5); at its rate: {alike:.2f}")
     return ratio <= 0.5
 
 
-def recordings(options):
+def record(options):
     runs = google_benchmark(f"{options.bin}/carillon_record_bench", 1, "--benchmark_min_time=1")
     print(f"\n{'a recording':34} {'ms in 1 s of a call':>20} {'a core':>8}")
     good = True
@@ -139,15 +138,22 @@ def pictures(options):
     return max(ratios) <= options.at_most
 
 
+LOADS = {"job": bare, "pictures": pictures, "transcode": whole, "record": record, "recordings": recordings.recordings, "replay": replaying.replaying}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True)
     parser.add_argument("--at-most", type=float, default=1.3)
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--calls", type=int, default=40)
+    parser.add_argument("--loads", default=",".join(LOADS), help="of " + ", ".join(LOADS))
+    parser.add_argument("--calls", type=int, default=40, help="that are transcoded")
+    parser.add_argument("--recordings", type=int, default=200, help="at once")
     parser.add_argument("--seconds", type=int, default=15)
     options = parser.parse_args()
-    good = [bare(options), whole(options), recordings(options), pictures(options)]
+    if unknown := set(options.loads.split(",")) - set(LOADS):
+        parser.error(f"no such load: {', '.join(unknown)}")
+    good = [LOADS[load](options) for load in options.loads.split(",")]
     return 0 if all(good) else 1
 
 

@@ -1,8 +1,8 @@
 /// Calls between an end that speaks PCMU and one that speaks Opus, in real time through somebody who transcodes: the
 /// relay (its control socket), or whoever gave the ports that standard input names. Tells how many packets came back
 /// and how long a sound was under way.
-/// Usage: carillon_transcode_load --calls N --seconds S [--socket RELAY]; without it: a line "PCMU" or "opus" and the
-/// ends' own ports are printed, then for each call a line "PORT_A PORT_B" is read.
+/// Usage: carillon_transcode_load --calls N --seconds S [--socket RELAY [--opus-rate HZ]]; without it: a line "PCMU" or
+/// "opus" and the ends' own ports are printed, then for each call a line "PORT_A PORT_B" is read.
 #include <netinet/in.h>
 #include <opus/opus.h>
 #include <poll.h>
@@ -177,7 +177,7 @@ Payloads opus() {
 /// Streams of a worker, until it goes away.
 class Relay {
   public:
-    explicit Relay(const std::string& socket) : client_{io_, socket} {
+    Relay(const std::string& socket, unsigned opus_rate) : client_{io_, socket}, opus_rate_{opus_rate} {
         std::optional<std::expected<void, api::Error>> connected;
         client_.connect([&](auto outcome) { connected = std::move(outcome); });
         wait(connected);
@@ -188,7 +188,7 @@ class Relay {
         setup.b.remotes = {{.component = 1, .ip = "127.0.0.1", .port = call.b.port()}};
         setup.program.kind = api::Program::Kind::transcode;
         setup.program.a = {.codec = "PCMU", .payload_type = kPcmu};
-        setup.program.b = {.codec = "opus", .payload_type = kOpus};
+        setup.program.b = {.codec = "opus", .payload_type = kOpus, .clock_rate = opus_rate_};
         std::optional<std::expected<api::Ports, api::Error>> opened;
         client_.open_stream("bench-" + std::to_string(++opened_), setup,
                             [&](auto outcome) { opened = std::move(outcome); });
@@ -212,6 +212,7 @@ class Relay {
     }
     boost::asio::io_context io_;
     api::Client client_;
+    unsigned opus_rate_;  // that the relay works at; 0: as it likes
     unsigned opened_ = 0;
 };
 
@@ -234,19 +235,20 @@ double quantile(std::vector<double>& values, double share) {
 }
 
 int run(int argc, char** argv) {
-    unsigned count = 20, seconds = 10;
+    unsigned count = 20, seconds = 10, opus_rate = 0;
     std::string socket;
     for (int i = 1; i + 1 < argc; i += 2) {
         const std::string_view option{argv[i]};
         if (option == "--calls") count = static_cast<unsigned>(std::atoi(argv[i + 1]));
         if (option == "--seconds") seconds = static_cast<unsigned>(std::atoi(argv[i + 1]));
+        if (option == "--opus-rate") opus_rate = static_cast<unsigned>(std::atoi(argv[i + 1]));
         if (option == "--socket") socket = argv[i + 1];
     }
     std::vector<std::unique_ptr<Call>> calls;
     for (unsigned i = 0; i < count; ++i) calls.push_back(std::make_unique<Call>());
     std::optional<Relay> relay;
     if (!socket.empty()) {
-        relay.emplace(socket);
+        relay.emplace(socket, opus_rate);
         for (auto& call : calls) relay->open(*call);
     } else {
         connect_by_hand(calls);
