@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "config/base/bytes.h"
 
@@ -17,6 +18,9 @@ class AppendFile {
   public:
     /// A new file that its owner alone may read. One that is there already is an error, a sentence for people.
     static std::expected<AppendFile, std::string> create(
+        const std::string& path, std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
+    /// One that is there, to grow further. The error is a sentence.
+    static std::expected<AppendFile, std::string> reopen(
         const std::string& path, std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
     AppendFile(AppendFile&& other) noexcept
         : fd_{std::exchange(other.fd_, -1)},
@@ -31,6 +35,10 @@ class AppendFile {
     bool append(Bytes piece);
     /// Over octets that are there already.
     bool replace(std::uint64_t at, Bytes piece);
+    /// What stands there; shorter at the end of the file.
+    std::vector<std::byte> read(std::uint64_t at, std::size_t size) const;
+    /// Whatever stands behind is gone.
+    bool cut(std::uint64_t size);
     /// Also a power cut leaves what is there now.
     bool sync();
     void close();

@@ -14,28 +14,47 @@ constexpr std::uint64_t kQuiet = 48'000;  // a second without Opus: the file get
 
 std::expected<std::unique_ptr<CallRecorder>, std::string> CallRecorder::create(const RecorderOptions& options) {
     std::unique_ptr<CallRecorder> made{new CallRecorder};
-    const auto file = [&](const char* which, std::optional<OggOpusWriter>& out) -> std::expected<void, std::string> {
-        OggOpusOptions ogg{
-            .input_rate = PcmLine::kRate, .comments = options.comments, .most_octets = options.file_octets};
-        ogg.comments.emplace_back("PART", which);
-        auto writer = OggOpusWriter::create(options.path + "-" + which + ".opus", ogg);
-        if (!writer) return std::unexpected{writer.error()};
-        out.emplace(std::move(*writer));
-        return {};
-    };
     if (options.legs) {
-        if (auto done = file("caller", made->sides_[0].file); !done) return std::unexpected{done.error()};
-        if (auto done = file("callee", made->sides_[1].file); !done) return std::unexpected{done.error()};
+        if (auto done = made->open(options, "caller", made->sides_[0].file); !done)
+            return std::unexpected{done.error()};
+        if (auto done = made->open(options, "callee", made->sides_[1].file); !done)
+            return std::unexpected{done.error()};
     }
     if (options.mixed)
-        if (auto done = file("mixed", made->mixed_); !done) return std::unexpected{done.error()};
+        if (auto done = made->open(options, "mixed", made->mixed_); !done) return std::unexpected{done.error()};
     for (std::size_t i = 0; i < 2; ++i) {
         auto& side = made->sides_[i];
         side.track.emplace(options.names[i], side.file ? &*side.file : nullptr, side.line, options.mixed);
         if (!options.video[i].empty()) made->add_video(options, i);
     }
+    if (options.resumed.count() > 0) made->go_on_from(options.resumed);
     made->share_sound(options);
     return made;
+}
+
+std::expected<void, std::string> CallRecorder::open(const RecorderOptions& options, const char* which,
+                                                    std::optional<OggOpusWriter>& out) {
+    OggOpusOptions ogg{.input_rate = PcmLine::kRate, .comments = options.comments, .most_octets = options.file_octets};
+    ogg.comments.emplace_back("PART", which);
+    const auto path = options.path + "-" + which + ".opus";
+    std::expected<OggOpusWriter, std::string> writer{std::unexpect};
+    if (options.resumed.count() > 0) writer = OggOpusWriter::resume(path, options.file_octets);
+    if (!writer) writer = OggOpusWriter::create(path, ogg);
+    if (!writer) return std::unexpected{writer.error()};
+    out.emplace(std::move(*writer));
+    return {};
+}
+
+/// What was said meanwhile is silence in every file, so that they stay as long as the recording ran.
+void CallRecorder::go_on_from(std::chrono::nanoseconds at) {
+    auto frame = static_cast<std::uint64_t>(at.count() / kFrameNs);
+    for (const auto* file : {&sides_[0].file, &sides_[1].file, &mixed_})
+        if (*file) frame = std::max(frame, ((*file)->samples() + kFrame48 - 1) / kFrame48);
+    for (auto& side : sides_) {
+        side.line.begin(frame);
+        side.track->silent_until(frame * kFrame48);
+    }
+    if (mixed_) mixed_->skip(frame * kFrame48 - mixed_->samples());
 }
 
 void CallRecorder::add_video(const RecorderOptions& options, std::size_t side) {
@@ -45,7 +64,8 @@ void CallRecorder::add_video(const RecorderOptions& options, std::size_t side) {
                                .names = options.video[side],
                                .sounds = {},
                                .comments = options.comments,
-                               .most_octets = options.file_octets};
+                               .most_octets = options.file_octets,
+                               .resumed = options.resumed.count() > 0};
     if (options.legs) video.sounds.push_back(name);
     if (options.mixed) video.sounds.emplace_back("both");
     if (options.want_key_frame)

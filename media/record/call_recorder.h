@@ -28,6 +28,8 @@ struct RecorderOptions {
     std::vector<std::pair<std::string, std::string>> comments{};
     std::array<PayloadNames, 2> names{};  ///< of what the caller and the callee send
     std::array<PayloadNames, 2> video{};  ///< the same of their pictures; empty: they are not recorded
+    /// So long ago it was begun by somebody who is gone: it goes on in his files, silence in between.
+    std::chrono::nanoseconds resumed{0};
     /// A picture of that side can be shown when its sender sends a key frame.
     std::function<void(std::size_t side, std::uint32_t ssrc)> want_key_frame{};
 };
@@ -58,6 +60,9 @@ class CallRecorder {
 
   private:
     CallRecorder() = default;
+    std::expected<void, std::string> open(const RecorderOptions& options, const char* which,
+                                          std::optional<OggOpusWriter>& out);
+    void go_on_from(std::chrono::nanoseconds at);
     void add_video(const RecorderOptions& options, std::size_t side);
     void share_sound(const RecorderOptions& options);
     void encode_until(std::uint64_t frame);

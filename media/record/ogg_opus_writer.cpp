@@ -4,6 +4,7 @@
 
 #include "codecs/opus/opus_packet.h"
 #include "media/record/little_endian.h"
+#include "media/record/ogg_tail.h"
 
 namespace carillon::record {
 namespace {
@@ -52,6 +53,21 @@ std::expected<OggOpusWriter, std::string> OggOpusWriter::create(const std::strin
     if (!file) return std::unexpected{file.error()};
     OggOpusWriter writer{std::move(*file), options.serial != 0 ? options.serial : std::random_device{}()};
     if (!writer.write_heads(options)) return std::unexpected{writer.error()};
+    return writer;
+}
+
+std::expected<OggOpusWriter, std::string> OggOpusWriter::resume(const std::string& path, std::uint64_t most_octets) {
+    auto file = AppendFile::reopen(path, most_octets);
+    if (!file) return std::unexpected{file.error()};
+    const auto tail = find_tail(*file);
+    if (!tail || tail->sequence == 0) return std::unexpected{path + ": it is no recording that can go on"};
+    // A page with nothing but the mark of the last one makes room for more.
+    const bool ready =
+        tail->empty ? file->cut(tail->page) : file->cut(tail->end) && (!tail->closed || reopen_stream(*file, *tail));
+    if (!ready) return std::unexpected{path + ": it cannot be written to"};
+    OggOpusWriter writer{std::move(*file), tail->serial};
+    writer.sequence_ = tail->empty ? tail->sequence : tail->sequence + 1;
+    writer.samples_ = writer.written_ = tail->granule;
     return writer;
 }
 

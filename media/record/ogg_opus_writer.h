@@ -32,6 +32,9 @@ class OggOpusWriter {
 
     /// Creates the file with its two header pages; one of that name is an error, a sentence for people.
     static std::expected<OggOpusWriter, std::string> create(const std::string& path, const OggOpusOptions& options);
+    /// Goes on with a file that another writer, who is gone, has begun; half a page at its end is dropped. The error is
+    /// a sentence: it is not there, or not such a file.
+    static std::expected<OggOpusWriter, std::string> resume(const std::string& path, std::uint64_t most_octets);
     OggOpusWriter(OggOpusWriter&&) = default;
     OggOpusWriter& operator=(OggOpusWriter&&) = default;
     ~OggOpusWriter() { close(); }

@@ -36,6 +36,8 @@ class PcmLine {
             ++position;
         }
     }
+    /// Before anything was put: frames up to here are somebody else's.
+    void begin(std::uint64_t frame) { cursor_ = frame; }
     std::uint64_t cursor() const { return cursor_; }  ///< the next frame's number
     Frame take() {
         auto& slot = frames_[cursor_++ % kFrames];

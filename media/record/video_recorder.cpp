@@ -1,6 +1,7 @@
 #include "media/record/video_recorder.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "media/record/little_endian.h"
@@ -52,7 +53,28 @@ VideoRecorder::VideoRecorder(VideoRecorderOptions options)
       track_{
           options_.names,
           [this](VideoFormat format, const video::VideoFrame& picture, nanoseconds at) { frame(format, picture, at); },
-          options_.want_key_frame} {}
+          options_.want_key_frame} {
+    if (options_.resumed) adopt_files();
+}
+
+std::string VideoRecorder::path_of(std::size_t number, const char* ending) const {
+    return options_.path + (number > 1 ? "-" + std::to_string(number) : "") + ending;
+}
+
+void VideoRecorder::adopt_files() {
+    std::error_code ignored;
+    while (files_.size() < kMostFiles) {
+        auto webm = path_of(files_.size() + 1, ".webm"), mkv = path_of(files_.size() + 1, ".mkv");
+        if (std::filesystem::exists(webm, ignored)) {
+            files_.push_back(std::move(webm));
+        } else if (std::filesystem::exists(mkv, ignored)) {
+            files_.push_back(std::move(mkv));
+        } else {
+            break;
+        }
+        if (const auto size = std::filesystem::file_size(files_.back(), ignored); !ignored) past_octets_ += size;
+    }
+}
 
 void VideoRecorder::sound(std::size_t which, Bytes packet, std::uint64_t position, unsigned samples) {
     Sound one{which, position, samples, {packet.begin(), packet.end()}};
@@ -111,9 +133,7 @@ bool VideoRecorder::open(VideoFormat format, Bytes frame) {
                                   .codec_private = opus_head(options_.pre_skip),
                                   .codec_delay = nanoseconds{options_.pre_skip * 1'000'000'000ull / 48'000},
                                   .is_default = &name == &options_.sounds.back()});
-    auto path = options_.path;
-    if (!files_.empty()) path += "-" + std::to_string(files_.size() + 1);
-    auto made = MatroskaWriter::create(path + (webm ? ".webm" : ".mkv"), options);
+    auto made = MatroskaWriter::create(path_of(files_.size() + 1, webm ? ".webm" : ".mkv"), options);
     if (!made) {
         error_ = made.error();
         return false;

@@ -25,6 +25,7 @@ struct VideoRecorderOptions {
     std::vector<std::pair<std::string, std::string>> comments{};
     std::uint64_t most_octets = std::uint64_t{8} << 30;
     VideoTrack::WantKeyFrame want_key_frame{};
+    bool resumed = false;  ///< files of these names may be there: what follows goes into the next ones
 };
 
 /// Threading: one thread at a time.  Owns: its files.
@@ -56,6 +57,8 @@ class VideoRecorder {
     void frame(video::VideoFormat format, const video::VideoFrame& frame, std::chrono::nanoseconds at);
     bool fits(video::VideoFormat format, const video::VideoFrame& frame);
     bool open(video::VideoFormat format, Bytes frame);
+    std::string path_of(std::size_t number, const char* ending) const;
+    void adopt_files();
     void end_file(Time end);
     void write_sound(const Sound& sound);
     void look_for_errors();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <numbers>
 
@@ -288,6 +289,85 @@ TEST_F(Recording, NoiseInsteadOfRtpDoesNoHarm) {
     EXPECT_TRUE(recorder->error().empty()) << recorder->error();
     EXPECT_NEAR(seconds("mixed"), 3, 0.1);
     EXPECT_LT(seconds("caller"), 4.5);
+}
+
+/// As a killed writer leaves them: the files as they are now, half a page behind one of them.
+class KilledRecording : public Recording {
+  protected:
+    void kill() {
+        const auto saved = folder / "saved";
+        fs::create_directory(saved);
+        for (const auto& path : recorder->files()) fs::copy_file(path, saved / fs::path{path}.filename());
+        recorder.reset();
+        for (const auto& entry : fs::directory_iterator{saved})
+            fs::rename(entry.path(), folder / entry.path().filename());
+        std::ofstream{file("caller"), std::ios::app | std::ios::binary} << "OggS half a page";
+    }
+    void go_on(std::chrono::milliseconds later) {
+        now += later;
+        begin({.resumed = now});
+    }
+    void expect_whole(double length) {
+        for (const auto* which : {"caller", "callee", "mixed"}) {
+            EXPECT_NEAR(seconds(which), length, 0.1) << which;
+            const auto complaints = test::output_of("opusinfo " + file(which) + " 2>&1");
+            EXPECT_EQ(complaints.find("WARNING"), std::string::npos) << complaints;
+        }
+    }
+    Hum caller{AudioCodec::opus, 111, 400, 1}, callee{AudioCodec::pcmu, 0, 700, 2};
+    void talk(std::chrono::milliseconds time) {
+        run(time, [&](int) { say(0, caller.next()), say(1, callee.next()); });
+    }
+};
+
+TEST_F(KilledRecording, GoesOnInTheSameFilesAndLacksOnlyWhatNobodyHeard) {
+    begin();
+    talk(3s);
+    kill();
+    go_on(1400ms);
+    talk(3s);
+    recorder->close(now);
+    expect_whole(7.4);
+    for (const auto* which : {"caller", "mixed"}) {
+        EXPECT_GT(loudness(which, 400, 0.5, 2), 0.1) << which;
+        EXPECT_LT(loudness(which, 400, 3.4, 4.2), 0.05) << which;
+        EXPECT_GT(loudness(which, 400, 5, 7), 0.1) << which;
+    }
+    for (const auto* which : {"callee", "mixed"}) {
+        EXPECT_GT(loudness(which, 700, 0.5, 2), 0.1) << which;
+        EXPECT_LT(loudness(which, 700, 3.4, 4.2), 0.05) << which;
+        EXPECT_GT(loudness(which, 700, 5, 7), 0.1) << which;
+    }
+}
+
+TEST_F(KilledRecording, ASecondDeathAndFilesThatWereClosedAreNoHindrance) {
+    begin();
+    talk(1s);
+    recorder.reset();  // closed in order: the mark of the last page is there
+    go_on(200ms);
+    talk(1s);
+    kill();
+    go_on(300ms);
+    talk(1s);
+    recorder->close(now);
+    expect_whole(3.5);
+    EXPECT_GT(loudness("mixed", 400, 2.7, 3.4), 0.1);
+}
+
+TEST_F(KilledRecording, AFileThatIsGoneBeginsAnewWithTheSilenceBeforeIt) {
+    begin();
+    talk(1s);
+    kill();
+    fs::remove(file("mixed"));
+    std::ofstream{file("callee"), std::ios::trunc} << "no recording";
+    now += 200ms;
+    const auto made = CallRecorder::create({.path = folder / "call", .resumed = now});
+    EXPECT_FALSE(made) << "what is somebody else's is not written over";
+    fs::remove(file("callee"));
+    go_on(0ms);
+    talk(1s);
+    recorder->close(now);
+    expect_whole(2.2);
 }
 
 }  // namespace
