@@ -189,6 +189,13 @@ struct TurnSettings {
     std::vector<std::string> deny;
 };
 
+/// Copies of calls' signaling and figures for a HOMER server.
+struct HepSettings {
+    std::string server;  ///< numeric address and port; empty: off
+    unsigned agent = 1;
+    std::string key;
+};
+
 struct AdminSettings {
     std::string socket;          ///< empty: carillond.sock in the data folder
     std::string api_token_file;  ///< empty: no HTTP API
@@ -215,6 +222,7 @@ struct Settings {
     LogSettings log;
     RelaySettings relay;
     TurnSettings turn;
+    HepSettings hep;
     AdminSettings admin;
     DeploymentSettings deployment;
 

@@ -1,5 +1,7 @@
 #include "config/settings_schema.h"
 
+#include <charconv>
+
 #include "config/base/worker_address.h"
 
 namespace carillon::config {
@@ -33,6 +35,20 @@ std::string check_web_address(std::string_view text) {
 /// sockaddr_un holds 107 octets of path.
 std::string check_socket(std::string_view text) {
     return text.size() <= 107 ? check_not_empty(text) : "is longer than a socket's path may be (107 octets)";
+}
+
+std::string check_server(std::string_view text) {
+    const auto colon = text.rfind(':');
+    if (text.empty()) return "";
+    auto ip = text.substr(0, std::min(colon, text.size()));
+    const bool bracketed = ip.size() > 2 && ip.front() == '[' && ip.back() == ']';
+    if (bracketed) ip = ip.substr(1, ip.size() - 2);
+    const bool numeric = is_address(ip) && bracketed == (ip.find(':') != ip.npos);
+    unsigned port = 0;
+    const auto digits = colon == text.npos ? std::string_view{} : text.substr(colon + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    const bool number = error == std::errc{} && end == digits.data() + digits.size() && port > 0 && port < 65536;
+    return numeric && number ? "" : "is no numeric address with a port, such as 192.0.2.9:9060";
 }
 
 std::string check_worker(std::string_view text) {
@@ -288,6 +304,15 @@ Schema relay(RelaySettings& s) {
     return out;
 }
 
+Schema hep(HepSettings& s) {
+    Schema out;
+    out.text("server", s.server, "Where it listens for HEP over UDP, as 192.0.2.9:9060. Without it nothing is sent.",
+             check_server)
+        .integer("agent", s.agent, 1, 4'000'000'000U, "This server's number among those that send there.")
+        .text("key", s.key, "What HOMER knows this server by, where it asks for that.");
+    return out;
+}
+
 Schema turn(TurnSettings& s) {
     Schema out;
     out.boolean("enabled", s.enabled, "Serve TURN at network.stun_port; without, STUN alone.")
@@ -406,6 +431,8 @@ Schema settings_schema(Settings& settings) {
         .table("log", log(settings.log), "Logs.")
         .table("relay", relay(settings.relay), "Media relay workers.")
         .table("turn", turn(settings.turn), "The TURN server.")
+        .table("hep", hep(settings.hep),
+               "HEPv3 to a HOMER server: the signaling and the figures of calls, without their keys.")
         .table("admin", admin(settings.admin), "The operator's door.")
         .table("deployment", deployment(settings.deployment), "How the work is laid out.");
     return out;

@@ -28,7 +28,8 @@ std::string transport_of(const Call& call, const Stream& stream) {
 
 }  // namespace
 
-Controller::Controller(MediaRelay* relay, TapBooks* books) : relay_{relay}, books_{books} {
+Controller::Controller(MediaRelay* relay, TapBooks* books, CallExporter* exporter)
+    : relay_{relay}, books_{books}, exporter_{exporter} {
     if (relay_) relay_->on_tap_ended([this](const std::string& call, const TapStatus& tap) { tap_ended(call, tap); });
 }
 
@@ -139,6 +140,7 @@ void Controller::take(const std::string& host, xmpp::Stanza iq) {
     if (!call) return pass_stray(host, std::move(iq));
     call->gone_deadline[index(side)].reset();  // it is there after all
     call->away[index(side)] = false;
+    export_stanza(*call, iq);
     enqueue(call, Arrival{std::move(iq), std::move(*parsed), side});
 }
 
@@ -161,6 +163,7 @@ void Controller::observe(const std::string& host, const xmpp::Stanza& message) {
         if (message.from().is_bare() || calls_.contains(call_key(message.from(), invite->id))) return;
         const auto call = make(host, env, message.from(), message.to().bare(), invite->id, Phase::proposed);
         call->invite_ns = invite->ns;
+        export_stanza(*call, message);
         save(*call);
         if (const auto* endpoint = env.endpoint(message.to()))
             return answer_proposal(call, message.to().bare(), *endpoint);
@@ -170,6 +173,7 @@ void Controller::observe(const std::string& host, const xmpp::Stanza& message) {
     auto side = Side::caller;
     const auto call = find(message.from(), message.to(), invite->id, {}, side);
     if (!call || call->phase > Phase::proceeding) return;
+    export_stanza(*call, message);
     if (call->standing_in && side == Side::callee) return;  // too late
     if (invite->action == InviteAction::ringing && side == Side::callee) call->ringing = true;
     if ((invite->action == InviteAction::proceed || invite->action == InviteAction::accept) && side == Side::callee) {

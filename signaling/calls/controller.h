@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "signaling/calls/call.h"
+#include "signaling/calls/call_exporter.h"
 #include "signaling/calls/call_info.h"
 #include "signaling/calls/call_state.h"
 #include "signaling/calls/environment.h"
@@ -31,7 +32,7 @@ struct Answer;  // endpoints/answer.h
 class Controller {
   public:
     /// `relay` may be null: then policy `always` refuses calls and the others go direct.
-    explicit Controller(MediaRelay* relay, TapBooks* books = nullptr);
+    explicit Controller(MediaRelay* relay, TapBooks* books = nullptr, CallExporter* exporter = nullptr);
     ~Controller();
     Controller(const Controller&) = delete;
     Controller& operator=(const Controller&) = delete;
@@ -69,6 +70,10 @@ class Controller {
 
   private:
     using CallPtr = std::shared_ptr<Call>;
+
+    // For who watches from outside (exporting.cpp).
+    void export_stanza(const Call& call, const xmpp::Stanza& stanza);
+    void export_counters(const Call& call);
 
     // Finding and making (controller.cpp).
     Environment* environment(const Call& call);
@@ -176,6 +181,7 @@ class Controller {
 
     MediaRelay* relay_;
     TapBooks* books_;
+    CallExporter* exporter_;  // null: nobody watches
     std::vector<std::shared_ptr<Farewell>> farewells_;
     std::map<std::string, Environment*> environments_;
     std::unordered_map<std::string, CallPtr> calls_;                           // by key

@@ -57,6 +57,7 @@ void Controller::tell(const Call& call, Side to, xml::Element jingle) {
     if (!env || (to == Side::callee && call.endpoint)) return;  // which is the server itself
     auto iq = xmpp::Stanza::iq("set", own_iq_id(), call.jid(other(to)), call.jid(to));
     iq.element().append(std::move(jingle));
+    export_stanza(call, iq);
     env->route(std::move(iq));
 }
 
@@ -236,6 +237,7 @@ void Controller::tick(const CallPtr& call) {
         }
         if (!alive || call->phase == Phase::ended) return;
         (*alive)->judge(*call);
+        (*alive)->export_counters(*call);
         fold_counters(*call);
     });
 }

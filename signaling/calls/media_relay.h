@@ -70,6 +70,7 @@ struct SideCounters {
     double round_trip_ms = 0;                      ///< relay to the side and back; 0: not known
     std::map<std::string, std::uint64_t> drops{};  ///< by reason (relay/learning/drop.h)
     relay::api::LegQuality quality{};              ///< of what the side sends, as the other hears it
+    std::string learned{};                         ///< where the relay has found the side: ip:port
 };
 struct StreamCounters {
     std::string stream;

@@ -6,7 +6,7 @@ namespace carillon::calls {
 
 std::shared_ptr<ShardCalls> Switchboard::slot(std::size_t shard) {
     auto& slot = slots_.at(shard);
-    if (!slot) slot = std::make_shared<ShardCalls>(factory_ ? factory_(shard) : nullptr, books_);
+    if (!slot) slot = std::make_shared<ShardCalls>(factory_ ? factory_(shard) : nullptr, books_, exporter_);
     return slot;
 }
 

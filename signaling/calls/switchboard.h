@@ -24,11 +24,16 @@ class VoicemailOffice;
 
 /// Threading: of one shard.  Owns: the shard's calls and its access to relays.
 struct ShardCalls {
-    explicit ShardCalls(std::unique_ptr<MediaRelay> media_relay, std::shared_ptr<TapBooks> tap_books = nullptr)
-        : relay{std::move(media_relay)}, books{std::move(tap_books)}, controller{relay.get(), books.get()} {}
+    explicit ShardCalls(std::unique_ptr<MediaRelay> media_relay, std::shared_ptr<TapBooks> tap_books = nullptr,
+                        std::shared_ptr<CallExporter> call_exporter = nullptr)
+        : relay{std::move(media_relay)},
+          books{std::move(tap_books)},
+          exporter{std::move(call_exporter)},
+          controller{relay.get(), books.get(), exporter.get()} {}
 
-    std::unique_ptr<MediaRelay> relay;  // null: no relays
-    std::shared_ptr<TapBooks> books;    // null: not counted
+    std::unique_ptr<MediaRelay> relay;       // null: no relays
+    std::shared_ptr<TapBooks> books;         // null: not counted
+    std::shared_ptr<CallExporter> exporter;  // null: nobody watches
     Controller controller;
     std::map<std::string, CallsModule*, std::less<>> modules;  // by virtual host
     std::map<std::string, JingleNodes*, std::less<>> nodes;    // by virtual host
@@ -50,10 +55,13 @@ class Switchboard {
     Switchboard(std::size_t shards, RelayFactory factory) : factory_{std::move(factory)}, slots_(shards) {}
     std::shared_ptr<ShardCalls> slot(std::size_t shard);
     TapBooks& books() { return *books_; }
+    /// Before the first slot is made.
+    void export_to(std::shared_ptr<CallExporter> exporter) { exporter_ = std::move(exporter); }
     std::shared_ptr<const TapBooks> share_books() const { return books_; }
 
   private:
     std::shared_ptr<TapBooks> books_ = std::make_shared<TapBooks>();
+    std::shared_ptr<CallExporter> exporter_;
     RelayFactory factory_;
     std::vector<std::shared_ptr<ShardCalls>> slots_;
 };

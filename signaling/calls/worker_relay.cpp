@@ -62,7 +62,8 @@ SideCounters from_api(const api::LegCounters& leg) {
             .silent_ms = leg.silent_ms,
             .round_trip_ms = leg.round_trip_ms,
             .drops = leg.drops,
-            .quality = leg.quality};
+            .quality = leg.quality,
+            .learned = leg.learned};
 }
 
 std::vector<StreamCounters> from_api(const std::vector<api::StreamCounters>& counters) {

@@ -240,6 +240,15 @@ Result Daemon::open_calls() {
                                shared](std::size_t shard) {
             return std::make_unique<calls::WorkerRelay>(shards[shard]->io(), sockets, shard, shards.size(), shared);
         });
+    if (!settings_.hep.server.empty()) {
+        try {
+            hep_ = std::make_shared<calls::hep::HepExporter>(calls::hep::Settings{
+                .server = settings_.hep.server, .agent = settings_.hep.agent, .key = Secret{settings_.hep.key}});
+            switchboard_->export_to(hep_);
+        } catch (const std::exception& error) {
+            return std::unexpected{std::string{error.what()}};
+        }
+    }
     const auto data = std::filesystem::absolute(settings_.data.dir);
     switchboard_->books().captures = data / "captures";
     switchboard_->books().recordings = data / "recordings";
@@ -332,6 +341,10 @@ Result Daemon::open_listeners() {
         }
     }
     web_ = std::make_unique<Web>(io_, *host_, *streams_, settings_);
+    if (hep_) {
+        web_->metrics().add_source(
+            [hep = hep_](const metrics::Registry::Sink& sink) { calls::hep::write_counters(hep->counters(), sink); });
+    }
     web_->metrics().add_source([books = switchboard_->share_books()](const metrics::Registry::Sink& sink) {
         calls::write_counters(*books, sink);
     });

@@ -11,6 +11,7 @@
 #include "signaling/admin/server.h"
 #include "signaling/bytestreams/proxy.h"
 #include "signaling/calls/desk.h"
+#include "signaling/calls/hep/hep_exporter.h"
 #include "signaling/calls/ledger.h"
 #include "signaling/calls/switchboard.h"
 #include "signaling/calls/voicemail/spool.h"
@@ -78,6 +79,7 @@ class Daemon {
     std::unique_ptr<calls::CallLedger> call_ledger_;
     std::unique_ptr<calls::VoicemailSpool> voicemail_;
     std::unique_ptr<calls::Switchboard> switchboard_;
+    std::shared_ptr<calls::hep::HepExporter> hep_;  // null: off
     std::unique_ptr<stream::StreamServer> streams_;
     boost::asio::thread_pool blocking_{1};  ///< operator's commands that wait on shards
     admin::Registry commands_;
