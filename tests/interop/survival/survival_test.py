@@ -92,7 +92,8 @@ class WorkerDies(unittest.TestCase):
         self.go_on(CALLS, OWN_PORTS)
 
     def test_media_goes_on_where_legs_share_a_port(self):
-        self.go_on([name for name, (_, _, path) in CALLS.items() if path == "bridge"], OWN_PORTS + f"ice_port = {PORTS - 1}\n")
+        self.go_on([name for name, (_, _, path) in CALLS.items() if path == "bridge"],
+                   f"port_min = {PORTS}\nport_max = {PORTS + 89}\nice_port = {PORTS + 95}\n")
 
     def go_on(self, calls, workers):
         users = [f"{name}-{role}" for name in calls for role in ("caller", "callee")]
