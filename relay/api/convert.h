@@ -14,6 +14,8 @@ Ports from_proto(const proto::Ports& ports);
 void to_proto(const Ports& ports, proto::Ports& out);
 Program from_proto(const proto::Program& program);
 void to_proto(const Program& program, proto::Program& out);
+Clip from_proto(const proto::Clip& clip);
+void to_proto(const Clip& clip, proto::Clip& out);
 ProgramEvent from_proto(const proto::ProgramEvent& event);
 void to_proto(const ProgramEvent& event, proto::ProgramEvent& out);
 StreamCounters from_proto(const proto::StreamCounters& counters);

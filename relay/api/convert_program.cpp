@@ -2,6 +2,23 @@
 #include "relay/api/convert.h"
 
 namespace carillon::relay::api {
+
+Clip from_proto(const proto::Clip& clip) {
+    return {.file = clip.file(),
+            .tone_hz = clip.tone_hz(),
+            .duration = std::chrono::milliseconds{clip.duration_ms()},
+            .sound = clip.sound(),
+            .pipeline = clip.pipeline()};
+}
+
+void to_proto(const Clip& clip, proto::Clip& out) {
+    out.set_file(clip.file);
+    out.set_tone_hz(clip.tone_hz);
+    out.set_duration_ms(static_cast<std::uint32_t>(clip.duration.count()));
+    if (!clip.sound.empty()) out.set_sound(clip.sound);
+    if (!clip.pipeline.empty()) out.set_pipeline(clip.pipeline);
+}
+
 namespace {
 
 AudioFormat from_proto(const proto::AudioFormat& format) {
@@ -49,6 +66,18 @@ void to_proto(const VideoFormat& format, proto::VideoFormat& out) {
     out.set_estimate(format.estimate);
 }
 
+Source from_proto(const proto::Source& source) {
+    Source out{.kind = static_cast<Source::Kind>(source.kind()), .clips = {}, .loop = source.loop()};
+    for (const auto& clip : source.clips()) out.clips.push_back(api::from_proto(clip));
+    return out;
+}
+
+void to_proto(const Source& source, proto::Source& out) {
+    out.set_kind(static_cast<proto::Source::Kind>(source.kind));
+    out.set_loop(source.loop);
+    for (const auto& clip : source.clips) api::to_proto(clip, *out.add_clips());
+}
+
 }  // namespace
 
 Program from_proto(const proto::Program& program) {
@@ -57,14 +86,9 @@ Program from_proto(const proto::Program& program) {
                 .b = from_proto(program.b()),
                 .video_a = from_proto(program.video_a()),
                 .video_b = from_proto(program.video_b()),
-                .source = {},
+                .source = from_proto(program.source()),
                 .sink = {},
                 .returned = {}};
-    const auto& source = program.source();
-    out.source.kind = static_cast<Source::Kind>(source.kind());
-    out.source.loop = source.loop();
-    for (const auto& clip : source.clips())
-        out.source.clips.push_back({clip.file(), clip.tone_hz(), std::chrono::milliseconds{clip.duration_ms()}});
     const auto& sink = program.sink();
     out.sink = {.kind = static_cast<Sink::Kind>(sink.kind()),
                 .file = sink.file(),
@@ -72,6 +96,10 @@ Program from_proto(const proto::Program& program) {
                 .silence = std::chrono::seconds{sink.silence_s()},
                 .most_octets = sink.most_octets()};
     for (const auto type : program.returned()) out.returned.push_back(static_cast<std::uint8_t>(type));
+    if (program.has_instead_a()) out.instead[0] = from_proto(program.instead_a());
+    if (program.has_instead_b()) out.instead[1] = from_proto(program.instead_b());
+    for (const auto type : program.sound_a()) out.sound[0].push_back(static_cast<std::uint8_t>(type));
+    for (const auto type : program.sound_b()) out.sound[1].push_back(static_cast<std::uint8_t>(type));
     return out;
 }
 
@@ -81,15 +109,7 @@ void to_proto(const Program& program, proto::Program& out) {
     to_proto(program.b, *out.mutable_b());
     if (!program.video_a.codec.empty()) to_proto(program.video_a, *out.mutable_video_a());
     if (!program.video_b.codec.empty()) to_proto(program.video_b, *out.mutable_video_b());
-    auto& source = *out.mutable_source();
-    source.set_kind(static_cast<proto::Source::Kind>(program.source.kind));
-    source.set_loop(program.source.loop);
-    for (const auto& clip : program.source.clips) {
-        auto* added = source.add_clips();
-        added->set_file(clip.file);
-        added->set_tone_hz(clip.tone_hz);
-        added->set_duration_ms(static_cast<std::uint32_t>(clip.duration.count()));
-    }
+    to_proto(program.source, *out.mutable_source());
     auto& sink = *out.mutable_sink();
     sink.set_kind(static_cast<proto::Sink::Kind>(program.sink.kind));
     sink.set_file(program.sink.file);
@@ -97,6 +117,10 @@ void to_proto(const Program& program, proto::Program& out) {
     sink.set_silence_s(static_cast<std::uint32_t>(program.sink.silence.count()));
     sink.set_most_octets(program.sink.most_octets);
     for (const auto type : program.returned) out.add_returned(type);
+    if (program.instead[0]) to_proto(*program.instead[0], *out.mutable_instead_a());
+    if (program.instead[1]) to_proto(*program.instead[1], *out.mutable_instead_b());
+    for (const auto type : program.sound[0]) out.add_sound_a(type);
+    for (const auto type : program.sound[1]) out.add_sound_b(type);
 }
 
 ProgramEvent from_proto(const proto::ProgramEvent& event) {

@@ -33,10 +33,7 @@ RecordingSetup from_proto(const proto::RecordingSetup& setup) {
     for (const auto& [type, name] : setup.from_a()) out.from_a[static_cast<std::uint8_t>(type)] = name;
     for (const auto& [type, name] : setup.from_b()) out.from_b[static_cast<std::uint8_t>(type)] = name;
     out.video_stream = setup.video_stream();
-    if (setup.has_announcement())
-        out.announcement = Clip{.file = setup.announcement().file(),
-                                .tone_hz = setup.announcement().tone_hz(),
-                                .duration = std::chrono::milliseconds{setup.announcement().duration_ms()}};
+    if (setup.has_announcement()) out.announcement = from_proto(setup.announcement());
     for (const auto& [type, name] : setup.to_a()) out.to_a[static_cast<std::uint8_t>(type)] = name;
     for (const auto& [type, name] : setup.to_b()) out.to_b[static_cast<std::uint8_t>(type)] = name;
     for (const auto& [type, name] : setup.video_from_a()) out.video_from_a[static_cast<std::uint8_t>(type)] = name;
@@ -54,12 +51,7 @@ void to_proto(const RecordingSetup& setup, proto::RecordingSetup& out) {
     for (const auto& [type, name] : setup.from_a) (*out.mutable_from_a())[type] = name;
     for (const auto& [type, name] : setup.from_b) (*out.mutable_from_b())[type] = name;
     out.set_video_stream(setup.video_stream);
-    if (setup.announcement) {
-        auto& clip = *out.mutable_announcement();
-        clip.set_file(setup.announcement->file);
-        clip.set_tone_hz(setup.announcement->tone_hz);
-        clip.set_duration_ms(static_cast<std::uint32_t>(setup.announcement->duration.count()));
-    }
+    if (setup.announcement) to_proto(*setup.announcement, *out.mutable_announcement());
     for (const auto& [type, name] : setup.to_a) (*out.mutable_to_a())[type] = name;
     for (const auto& [type, name] : setup.to_b) (*out.mutable_to_b())[type] = name;
     for (const auto& [type, name] : setup.video_from_a) (*out.mutable_video_from_a())[type] = name;

@@ -1,6 +1,7 @@
 /// What a worker itself does with a stream's sound and pictures: answers in place of an end, or speaks to each end in
 /// its own codec. Spec: docs/endpoints.md, docs/transcoding.md, control.proto.
 #pragma once
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -35,11 +36,13 @@ struct VideoFormat {
     friend bool operator==(const VideoFormat&, const VideoFormat&) = default;
 };
 
-/// A file, or a tone of that length; 0 Hz is silence.
+/// A file, or a tone of that length; 0 Hz is silence. Or what a GStreamer pipeline makes.
 struct Clip {
     std::string file;
     unsigned tone_hz = 0;
     std::chrono::milliseconds duration{0};
+    std::string sound{};     ///< instead of a file: one that was sent before (PutSound), by its SHA-256
+    std::string pipeline{};  ///< runs programs' code: only the operator's configuration may name one
     friend bool operator==(const Clip&, const Clip&) = default;
 };
 
@@ -63,13 +66,22 @@ struct Sink {
 };
 
 struct Program {
-    enum class Kind : std::uint8_t { none = 0, endpoint = 1, transcode = 2 } kind = Kind::none;
-    AudioFormat a, b;                  ///< b: of a transcode
+    enum class Kind : std::uint8_t {
+        none = 0,
+        endpoint = 1,
+        transcode = 2,
+        interlude = 20,  ///< the ends speak to one another, but for what an end hears instead
+    } kind = Kind::none;
+    AudioFormat a, b;  ///< b: of a transcode; of an interlude: how the sound to each leg's end travels
     VideoFormat video_a{}, video_b{};  ///< of a transcode; both or none have a codec
-    Source source;                     ///< of an endpoint, as what follows
+    Source source;     ///< of an endpoint, as what follows
     Sink sink;
     std::vector<std::uint8_t> returned;  ///< payload types that go back as they came: video
     bool has_video() const { return !video_a.codec.empty() && !video_b.codec.empty(); }
+    /// By leg, of a transcode or interlude: what its end hears in the place of the other one, while it is on hold.
+    std::array<std::optional<Source>, 2> instead{};
+    /// By leg, of an interlude: payload types of the sound that goes to its end.
+    std::array<std::vector<std::uint8_t>, 2> sound{};
     friend bool operator==(const Program&, const Program&) = default;
 };
 

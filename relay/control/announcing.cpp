@@ -49,9 +49,7 @@ void TapDesk::announce(const proto::StartTap& request, const Session& session, c
     std::vector<std::string> names;
     for (const auto& each : to)
         for (const auto& [type, name] : each) names.push_back(name);
-    const api::Clip clip{.file = setup.announcement().file(),
-                         .tone_hz = setup.announcement().tone_hz(),
-                         .duration = std::chrono::milliseconds{setup.announcement().duration_ms()}};
+    const auto clip = api::from_proto(setup.announcement());
     auto sound = AnnouncementSound::create(library_, clip, names);
     if (!sound) return respond(refuse(proto::REFUSAL_CONFLICT, "the announcement cannot be played: " + sound.error()));
     const auto id = id_of(request.session(), request.tap());
