@@ -10,6 +10,8 @@
 
 #include "codecs/opus/storage_codec.h"
 #include "codecs/resample/resampler.h"
+#include "media/pipeline/decode_sound.h"
+#include "media/pipeline/sound_pipeline.h"
 #include "media/record/ogg_opus_reader.h"
 #include "media/wav/wav.h"
 
@@ -18,7 +20,8 @@ namespace {
 
 constexpr double kToneLevel = 0.2;  // -14 dB
 constexpr std::chrono::milliseconds kLongestTone{60'000};
-constexpr std::chrono::minutes kLongestRecording{10};  // as Opus
+constexpr std::chrono::minutes kLongestRecording{10};  // as Opus, or from a pipeline
+constexpr std::chrono::milliseconds kPatience{2000};   // signaling waits for three seconds
 
 Recording tone(const api::Clip& clip, unsigned rate) {
     const auto length = std::min(clip.duration, kLongestTone).count() * rate / 1000;
@@ -64,6 +67,11 @@ Read read(const std::string& file, unsigned rate) {
 }  // namespace
 
 std::expected<Recording, std::string> SoundLibrary::get(const api::Clip& clip, unsigned sample_rate) {
+    if (!clip.pipeline.empty()) {
+        auto decoded = pipeline::decode_sound(clip.pipeline, sample_rate, kLongestRecording, kPatience);
+        if (!decoded) return std::unexpected{clip.pipeline + ": " + decoded.error()};
+        return *decoded;
+    }
     if (clip.file.empty()) return tone(clip, sample_rate);
     std::error_code error;
     const auto size = std::filesystem::file_size(clip.file, error);
@@ -83,6 +91,16 @@ std::expected<Recording, std::string> SoundLibrary::get(const api::Clip& clip, u
     entries_.push_front({clip.file, changed, sample_rate, recording});
     forget();
     return recording;
+}
+
+std::expected<std::shared_ptr<pipeline::SoundPipeline>, std::string> SoundLibrary::share_pipeline(
+    const std::string& description) {
+    if (const auto known = pipelines_.find(description); known != pipelines_.end()) return known->second;
+    // Whose configuration has changed has new ones: what nobody listens to goes.
+    if (pipelines_.size() >= kPipelines)
+        std::erase_if(pipelines_, [](const auto& entry) { return entry.second.use_count() == 1; });
+    if (pipelines_.size() >= kPipelines) return std::unexpected{std::string{"as many pipelines run as may"}};
+    return pipelines_.emplace(description, std::make_shared<pipeline::SoundPipeline>(description)).first->second;
 }
 
 void SoundLibrary::forget() {

@@ -4,11 +4,16 @@
 #include <cstdint>
 #include <expected>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "relay/api/program.h"
+
+namespace carillon::pipeline {
+class SoundPipeline;
+}
 
 namespace carillon::relay {
 
@@ -18,7 +23,10 @@ using Recording = std::shared_ptr<const std::vector<std::int16_t>>;
 class SoundLibrary {
   public:
     /// The clip at that sample rate; the error is a sentence. Tones are made.
+    /// A pipeline's is the sound until its end, ten minutes of it at most.
     std::expected<Recording, std::string> get(const api::Clip& clip, unsigned sample_rate);
+    /// One for all who listen.
+    std::expected<std::shared_ptr<pipeline::SoundPipeline>, std::string> share_pipeline(const std::string& description);
 
   private:
     struct Entry {
@@ -32,7 +40,9 @@ class SoundLibrary {
     static constexpr std::size_t kMostSamples = 32u << 20;  // kept of all
     void forget();
 
+    static constexpr std::size_t kPipelines = 16;
     std::list<Entry> entries_;  // latest first
+    std::map<std::string, std::shared_ptr<pipeline::SoundPipeline>> pipelines_;
 };
 
 }  // namespace carillon::relay

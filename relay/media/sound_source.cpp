@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "relay/media/pipeline_source.h"
+
 namespace carillon::relay {
 namespace {
 
@@ -38,6 +40,12 @@ std::expected<std::unique_ptr<SoundSource>, std::string> make_source(const api::
     if (wanted.kind == Kind::echo) return std::make_unique<Echo>();
     if (wanted.kind == Kind::silence) return std::make_unique<Silence>();
     if (wanted.clips.size() > kMostClips) return std::unexpected{"a source has at most 256 clips"};
+    // Again and again: it need not have an end.
+    if (wanted.loop && wanted.clips.size() == 1 && !wanted.clips[0].pipeline.empty()) {
+        auto shared = library.share_pipeline(wanted.clips[0].pipeline);
+        if (!shared) return std::unexpected{shared.error()};
+        return std::make_unique<PipelineSource>(std::move(*shared), sample_rate);
+    }
     std::vector<Recording> recordings;
     for (const auto& clip : wanted.clips) {
         auto recording = library.get(clip, sample_rate);

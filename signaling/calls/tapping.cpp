@@ -9,6 +9,7 @@
 #include "config/base/log.h"
 #include "signaling/calls/audio_formats.h"
 #include "signaling/calls/controller.h"
+#include "signaling/calls/endpoints/music.h"
 
 namespace carillon::calls {
 namespace {
@@ -99,7 +100,7 @@ void describe_announcement(const std::string& announcement, bool transcoded, rel
     if (announcement.empty()) return;
     setup.announcement = announcement == "tone"
                              ? relay::api::Clip{.file = {}, .tone_hz = kToneHertz, .duration = kToneLength}
-                             : relay::api::Clip{.file = std::filesystem::absolute(announcement)};
+                             : configured_clip(announcement);
     // What one side is sent is what the other sends, unless the relay speaks to it.
     setup.to_a = transcoded ? setup.from_a : setup.from_b;
     setup.to_b = transcoded ? setup.from_b : setup.from_a;

@@ -1,6 +1,5 @@
 #include "signaling/calls/endpoints/module.h"
 
-#include <filesystem>
 #include <stdexcept>
 
 #include "config/base/log.h"
@@ -40,24 +39,17 @@ std::string check_address(std::string_view text) {
     return jid && jid->is_domain() ? std::string{} : std::string{"is no domain"};
 }
 
-/// Workers play it, on this host unless they are remote.
-std::string check_sound(std::string_view text) {
-    std::error_code error;
-    const std::filesystem::path file{text};
-    if (text.empty() || (file.is_absolute() && std::filesystem::is_regular_file(file, error))) return {};
-    return "is no file that is there, with its whole path";
-}
-
 EndpointSettings settings_of(const runtime::ModuleContext& context) {
     EndpointSettings settings;
     config::Problems problems;
     config::Schema schema;
     schema.text("address", settings.address, "Domain of the endpoints; empty: calls. before the host's.", check_address)
         .boolean("echo", settings.echo, "Answer calls to echo@, where callers hear themselves.")
-        .text("echo_greeting", settings.echo_greeting, "Sound file that callers of echo@ hear first (WAV, Ogg/Opus).",
-              check_sound)
+        .text("echo_greeting", settings.echo_greeting,
+              "Sound that callers of echo@ hear first: a file (WAV, Ogg/Opus), or gst: and a URI or pipeline.",
+              sound_fault)
         .text("music", settings.music,
-              "Sound file that callers of music@ hear again and again; empty: no such endpoint.", check_sound)
+              "Sound that callers of music@ hear again and again, as above; empty: no such endpoint.", sound_fault)
         .boolean("foreign", settings.foreign, "Let users of other servers call.")
         .integer("calls_per_user", settings.calls_per_user, 1, 100, "Calls of one user to one endpoint at a time.");
     auto& voicemail = settings.voicemail;
@@ -69,7 +61,7 @@ EndpointSettings settings_of(const runtime::ModuleContext& context) {
         .duration("voicemail_keep", voicemail.keep, 0s, 87600h, "After which a recording goes; 0s: never.")
         .size("voicemail_quota", voicemail.quota, 64 * 1024, 64 * 1024 * kMiB, "Of one user's recordings.")
         .integer("voicemail_messages", voicemail.messages, 1, 500, "In one user's box; more push the oldest out.")
-        .text("voicemail_greeting", voicemail.greeting, "Sound file for users without a greeting; empty: tones.")
+        .text("voicemail_greeting", voicemail.greeting, "Sound for users without a greeting, as above; empty: tones.")
         .text("voicemail_sounds", voicemail.sounds, "Folder of announcements (docs/voicemail.md); empty: tones.");
     if (!context.settings().is_null()) schema.read(context.settings(), "module.endpoints", problems);
     throw_on(problems);

@@ -1,7 +1,8 @@
-/// music@: a sound file again and again, to whoever is put there to wait.
+/// music@: a sound file or pipeline again and again, to whoever is put there to wait.
 /// Not here: sound (relay/media), Jingle (answering.cpp).
 #pragma once
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "signaling/calls/endpoints/endpoint.h"
@@ -24,7 +25,12 @@ class MusicEndpoint final : public Endpoint {
     std::size_t calls_per_user_;
 };
 
-/// A file as what a caller hears.
-relay::api::Source play(const std::string& file, bool loop);
+/// What the configuration names: a sound file, or behind "gst:" a URI or pipeline for GStreamer. Never a user's word: a
+/// pipeline may do whatever the worker may.
+relay::api::Clip configured_clip(const std::string& setting);
+/// Empty when it can be that: no sound, a file that is there, or a pipeline; else what is wrong with it.
+std::string sound_fault(std::string_view setting);
+/// The same as what an end hears.
+relay::api::Source play(const std::string& setting, bool loop);
 
 }  // namespace carillon::calls

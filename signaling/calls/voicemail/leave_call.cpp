@@ -1,4 +1,5 @@
 #include "signaling/calls/voicemail/leave_call.h"
+#include "signaling/calls/endpoints/music.h"
 
 #include "signaling/calls/random_id.h"
 
@@ -53,10 +54,10 @@ class Leaving final : public std::enable_shared_from_this<Leaving> {
     void greet(const std::string& own) {
         const auto office = office_.lock();
         if (!office || phase_ != Phase::answered) return;
-        const auto& file = own.empty() ? office->settings().greeting : own;
+        const auto& usual = office->settings().greeting;
         phase_ = Phase::greeting;
-        if (file.empty()) return say(office->sounds().default_greeting() + office->sounds().beep());
-        const Clips clips{{.file = file}};
+        if (own.empty() && usual.empty()) return say(office->sounds().default_greeting() + office->sounds().beep());
+        const Clips clips{own.empty() ? configured_clip(usual) : relay::api::Clip{.file = own}};
         line_->set(play(clips + office->sounds().beep()), {}, [self = weak_from_this()](bool done) {
             const auto alive = self.lock();
             const auto there = alive ? alive->office_.lock() : nullptr;
