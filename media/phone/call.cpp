@@ -352,6 +352,7 @@ void Call::tick() {
             transport_->restart();
             session_->add_candidates(transport_->take_local());
         }
+        hold_when_due(now - talking_since_);
     }
     if (done() || now < deadline_) return;
     switch (phase_) {
@@ -369,6 +370,16 @@ void Call::tick() {
         case Phase::done:
             return;
     }
+}
+
+/// XEP-0167 §8: nothing is sent meanwhile; the recording goes on where it stopped.
+void Call::hold_when_due(Clock::duration talked) {
+    if (options_.hold_after.count() == 0) return;
+    const bool due = talked >= options_.hold_after && talked < options_.hold_after + options_.hold_for;
+    if (due == holding_) return;
+    holding_ = due;
+    session_->inform(due ? "hold" : "unhold");
+    media_->pause(due);
 }
 
 void Call::hang_up() {

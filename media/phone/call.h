@@ -45,6 +45,8 @@ struct CallOptions {
     std::chrono::milliseconds connect_timeout{20000};
     std::chrono::milliseconds media_timeout{10000};
     std::chrono::milliseconds restart_after{0};  ///< ICE restart this long into the talk; 0 never
+    std::chrono::milliseconds hold_after{0};     ///< puts the peer on hold this long into the talk; 0 never
+    std::chrono::milliseconds hold_for{0};       ///< and takes it back after so long
     std::chrono::milliseconds playout{80};
     std::vector<ExternalService> services;
     std::shared_ptr<const PacketSource> packets;  ///< said instead of `play`
@@ -95,6 +97,7 @@ class Call final : private SessionObserver {
     std::optional<MediaSecurity> security(const Agreement& agreement) const;
     void finish(const std::string& reason, bool by_peer);
     void end_with(const std::string& reason);
+    void hold_when_due(std::chrono::steady_clock::duration talked);
     void enter(Phase phase, std::chrono::milliseconds deadline);
     Session& session();
     template <class Function>
@@ -115,6 +118,7 @@ class Call final : private SessionObserver {
     bool proposed_to_us_ = false;
     bool offered_ = false;
     bool restart_sent_ = false;
+    bool holding_ = false;
     std::string setup_;  // ours, in DTLS
     dtls::Identity identity_;
     std::unique_ptr<Session> session_;

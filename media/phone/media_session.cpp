@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <random>
+#include <utility>
 
 #include "media/phone/pacer.h"
 #include "media/quality/e_model.h"
@@ -298,7 +299,16 @@ void MediaSession::play_frame() {
     decoded_.erase(decoded_.begin(), decoded_.begin() + frame_);
 }
 
+void MediaSession::pause(bool on) {
+    const std::scoped_lock lock{mutex_};
+    paused_ = on;
+}
+
 void MediaSession::send_frame() {
+    if (paused_) {
+        was_paused_ = true;
+        return sender_.pass(ticks(frame_));
+    }
     std::vector<std::int16_t> frame(frame_, 0);
     const bool leading_in = frames_sent_ < kLeadInFrames;
     if (!leading_in && !options_.play.empty()) {
@@ -311,7 +321,8 @@ void MediaSession::send_frame() {
     }
     std::array<std::byte, kMaxPacket> payload{};
     const auto size = encoder_->encode(frame, std::span{payload}.first(1400));
-    const bool talkspurt = frames_sent_++ == 0;  // RFC 3551 §4.1: the marker starts one
+    const bool talkspurt =
+        frames_sent_++ == 0 || std::exchange(was_paused_, false);  // RFC 3551 §4.1: the marker starts one
     transmit(kRtpComponent, sender_.packet(options_.payload_type, talkspurt, Bytes{payload}.first(size), ticks(frame_)),
              false);
 }

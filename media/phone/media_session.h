@@ -72,7 +72,8 @@ class MediaSession {
 
     void connect();  ///< there is a path: hand-shake, then sound
     void receive(std::uint8_t component, Bytes datagram);
-    void stop();  ///< says BYE, closes the files
+    void pause(bool on);  ///< says nothing meanwhile
+    void stop();          ///< says BYE, closes the files
 
     bool flowing() const { return flowing_; }  ///< keys are there and frames go out
     std::string failure() const;
@@ -120,6 +121,8 @@ class MediaSession {
     std::optional<wav::Writer> recorder_;
     std::size_t position_ = 0;  // in options_.play
     unsigned frames_sent_ = 0;
+    bool paused_ = false;
+    bool was_paused_ = false;  // the next packet begins a talkspurt
     std::string failure_;
     std::uint64_t rejected_ = 0;
     std::optional<double> round_trip_ms_, remote_loss_;

@@ -41,6 +41,7 @@ struct Raw {
     double connect_timeout = 20;
     double media_timeout = 10;
     double restart_after = 0;
+    double hold_after = 0, hold_for = 3;
     double timeout = 15;
     unsigned playout_ms = 80;
     std::vector<std::string> codecs;
@@ -132,6 +133,13 @@ void add_media(CLI::App& app, ProgramOptions& out, Raw& raw) {
     app.add_option("--restart-after", raw.restart_after, "Seconds into the call to restart ICE; default never")
         ->check(CLI::Range(0.1, kMaxSeconds))
         ->group(kPath);
+    app.add_option("--hold-after", raw.hold_after, "Seconds into the call to put the other one on hold; default never")
+        ->check(CLI::Range(0.1, kMaxSeconds))
+        ->group(kPath);
+    app.add_option("--hold-for", raw.hold_for, "And for how many")
+        ->check(CLI::Range(0.1, kMaxSeconds))
+        ->capture_default_str()
+        ->group(kPath);
 }
 
 CLI::App* add_call(CLI::App& app, ProgramOptions& out, Raw& raw) {
@@ -213,6 +221,8 @@ std::expected<void, std::string> settle(ProgramOptions& out, const Raw& raw) {
     call.connect_timeout = millis(raw.connect_timeout);
     call.media_timeout = millis(raw.media_timeout);
     call.restart_after = millis(raw.restart_after);
+    call.hold_after = millis(raw.hold_after);
+    call.hold_for = millis(raw.hold_for);
     call.playout = std::chrono::milliseconds{raw.playout_ms};
     if (!raw.codecs.empty()) {
         call.codecs.clear();

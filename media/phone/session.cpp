@@ -60,6 +60,13 @@ void Session::ring() {
     observer_.send(out);
 }
 
+void Session::inform(const std::string& info) {
+    if (state_ != State::active) return;
+    auto out = message(Action::session_info);
+    out.info = info;
+    observer_.send(out);
+}
+
 void Session::accept(const TransportInfo& local) {
     if (state_ != State::incoming) return;
     // XEP-0166 §6.5: contents that stay out are removed before the rest is accepted.

@@ -56,6 +56,7 @@ class Session {
             Preferences preferences);
 
     void initiate(const TransportInfo& local);        ///< initiator: session-initiate
+    void inform(const std::string& info);             ///< session-info: hold, unhold
     void ring();                                      ///< responder: session-info ringing
     void accept(const TransportInfo& local);          ///< responder: session-accept with the chosen codec
     void add_candidates(const TransportInfo& local);  ///< transport-info with what was found since

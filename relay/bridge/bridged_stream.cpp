@@ -40,7 +40,8 @@ Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::
     if (taps_) [[unlikely]]
         taps_->opened(port.leg, port.fd, media, opened.rtcp, from);
     leg.statistics.on_media(media, now, true);
-    if (opened.rtcp) leg.statistics.on_rtcp(media, now, media_ ? media_->made(port.leg) : beyond.statistics);
+    const bool speaks = media_ && !media_->splice(port.leg);  // the relay itself, and not the other end
+    if (opened.rtcp) leg.statistics.on_rtcp(media, now, speaks ? media_->made(port.leg) : beyond.statistics);
     if (!media_) return leave(1 - port.leg, buffer, opened.size, opened.rtcp, now);
     auto left = opened.size;
     switch (media_->take(port.leg, media, opened.rtcp, now, left)) {
@@ -79,11 +80,15 @@ Decision Stream::leave(std::size_t leg, std::span<std::byte> buffer, std::size_t
 void Stream::carry(std::unique_ptr<MediaLink> program) {
     keep_no_more();
     media_ = std::move(program);
+    for (std::size_t leg = 0; leg < 2; ++leg)
+        if (auto* splice = media_->splice(leg))
+            if (const auto latest = legs_[1 - leg].statistics.latest(splice->types())) splice->begin(*latest);
 }
 
 /// What is not needed at the moment (no way yet, no keys) is nobody's loss.
 Decision Stream::leave_made(std::size_t leg, std::span<std::byte> buffer, Bytes packet, bool rtcp, SteadyTime now) {
     std::ranges::copy(packet, buffer.begin());
+    if (!media_->fit(leg, buffer.first(packet.size()), rtcp, now)) return {.drop = Drop::consumed, .to = {}};
     const auto decision = leave(leg, buffer, packet.size(), rtcp, now);
     if (decision.drop != Drop::none) return decision;
     auto& made = media_->made(leg);

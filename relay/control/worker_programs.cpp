@@ -35,7 +35,7 @@ std::expected<MediaPrograms::Started, proto::Reply> Worker::start_program(const 
 }
 
 void Worker::set_program(const proto::SetProgram& request, Respond respond) {
-    const auto program = api::from_proto(request.program());
+    auto program = api::from_proto(request.program());
     if (auto fault = program_fault(program); !fault.empty())
         return respond(refuse(proto::REFUSAL_BAD_REQUEST, std::move(fault)));
     const auto session = sessions_.find(request.session());
@@ -43,7 +43,7 @@ void Worker::set_program(const proto::SetProgram& request, Respond respond) {
         return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));
     auto& opened = session->second.streams.at(request.stream());
     const bool fresh = opened.program_kind == api::Program::Kind::none && opened.mode == api::Mode::bridge &&
-                       program.kind == api::Program::Kind::transcode;
+                       (program.kind == api::Program::Kind::transcode || program.kind == api::Program::Kind::interlude);
     if (fresh) return add_program(request, session->second, opened, program, std::move(respond));
     const bool runs = opened.program && (opened.program->sound || opened.program->video);
     if (!runs || opened.program_kind != program.kind)
@@ -62,7 +62,7 @@ void Worker::set_program(const proto::SetProgram& request, Respond respond) {
         [answer = later(std::move(respond))] { answer({}); });
 }
 
-/// A bridge becomes a transcode when it turns out that its ends share no codec.
+/// A bridge becomes a transcode when it turns out that its ends share no codec; one end of it is put on hold.
 void Worker::add_program(const proto::SetProgram& request, Session& session, OpenedStream& stream,
                          const api::Program& program, Respond respond) {
     auto started = start_program(request.session(), request.stream(), program, session.shard);

@@ -46,7 +46,10 @@ void LegStatistics::on_media(Bytes datagram, SteadyTime now, bool clear) {
         stream.ssrc = header->ssrc;
         const auto arrival = now.time_since_epoch();
         const auto rate = stream.clock.on_packet(*header, arrival);
-        stream.reception.on_packet(*header, arrival, rate);
+        if (stream.reception.on_packet(*header, arrival, rate) == rtp::Reception::Verdict::in_order) {
+            stream.timestamp = header->timestamp;
+            stream.at = now;
+        }
         stream.bursts.on_packet(*header);
         if (rate == 90'000) return;  // video
         if (carries_sound(*header, datagram, clear)) {
@@ -93,6 +96,19 @@ std::optional<LegStatistics::Audio> LegStatistics::audio() const {
                  .loss = most->reception.loss(),
                  .burst_ratio = most->bursts.burst_ratio(),
                  .jitter_ms = static_cast<double>(most->reception.jitter().count()) / 1e6};
+}
+
+std::optional<StreamPoint> LegStatistics::latest(const std::bitset<128>& types) const {
+    const Stream* found = nullptr;
+    for (const auto& stream : streams_) {
+        if (!stream.used || stream.clock.payload_type() > 127 || !types.test(stream.clock.payload_type())) continue;
+        if (!found || stream.at > found->at) found = &stream;
+    }
+    if (!found) return std::nullopt;
+    return StreamPoint{.ssrc = found->ssrc,
+                       .sequence = static_cast<std::uint16_t>(found->reception.highest_sequence()),
+                       .timestamp = found->timestamp,
+                       .at = found->at};
 }
 
 std::uint64_t LegStatistics::expected() const {

@@ -2,6 +2,7 @@
 /// Spec: RFC 3550 §6.4.1, §A.3, §A.8; round trips from SR and RR as in §6.4.1.
 #pragma once
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <optional>
 
@@ -29,6 +30,14 @@ class ClockRate {
     std::uint32_t first_timestamp_ = 0;
     std::chrono::nanoseconds first_arrival_{};
     std::uint8_t payload_type_ = 255;
+};
+
+/// The latest packet of a stream.
+struct StreamPoint {
+    std::uint32_t ssrc = 0;
+    std::uint16_t sequence = 0;
+    std::uint32_t timestamp = 0;
+    SteadyTime at{};
 };
 
 /// Threading: its shard. Allocates nothing.
@@ -65,6 +74,8 @@ struct LegStatistics {
         double loss = 0, burst_ratio = 1, jitter_ms = 0;
     };
     std::optional<Audio> audio() const;
+    /// The latest packet, in order, of the stream that last had one of these payload types.
+    std::optional<StreamPoint> latest(const std::bitset<128>& types) const;
     SteadyTime quiet_since{};               ///< packets come without sound since then; 0: with
     std::optional<rtp::ReportBlock> heard;  ///< the endpoint's last report of what it hears
     std::optional<rtp::VoipMetrics> voip;   ///< the same by RFC 3611
@@ -76,6 +87,8 @@ struct LegStatistics {
         rtp::Reception reception;
         rtp::LossBursts bursts;
         ClockRate clock;
+        std::uint32_t timestamp = 0;  // of the latest in order
+        SteadyTime at{};
     };
     struct SenderReport {
         std::uint32_t mid_ntp = 0;

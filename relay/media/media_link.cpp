@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "media/rtp/feedback.h"
+#include "relay/media/audio_receiver.h"
 #include "relay/media/media_outlet.h"
 #include "relay/media/turn_back.h"
 
@@ -27,6 +28,7 @@ void add(std::bitset<128>& types, const api::AudioFormat& format) {
 MediaLink::MediaLink(const api::Program& program, std::shared_ptr<MediaChannel> sound,
                      std::shared_ptr<MediaChannel> video, MediaOutlet& outlet)
     : kind_{program.kind}, sound_{std::move(sound)}, outlet_{outlet}, mask_{random_mask()} {
+    if (kind_ == api::Program::Kind::interlude) splices_ = std::make_unique<std::array<Splice, 2>>();
     set(program, std::move(video));
 }
 
@@ -41,7 +43,20 @@ void MediaLink::attach(Stream& stream) {
     outlet_.add(stream);
 }
 
+void MediaLink::set_splice(std::size_t leg, const api::Program& program) {
+    const auto& format = leg == 0 ? program.a : program.b;
+    Splice::Types types;
+    for (const auto type : program.sound[leg]) types.set(type & 0x7F);
+    auto& splice = (*splices_)[leg];
+    splice.set(types, clock_rate_of(format));
+    splice.play(program.instead[leg].has_value());
+}
+
 void MediaLink::set(const api::Program& program, std::shared_ptr<MediaChannel> video) {
+    if (splices_) {
+        for (std::size_t leg = 0; leg < 2; ++leg) set_splice(leg, program);
+        return;
+    }
     if (video) video_ = std::move(video);
     heard_ = seen_ = {};
     returned_.reset();
@@ -67,8 +82,19 @@ MediaLink::Way MediaLink::take_report(std::size_t leg, std::span<std::byte> pack
     return size > 0 ? Way::both : Way::job;
 }
 
+/// Nothing is opened: the ends speak to one another, but for what is said in the place of one.
+MediaLink::Way MediaLink::pass_spliced(std::size_t leg, std::span<std::byte> packet, bool rtcp,
+                                       SteadyTime now) noexcept {
+    auto& towards = (*splices_)[1 - leg];
+    if (!rtcp) return towards.live(packet, now) ? Way::pass : Way::job;
+    towards.report_of_sender(packet, now);
+    (*splices_)[leg].report_of_listener(packet);
+    return Way::pass;
+}
+
 MediaLink::Way MediaLink::take(std::size_t leg, std::span<std::byte> packet, bool rtcp, SteadyTime now,
                                std::size_t& size) noexcept {
+    if (splices_) return pass_spliced(leg, packet, rtcp, now);
     const bool endpoint = one_legged();
     if (!endpoint && heard_[0].none() && seen_[0].none()) return Way::pass;  // it waits to be needed
     if (seen_[0].none() && sound_->ended.load(std::memory_order_acquire)) return endpoint ? Way::drop : Way::pass;

@@ -10,6 +10,7 @@
 #include "relay/api/program.h"
 #include "relay/engine/leg_statistics.h"
 #include "relay/media/media_channel.h"
+#include "relay/media/splice.h"
 
 namespace carillon::relay {
 
@@ -52,12 +53,21 @@ class MediaLink {
         for (const auto& channel : {sound_.get(), video_.get()})
             if (channel) channel->flows[leg].store(true, std::memory_order_relaxed);
     }
+    /// What the program has made, before it is sealed for that leg's end. False: it is not wanted any more.
+    bool fit(std::size_t leg, std::span<std::byte> packet, bool rtcp, SteadyTime now) noexcept {
+        return !splices_ || rtcp || (*splices_)[leg].made(packet, now);
+    }
+    /// An interlude: what leaves for that leg's end, until now the other end's alone.
+    Splice* splice(std::size_t leg) { return splices_ ? &(*splices_)[leg] : nullptr; }
     bool one_legged() const { return kind_ == api::Program::Kind::endpoint; }
     /// What the relay has made for that leg's end, as it left.
     LegStatistics& made(std::size_t leg) { return made_[leg]; }
     const LegStatistics& made(std::size_t leg) const { return made_[leg]; }
 
   private:
+    void set_splice(std::size_t leg, const api::Program& program);
+    Way pass_spliced(std::size_t leg, std::span<std::byte> packet, bool rtcp, SteadyTime now) noexcept;
+
     api::Program::Kind kind_;
     Way take_report(std::size_t leg, std::span<std::byte> packet, SteadyTime now, std::size_t& size) noexcept;
 
@@ -69,6 +79,7 @@ class MediaLink {
     std::bitset<128> returned_;              // of a transcode: those that pass as they are
     std::uint32_t mask_;                     // makes other SSRCs of those that come back
     std::array<LegStatistics, 2> made_;
+    std::unique_ptr<std::array<Splice, 2>> splices_;  // of an interlude, by the leg that hears it
 };
 
 }  // namespace carillon::relay

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "relay/media/endpoint_job.h"
+#include "relay/media/interlude_job.h"
 #include "relay/media/transcode_job.h"
 #include "relay/media/video_transcode_job.h"
 
@@ -35,22 +36,35 @@ std::string video_fault(const api::Program& program) {
     return fault.empty() ? fault_in(program.video_b) : fault;
 }
 
+std::string fault_in(const api::Source& source) {
+    if (source.kind > api::Source::Kind::clips) return "the source is not one of this version";
+    if (source.clips.size() > kMostClips) return "a source has at most 256 clips";
+    for (const auto& clip : source.clips)
+        if (clip.file.size() > kMaxPath || clip.pipeline.size() > kMaxPath)
+            return "a path or pipeline has at most 4096 octets";
+    return {};
+}
+
 bool echoes(const api::Program& program) { return program.source.kind == api::Source::Kind::echo; }
 
 }  // namespace
 
 std::string program_fault(const api::Program& program) {
-    if (program.kind > Kind::transcode) return "the program is not one of this version";
+    if (program.kind > Kind::transcode && program.kind != Kind::interlude)
+        return "the program is not one of this version";
     if (program.kind == Kind::none) return {};
     // Without a codec: an endpoint has no sound, what comes back comes back at once; a transcode does not know it yet.
     for (const auto* format : {&program.a, &program.b})
         if (auto fault = format->codec.empty() ? std::string{} : fault_in(*format); !fault.empty()) return fault;
     if (auto fault = video_fault(program); !fault.empty()) return fault;
-    if (program.source.kind > api::Source::Kind::clips || program.sink.kind > api::Sink::Kind::file)
-        return "the source or sink is not one of this version";
-    if (program.source.clips.size() > kMostClips) return "a source has at most 256 clips";
-    for (const auto& clip : program.source.clips)
-        if (clip.file.size() > kMaxPath) return "a path has at most 4096 octets";
+    if (auto fault = fault_in(program.source); !fault.empty()) return fault;
+    for (std::size_t leg = 0; leg < 2; ++leg) {
+        if (!program.instead[leg]) continue;
+        if (auto fault = fault_in(*program.instead[leg]); !fault.empty()) return fault;
+        const auto& format = leg == 0 ? program.a : program.b;
+        if (program.kind == Kind::endpoint || format.codec.empty()) return "nobody hears what is to be heard instead";
+    }
+    if (program.sink.kind > api::Sink::Kind::file) return "the sink is not one of this version";
     if (program.sink.file.size() > kMaxPath) return "a path has at most 4096 octets";
     return {};
 }
@@ -62,10 +76,28 @@ std::vector<std::string> MediaPrograms::video_codecs() {
     return out;
 }
 
+std::expected<Interlude::Sources, std::string> MediaPrograms::make_interludes(const api::Program& program) {
+    Interlude::Sources out;
+    for (std::size_t leg = 0; leg < 2; ++leg) {
+        if (!program.instead[leg]) continue;
+        const auto rate = program.kind == Kind::transcode ? TranscodeJob::rate_towards(program, leg)
+                                                          : sample_rate_of(leg == 0 ? program.a : program.b);
+        auto source = make_source(*program.instead[leg], rate, library_);
+        if (!source) return std::unexpected{source.error()};
+        out[leg] = std::move(*source);
+    }
+    return out;
+}
+
 std::expected<std::unique_ptr<MediaJob>, std::string> MediaPrograms::make_job(const api::Program& program,
                                                                               const std::shared_ptr<LipSync>& lip,
                                                                               const MediaJob::Tell& tell) {
-    if (program.kind == Kind::transcode) return std::make_unique<TranscodeJob>(program, lip);
+    if (program.kind != Kind::endpoint) {
+        auto sources = make_interludes(program);
+        if (!sources) return std::unexpected{sources.error()};
+        if (program.kind == Kind::interlude) return std::make_unique<InterludeJob>(program, std::move(*sources));
+        return std::make_unique<TranscodeJob>(program, lip, std::move(*sources));
+    }
     const auto rate = sample_rate_of(program.a);
     auto source = make_source(program.source, rate, library_);
     if (!source) return std::unexpected{source.error()};
@@ -108,7 +140,8 @@ std::expected<MediaPrograms::Started, MediaPrograms::Refused> MediaPrograms::sta
                                                                                    MediaOutlet& outlet,
                                                                                    const MediaJob::Tell& tell) {
     const bool transcode = program.kind == Kind::transcode;
-    auto sound = std::make_shared<MediaChannel>(transcode);
+    const bool two_ends = program.kind != Kind::endpoint;
+    auto sound = std::make_shared<MediaChannel>(two_ends);
     std::shared_ptr<MediaChannel> video;
     Running running;
     if (transcode) running.lip = std::make_shared<LipSync>();
@@ -119,7 +152,7 @@ std::expected<MediaPrograms::Started, MediaPrograms::Refused> MediaPrograms::sta
             if (!started) return std::unexpected{started.error()};
             video = std::move(*started);
         }
-        if (!program.a.codec.empty() || (transcode && !video)) {
+        if (!program.a.codec.empty() || (two_ends && !video)) {
             if (const auto started = start_sound(running, program, sound, outlet, tell); !started) {
                 if (video) video->closed.store(true, std::memory_order_release);
                 return std::unexpected{started.error()};
@@ -136,7 +169,8 @@ std::expected<std::shared_ptr<MediaChannel>, MediaPrograms::Refused> MediaProgra
                                                                                            MediaOutlet& outlet,
                                                                                            const MediaJob::Tell& tell) {
     if (program.kind != Kind::transcode) {
-        const auto changed = change_endpoint(*running.sound, program);
+        const auto changed = program.kind == Kind::endpoint ? change_endpoint(*running.sound, program)
+                                                            : change_interludes(*running.sound, program);
         if (!changed) return std::unexpected{changed.error()};
         return nullptr;
     }
@@ -153,9 +187,23 @@ std::expected<std::shared_ptr<MediaChannel>, MediaPrograms::Refused> MediaProgra
         const auto started = start_sound(running, program, running.sound_way, outlet, tell);
         if (!started) return std::unexpected{started.error()};
     } else if (running.sound) {
-        pool_->with(*running.sound, [program](MediaJob& job) { static_cast<TranscodeJob&>(job).set(program); });
+        if (const auto changed = change_interludes(*running.sound, program); !changed)
+            return std::unexpected{changed.error()};
     }
     return fresh;
+}
+
+std::expected<void, MediaPrograms::Refused> MediaPrograms::change_interludes(const MediaTicket& ticket,
+                                                                             const api::Program& program) {
+    auto sources = make_interludes(program);
+    if (!sources) return std::unexpected{Refused{false, sources.error()}};
+    // std::function wants copies; it runs once.
+    auto made = std::make_shared<Interlude::Sources>(std::move(*sources));
+    pool_->with(ticket, [program, made](MediaJob& job) {
+        if (program.kind == Kind::interlude) return static_cast<InterludeJob&>(job).set(program, std::move(*made));
+        static_cast<TranscodeJob&>(job).set(program, std::move(*made));
+    });
+    return {};
 }
 
 std::expected<void, MediaPrograms::Refused> MediaPrograms::change_endpoint(const MediaTicket& ticket,

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "relay/media/interlude.h"
 #include "relay/media/lip_sync.h"
 #include "relay/media/media_link.h"
 #include "relay/media/media_outlet.h"
@@ -56,6 +57,8 @@ class MediaPrograms {
     static std::vector<std::string> video_codecs();
 
   private:
+    std::expected<Interlude::Sources, std::string> make_interludes(const api::Program& program);
+    std::expected<void, Refused> change_interludes(const MediaTicket& ticket, const api::Program& program);
     std::expected<std::unique_ptr<MediaJob>, std::string> make_job(const api::Program& program,
                                                                    const std::shared_ptr<LipSync>& lip,
                                                                    const MediaJob::Tell& tell);

@@ -28,7 +28,14 @@ unsigned opus_rate_for(const api::AudioFormat& opus, const api::AudioFormat& oth
 
 }  // namespace
 
-void TranscodeJob::set(const api::Program& program) {
+unsigned TranscodeJob::rate_towards(const api::Program& program, std::size_t leg) {
+    const auto& to = leg == 0 ? program.a : program.b;
+    return codec_of(to) == codecs::AudioCodec::opus ? opus_rate_for(to, leg == 0 ? program.b : program.a)
+                                                    : sample_rate_of(to);
+}
+
+void TranscodeJob::set(const api::Program& program, Interlude::Sources sources) {
+    for (std::size_t leg = 0; leg < 2; ++leg) interludes_[leg].set(program.instead[leg], std::move(sources[leg]));
     if (program.a == a_ && program.b == b_) return;
     a_ = program.a;
     b_ = program.b;
@@ -78,7 +85,7 @@ void TranscodeJob::tick(MediaPort& port, SteadyTime now) {
         });
     }
     if (!ways_[0].receiver) return;
-    for (auto& way : ways_) carry(way, port, now);
+    for (std::size_t leg = 0; leg < 2; ++leg) carry(leg, port, now);
     for (std::size_t leg = 0; leg < 2 && lip_; ++leg)
         lip_->sound_held[leg].store(static_cast<std::int32_t>(ways_[leg].receiver->delay().count()),
                                     std::memory_order_relaxed);
@@ -87,10 +94,14 @@ void TranscodeJob::tick(MediaPort& port, SteadyTime now) {
         ways_[1 - leg].sender->report_when_due(now, port, [&] { return ways_[leg].receiver->report(now); });
 }
 
-void TranscodeJob::carry(Direction& way, MediaPort& port, SteadyTime now) {
+/// What that leg's end says, to the other.
+void TranscodeJob::carry(std::size_t leg, MediaPort& port, SteadyTime now) {
+    auto& way = ways_[leg];
+    auto& interlude = interludes_[1 - leg];
     const auto heard = way.receiver->frame();
     for (const auto& event : way.events) way.sender->event(event.event, event.begins, way.event_rate, port, now);
-    const bool sound = fill(way, heard, frame_);
+    const bool sound = interlude.plays() || fill(way, heard, frame_);
+    if (interlude.plays()) interrupt(way, interlude, frame_);
     // An event takes the place of the sound, so that no key is heard twice.
     if (way.muted > 0) --way.muted;
     if (sound && way.muted == 0 && way.events.empty()) {
@@ -98,6 +109,14 @@ void TranscodeJob::carry(Direction& way, MediaPort& port, SteadyTime now) {
     } else {
         way.sender->nothing();
     }
+}
+
+/// What the end has said last is not heard when it is its turn again.
+void TranscodeJob::interrupt(Direction& way, Interlude& interlude, std::vector<std::int16_t>& frame) {
+    frame.assign(way.sender->sample_rate() / 50, 0);
+    interlude.fill(frame);
+    way.tones.clear();
+    if (way.resampler) way.waiting.assign(way.sender->sample_rate() / 500, 0);
 }
 
 /// 20 ms at the rate of who sends; false: there is nothing to say.

@@ -12,6 +12,7 @@
 #include "codecs/resample/resampler.h"
 #include "relay/media/audio_receiver.h"
 #include "relay/media/audio_sender.h"
+#include "relay/media/interlude.h"
 #include "relay/media/lip_sync.h"
 
 namespace carillon::relay {
@@ -19,13 +20,18 @@ namespace carillon::relay {
 class TranscodeJob final : public MediaJob {
   public:
     /// Does nothing until both formats are known.
-    explicit TranscodeJob(const api::Program& program, std::shared_ptr<LipSync> lip = {}) : lip_{std::move(lip)} {
-        set(program);
+    explicit TranscodeJob(const api::Program& program, std::shared_ptr<LipSync> lip = {},
+                          Interlude::Sources sources = {})
+        : lip_{std::move(lip)} {
+        set(program, std::move(sources));
     }
+    /// Of the samples that leave for that leg's end.
+    static unsigned rate_towards(const api::Program& program, std::size_t leg);
 
     void tick(MediaPort& port, SteadyTime now) override;
     void skip(std::size_t ticks) override;
-    void set(const api::Program& program);
+    /// `sources`: what each leg's end hears in the place of the other, where the program says so.
+    void set(const api::Program& program, Interlude::Sources sources = {});
 
   private:
     /// What one end says, on its way to the other.
@@ -42,12 +48,14 @@ class TranscodeJob final : public MediaJob {
     };
 
     void on_event(Direction& way, const AudioReceiver::Event& event);
-    void carry(Direction& way, MediaPort& port, SteadyTime now);
+    void carry(std::size_t leg, MediaPort& port, SteadyTime now);
+    void interrupt(Direction& way, Interlude& interlude, std::vector<std::int16_t>& frame);
     bool fill(Direction& way, const AudioReceiver::Heard& heard, std::vector<std::int16_t>& frame);
 
     std::shared_ptr<LipSync> lip_;  // null: there are no pictures
     api::AudioFormat a_, b_;
-    std::array<Direction, 2> ways_;  // by the leg that speaks
+    std::array<Direction, 2> ways_;        // by the leg that speaks
+    std::array<Interlude, 2> interludes_;  // by the leg that hears them
     std::vector<std::int16_t> frame_;
 };
 

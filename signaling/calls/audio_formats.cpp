@@ -87,6 +87,11 @@ bool goes_along(const jingle::PayloadType& type) {
                                [&](std::string_view name) { return is(type.name, name); });
 }
 
+bool sound_along(const jingle::PayloadType& type) {
+    return std::ranges::none_of(std::to_array<std::string_view>({"ulpfec", "flexfec-03", "rtx"}),
+                                [&](std::string_view name) { return is(type.name, name); });
+}
+
 bool same_codec(const jingle::PayloadType& a, const jingle::PayloadType& b) {
     return !a.name.empty() && a.clockrate == b.clockrate && a.channels == b.channels && is(a.name, b.name);
 }

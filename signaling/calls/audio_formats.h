@@ -19,6 +19,8 @@ std::optional<std::string> relay_codec(const jingle::PayloadType& type);
 
 /// Not a sound of its own: telephone events, comfort noise, redundancy.
 bool goes_along(const jingle::PayloadType& type);
+/// Travels in the stream of the sound itself, under its SSRC: not what repeats or repairs it.
+bool sound_along(const jingle::PayloadType& type);
 bool same_codec(const jingle::PayloadType& a, const jingle::PayloadType& b);
 
 /// How sound travels when the first codec of the content that the relay speaks is used, with what goes along:

@@ -135,6 +135,28 @@ void map_payload_types(BridgeLeg& offerer, BridgeLeg& answerer, const std::vecto
 
 BridgeLeg& leg_of(Stream& stream, Side side) { return *stream.leg(side).said.bridge; }
 
+/// What is agreed, by the numbers of who hears it: the answerer its own, the offerer those of the offer.
+void note_sound(Stream& stream, Side answerer, const Content& answer) {
+    const auto note = [&](Side side, const Content& said) {
+        auto& sound = stream.sound_to[index(side)];
+        sound = {.format = relay_format(said), .types = {}};
+        for (const auto& type : said.payload_types)
+            if (sound_along(type)) sound.types.push_back(static_cast<std::uint8_t>(type.id));
+    };
+    note(answerer, answer);
+    Content offered;
+    offered.header_extensions = answer.header_extensions;
+    offered.bandwidth = stream.offered_bandwidth;
+    const auto& numbers = leg_of(stream, answerer).payload_types;
+    for (const auto& type : answer.payload_types) {
+        const auto mapped = numbers.find(static_cast<std::uint8_t>(type.id));
+        const auto id = mapped == numbers.end() ? type.id : mapped->second;
+        const auto like = std::ranges::find(stream.offered_types, id, &jingle::PayloadType::id);
+        if (like != stream.offered_types.end()) offered.payload_types.push_back(*like);
+    }
+    note(other(answerer), offered);
+}
+
 /// Raw UDP names one address: of the family that the end itself has signalled, where the relay has one.
 std::vector<jingle::RelayAddress> of_family(std::vector<jingle::RelayAddress> addresses, const LegSetup& said) {
     const auto v6 = [](const std::string& ip) { return ip.find(':') != std::string::npos; };
@@ -175,6 +197,7 @@ std::expected<void, BridgeFault> take_offer(Stream& stream, Side offerer, const 
     towards_answerer.offers_mux = answerer.ice;
     offer_security(towards_answerer);
     stream.offered_types = content.payload_types;
+    stream.offered_bandwidth = content.bandwidth;
     stream.ice = said.ice && answerer.ice;
     stream.leg(offerer).said.bridge = std::move(towards_offerer);
     stream.leg(other(offerer)).said.bridge = std::move(towards_answerer);
@@ -185,6 +208,7 @@ std::expected<void, BridgeFault> take_answer(Stream& stream, Side answerer, cons
     auto& leg = leg_of(stream, answerer);
     leg.mux = leg.offers_mux && content.rtcp_mux;
     map_payload_types(leg_of(stream, other(answerer)), leg, stream.offered_types, content.payload_types);
+    if (content.media != "video") note_sound(stream, answerer, content);
     if (leg.manner.protection == Protection::dtls) return settle_dtls(leg, content);
     if (leg.manner.protection == Protection::sdes) return settle_sdes(leg, content);
     return {};

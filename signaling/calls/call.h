@@ -38,6 +38,12 @@ struct Leg {
     unsigned restarts = 0;      ///< ICE restarts seen
 };
 
+/// How the sound that goes to a side travels, in that side's words.
+struct SoundTo {
+    std::optional<relay::api::AudioFormat> format;  ///< what the relay itself would make; none: nothing it speaks
+    std::vector<std::uint8_t> types;                ///< all payload types of it
+};
+
 /// One content's transport through the relay.
 struct Stream {
     std::string id;  ///< for the worker
@@ -112,9 +118,16 @@ struct Call {
     TroubleBook troubles;        ///< one-way audio, dead air
     AudioTrouble trouble;        ///< as the last counters say
     std::array<bool, 2> held{};  ///< by side: on hold, or muted, by its own word (XEP-0167 §8)
-    unsigned taps = 0;           ///< captures and recordings begun so far
-    std::string recording;       ///< the tap that records it; empty: none
-    StreamCounters past;         ///< summed over streams that are closed already
+    /// By side: has put the other one on hold, in a word (XEP-0167 §8) or by taking its media no more (senders).
+    struct Hold {
+        bool word = false;
+        bool senders = false;
+        bool on() const { return word || senders; }
+    };
+    std::array<Hold, 2> hold{};
+    unsigned taps = 0;      ///< captures and recordings begun so far
+    std::string recording;  ///< the tap that records it; empty: none
+    StreamCounters past;    ///< summed over streams that are closed already
 
     std::deque<Arrival> waiting;
     std::optional<Arrival> current;     ///< the one being worked on

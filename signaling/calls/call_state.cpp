@@ -245,6 +245,16 @@ relay::api::Program program_from(const json::value& value) {
     return relay::api::from_proto(read);
 }
 
+std::array<SoundTo, 2> sound_from(const json::value& value) {
+    std::array<SoundTo, 2> out;
+    for (std::size_t side = 0; side < 2; ++side) {
+        const auto& from = value.as_array().at(side).as_object();
+        for (const auto& type : from.at("types").as_array()) out[side].types.push_back(number<std::uint8_t>(type));
+        if (const auto* format = from.if_contains("format")) out[side].format = program_from(*format).a;
+    }
+    return out;
+}
+
 std::array<SideCounters, 2> counters_from(const json::value& value) {
     std::array<SideCounters, 2> out;
     for (std::size_t side = 0; side < 2; ++side) {
@@ -345,6 +355,8 @@ std::unique_ptr<Call> call_from(const json::object& from) {
 std::string to_state(const Call& call, const MediaRelay::Place& place) {
     json::array streams;
     for (const auto& stream : call.streams) streams.push_back(to_json(stream));
+    json::array hold;
+    for (const auto& each : call.hold) hold.push_back((each.word ? 1 : 0) | (each.senders ? 2 : 0));
     json::object out{{"version", kVersion},
                      {"sid", call.sid},
                      {"caller", call.caller.str()},

@@ -113,6 +113,11 @@ class Controller {
     bool reoffer(const CallPtr& call);
     void transcoder_refused(const CallPtr& call);
 
+    // Calls one side of which waits (holding.cpp).
+    void take_hold(const CallPtr& call, const Arrival& arrival);
+    void play_on_hold(const CallPtr& call, Side waits);
+    static void keep_way_open(const Call& call, const Arrival& arrival, xml::Element& element);
+
     // Calls that the server answers itself (answering.cpp).
     class Line;
     void answer_proposal(const CallPtr& call, const xmpp::Jid& bare, const Endpoint& endpoint);

@@ -276,6 +276,7 @@ void Controller::route_current(const CallPtr& call) {
         call->delivered = true;
         call->initiate_id = arrival.stanza.id();
     }
+    if (!env->settings().hold_music.empty()) keep_way_open(*call, arrival, *element);
     env->route(std::move(arrival.stanza));
     after_route(call, arrival);
     tell_restarts(*call);
@@ -312,6 +313,7 @@ void Controller::tell_restarts(Call& call) {
 void Controller::after_route(const CallPtr& call, const Arrival& arrival) {
     if (arrival.jingle.ringing && arrival.side == Side::callee) call->ringing = true;
     if (arrival.jingle.on_hold) call->held[index(arrival.side)] = *arrival.jingle.on_hold;
+    take_hold(call, arrival);
     if (arrival.jingle.action != Action::session_accept || arrival.side != Side::callee ||
         call->phase != Phase::initiated)
         return;
@@ -352,7 +354,8 @@ void Controller::relay_event(const CallPtr& call, const std::string& id, RelayEv
         const bool all_silent =
             std::ranges::all_of(call->streams, [](const Stream& each) { return !each.open || each.silent; });
         // A direct call does not use its ports: their silence means nothing.
-        if (all_silent && call->phase == Phase::active && (needed || call->record.path == "forward"))
+        const bool waits = call->hold[0].on() || call->hold[1].on();  // who waits need not speak
+        if (all_silent && !waits && call->phase == Phase::active && (needed || call->record.path == "forward"))
             end(call, {.condition = "timeout", .text = "no media arrives"}, "media-timeout");
         return;
     }

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "signaling/calls/endpoints/music.h"
+
 namespace carillon::calls {
 namespace {
 
@@ -37,8 +39,13 @@ config::Schema schema(CallFields& fields) {
                  "Whether recordings of video calls have the pictures, a WebM file a side.")
         .text("record_announcement", recording.announcement,
               "What both sides hear before a recording begins: \"tone\", or a sound file (WAV or Ogg/Opus, 60 s at "
-              "most). "
+              "most), or gst: and a URI or pipeline. "
               "A call that cannot be told is not recorded. Empty: nothing.")
+        .text("hold_music", s.hold_music,
+              "What a side hears that the other one has put on hold, again and again: a sound file (WAV or Ogg/Opus), "
+              "or gst: and a URI or pipeline of GStreamer (gst:https://radio.example/stream). "
+              "Only where the relay ends the media of both sides (see bridge). Empty: nothing.",
+              sound_fault)
         .integer("opus_bitrate", s.opus_bitrate, 0, 64'000,
                  "Most bits a second of the Opus that the relay makes for a side; 0: 32000. A side that wants less "
                  "(maxaveragebitrate, bandwidth) gets less.")

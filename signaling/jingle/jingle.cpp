@@ -260,6 +260,8 @@ Parsed<Jingle> parse(const xml::Element& element, const Limits& limits) {
             const auto& word = child->name();
             if (word == "hold" || word == "mute") jingle.on_hold = true;
             if (word == "unhold" || word == "unmute" || word == "active") jingle.on_hold = false;
+            if (word == "hold") jingle.holds = true;
+            if (word == "unhold" || word == "active") jingle.holds = false;
         }
     }
     return jingle;

@@ -124,7 +124,8 @@ struct Jingle {
     Reason reason;
     bool ringing = false;  ///< session-info with <ringing/> of XEP-0167
     std::optional<bool>
-        on_hold;  ///< session-info with <hold/> or <mute/>: true; <unhold/>, <unmute/>, <active/>: false
+        on_hold;                ///< session-info with <hold/> or <mute/>: true; <unhold/>, <unmute/>, <active/>: false
+    std::optional<bool> holds;  ///< session-info with <hold/>: true; <unhold/>, <active/>: false
 
     /// The contents that share one transport with the first of them; nullptr without BUNDLE.
     const Group* bundle() const;
