@@ -1,5 +1,8 @@
 #include "media/phone/call.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "codecs/resample/resampler.h"
 #include "config/base/log.h"
 #include "media/phone/namespaces.h"
@@ -225,6 +228,9 @@ void Call::on_agreed(const Agreement& agreement) {
     if (secure && !protection) return end_with("security-error");
     MediaOptions media{
         .codec = codec, .payload_type = agreement.codec.id, .loop = options_.loop, .record = options_.record};
+    for (const auto& [name, value] : agreement.codec.parameters)  // RFC 7587 §6.1
+        if (name == "maxaveragebitrate") std::from_chars(value.data(), value.data() + value.size(), media.bitrate);
+    if (media.bitrate != 0) media.bitrate = std::clamp(media.bitrate, 6'000u, 510'000u);
     if (options_.play) media.play = options_.play->at(format.sample_rate);
     media.rtcp_mux = transport_->muxes_rtcp();
     media.rtcp = !media.rtcp_mux || agreement.rtcp_mux;

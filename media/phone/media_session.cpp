@@ -58,7 +58,7 @@ MediaSession::MediaSession(MediaOptions options, std::optional<MediaSecurity> se
       security_{std::move(security)},
       send_{std::move(send)},
       frame_{codecs::format_of(options_.codec).sample_rate / 50},
-      encoder_{codecs::make_encoder(options_.codec)},
+      encoder_{codecs::make_encoder(options_.codec, {.bitrate = options_.bitrate})},
       decoder_{codecs::make_decoder(options_.codec)},
       sender_{first_sender(options_)},
       receiver_{codecs::format_of(options_.codec).clock_rate},

@@ -25,6 +25,7 @@ using std::chrono::steady_clock;
 struct MediaOptions {
     codecs::AudioCodec codec = codecs::AudioCodec::opus;
     std::uint8_t payload_type = 111;
+    unsigned bitrate = 0;            ///< of Opus, as the peer wants it; 0: the codec's own
     std::vector<std::int16_t> play;  ///< at the codec's rate; silence after its end unless `loop`
     bool loop = false;
     std::string record;    ///< file name; empty records nothing

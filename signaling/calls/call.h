@@ -68,6 +68,9 @@ struct Stream {
     std::vector<jingle::PayloadType> added;                 ///< bridged: what the relay offers beyond
     bool recoded = false;                                   ///< bridged: each side is spoken to in its own codec
     relay::api::Program program;  ///< bridged: what the relay does with the sound and pictures of the transport
+    unsigned offered_bandwidth = 0;                         ///< bridged: kbit/s, of the offer; 0: it is not said
+    std::array<SoundTo, 2> sound_to;                        ///< bridged, once it is answered
+    std::array<unsigned, 2> line{};                         ///< bridged: kbit/s that a side's line bears; 0: any
 
     Leg& leg(Side side) { return legs[index(side)]; }
     const Leg& leg(Side side) const { return legs[index(side)]; }
@@ -101,6 +104,7 @@ struct Call {
     std::string endpoint_name;
     std::vector<std::string> video_codecs;  ///< that the relay turns into one another
     bool transcodes = false;                ///< bridged: offers are extended by what the relay speaks
+    std::array<unsigned, 2> line{};         ///< by side: kbit/s that its host gives it for sound; 0: any
     bool reserves = false;                  ///< bridged: the ends share no codec, a transcoder is needed for certain
     bool may_reoffer = false;               ///< the relay could help ends that share no codec
     bool may_stand_in = false;              ///< somebody answers for the callee

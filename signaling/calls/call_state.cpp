@@ -119,6 +119,14 @@ json::object to_json(const Stream& stream) {
                      {"types", to_json(stream.offered_types)},
                      {"offerer", static_cast<int>(stream.offerer)},
                      {"added", to_json(stream.added)}};
+    json::array sound;
+    for (const auto& to : stream.sound_to) {
+        json::object each{{"types", json::array(to.types.begin(), to.types.end())}};
+        if (to.format) each["format"] = to_text({.a = *to.format});
+        sound.push_back(std::move(each));
+    }
+    out["sound"] = std::move(sound);
+    out["line"] = {stream.line[0], stream.line[1]};
     if (stream.offered_format) out["format"] = to_text({.a = *stream.offered_format});
     if (stream.offered_video) out["video"] = to_text({.video_a = *stream.offered_video});
     if (stream.recoded) out["recoded"] = true;
@@ -295,6 +303,9 @@ Stream stream_from(const json::object& from) {
     out.offered_types = types_from(from.at("types"));
     out.offerer = number<int>(from, "offerer") == 0 ? Side::caller : Side::callee;
     out.added = types_from(from.at("added"));
+    if (const auto* line = from.if_contains("line"))
+        for (std::size_t side = 0; side < 2; ++side) out.line[side] = number<unsigned>(line->as_array().at(side));
+    if (const auto* sound = from.if_contains("sound")) out.sound_to = sound_from(*sound);
     if (const auto* format = from.if_contains("format")) out.offered_format = program_from(*format).a;
     if (const auto* format = from.if_contains("video")) out.offered_video = program_from(*format).video_a;
     if (from.if_contains("recoded")) out.recoded = flag(from, "recoded");
@@ -344,6 +355,13 @@ std::unique_ptr<Call> call_from(const json::object& from) {
     call->ringing = flag(from, "ringing");
     call->delivered = flag(from, "delivered");
     call->next_stream = number<unsigned>(from, "next_stream");
+    if (const auto* line = from.if_contains("line"))
+        for (std::size_t side = 0; side < 2; ++side) call->line[side] = number<unsigned>(line->as_array().at(side));
+    if (const auto* hold = from.if_contains("hold"))
+        for (std::size_t side = 0; side < 2; ++side) {
+            const auto bits = number<unsigned>(hold->as_array().at(side));
+            call->hold[side] = {.word = (bits & 1) != 0, .senders = (bits & 2) != 0};
+        }
     for (const auto& each : from.at("streams").as_array()) call->streams.push_back(stream_from(each.as_object()));
     call->past.from = counters_from(from.at("past"));
     read_record(from.at("record").as_object(), *call);
@@ -358,6 +376,8 @@ std::string to_state(const Call& call, const MediaRelay::Place& place) {
     json::array hold;
     for (const auto& each : call.hold) hold.push_back((each.word ? 1 : 0) | (each.senders ? 2 : 0));
     json::object out{{"version", kVersion},
+                     {"hold", std::move(hold)},
+                     {"line", {call.line[0], call.line[1]}},
                      {"sid", call.sid},
                      {"caller", call.caller.str()},
                      {"callee", call.callee.str()},

@@ -88,6 +88,9 @@ Controller::CallPtr Controller::make(const std::string& host, Environment& env, 
     if (const auto at = environments_.find(std::string{callee.domain()});
         at != environments_.end() && at->second->settings().relay == RelayMode::always)
         call->mode = RelayMode::always;
+    call->line[index(Side::caller)] = static_cast<unsigned>(env.settings().leg_bandwidth);
+    if (const auto at = environments_.find(std::string{callee.domain()}); at != environments_.end())
+        call->line[index(Side::callee)] = static_cast<unsigned>(at->second->settings().leg_bandwidth);
     call->ring_deadline = env.clock().now() + env.settings().ring_timeout;
     call->record.id = random_id();
     call->record.host = host;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "config/base/log.h"
+#include "signaling/calls/bandwidth.h"
 #include "signaling/calls/bridging.h"
 #include "signaling/calls/controller.h"
 #include "signaling/calls/transcoding.h"
@@ -120,7 +121,10 @@ void Controller::choose_path(const CallPtr& call) {
     const auto& settings = env->settings();
     if (!relay_ || !offered || call->mode == RelayMode::never || settings.bridge == BridgeMode::never)
         return relay_then_route(call);
-    const auto wanted = settings.transcode == TranscodeMode::always ? BridgeMode::always : settings.bridge;
+    auto line = call->line;
+    if (settings.obey_bandwidth) line[0] = narrow_line(line[0], said_bandwidth(call->current->jingle));
+    const bool narrow = settings.transcode != TranscodeMode::never && needs_narrow_leg(call->current->jingle, line);
+    const auto wanted = settings.transcode == TranscodeMode::always || narrow ? BridgeMode::always : settings.bridge;
     auto declared = std::make_shared<Abilities>();
     await(
         call,

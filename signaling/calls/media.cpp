@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "signaling/calls/bandwidth.h"
 #include "signaling/calls/bridging.h"
 #include "signaling/calls/transcoding.h"
 #include "signaling/jingle/leg.h"
@@ -219,6 +220,8 @@ std::expected<void, PlanFault> plan_bridged_offer(Call& call, Side side, const j
     auto& stream = add_stream(call, content, false);
     if (!take_offer(stream, side, content, (*call.bridge)[index(other(side))]))
         return std::unexpected{PlanFault::security};
+    stream.line = call.line;
+    stream.line[index(side)] = narrow_line(stream.line[index(side)], content.bandwidth);
     if (call.transcodes) extend_offer(stream, side, content, jingle, call.streams, call.video_codecs);
     // A place for sound is kept; one for pictures costs too much to be kept for what may not be needed.
     if (call.reserves && stream.offered_format && !stream.added.empty())

@@ -57,7 +57,10 @@ struct CallSettings {
     jingle::Limits limits;
     bool record = false;  ///< bridged calls, from their answer on
     RecordingFiles recording_files;
-    std::size_t opus_bitrate = 0;  ///< bits a second of what a transcoder makes; 0: its own choice
+    std::size_t leg_bandwidth = 0;  ///< kbit/s for the sound of one of its users' legs; 0: any
+    bool obey_bandwidth = false;    ///< calls whose caller says that its line is narrow are bridged
+    std::string hold_music;         ///< what who is on hold hears: a sound file; empty: nothing
+    std::size_t opus_bitrate = 0;   ///< bits a second of what a transcoder makes; 0: its own choice
 };
 
 /// What a policy may look at.

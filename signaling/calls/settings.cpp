@@ -49,6 +49,11 @@ config::Schema schema(CallFields& fields) {
         .integer("opus_bitrate", s.opus_bitrate, 0, 64'000,
                  "Most bits a second of the Opus that the relay makes for a side; 0: 32000. A side that wants less "
                  "(maxaveragebitrate, bandwidth) gets less.")
+        .integer("leg_bandwidth", s.leg_bandwidth, 0, 1'000,
+                 "kbit/s, heads included, for the sound between the relay and a user of this host; 0: any. Calls that "
+                 "need more (G.711: 80) are bridged, and such a user is spoken to in Opus that fits.")
+        .boolean("obey_bandwidth", s.obey_bandwidth,
+                 "Do the same when the caller's offer itself says so (bandwidth of type AS).")
         .choice("transcode", fields.transcode, {"auto", "always", "never"},
                 "Whether the relay changes the codec of sound. auto: when the ends share none; always: each end may "
                 "choose among all that the relay speaks, and every call is bridged. Not with relay = never.")

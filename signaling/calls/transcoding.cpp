@@ -5,6 +5,7 @@
 #include <set>
 
 #include "signaling/calls/audio_formats.h"
+#include "signaling/calls/bandwidth.h"
 #include "signaling/calls/video_formats.h"
 
 namespace carillon::calls {
@@ -60,7 +61,7 @@ void extend_offer(Stream& stream, Side offerer, const jingle::Content& content, 
     if (pictures) {
         stream.offered_video = relay_video(content, video);
     } else {
-        stream.offered_format = relay_format(content);
+        stream.offered_format = fitting_format(content, stream.line[index(offerer)]);
     }
     if (!stream.offered_video && !stream.offered_format) return;
     std::vector<jingle::PayloadType> types;
@@ -88,7 +89,7 @@ bool take_video(Stream& stream, Side answerer, const jingle::Content& content, c
 }
 
 bool take_sound(Stream& stream, Side answerer, const jingle::Content& content) {
-    const auto format = relay_format(content);
+    const auto format = fitting_format(content, narrow_line(stream.line[index(answerer)], content.bandwidth));
     if (!format) return false;
     (stream.offerer == Side::caller ? stream.program.a : stream.program.b) = *stream.offered_format;
     (answerer == Side::caller ? stream.program.a : stream.program.b) = *format;
@@ -98,14 +99,16 @@ bool take_sound(Stream& stream, Side answerer, const jingle::Content& content) {
 }  // namespace
 
 bool take_codecs(Stream& stream, Side answerer, const jingle::Content& content, const std::vector<std::string>& video) {
-    if (stream.added.empty()) return false;
+    if (!stream.offered_format && !stream.offered_video) return false;
     std::vector<jingle::PayloadType> answered;
     for (const auto& type : content.payload_types) answered.push_back(named(type));
     const auto first = std::ranges::find_if(answered, [](const auto& type) { return !goes_along(type); });
     const auto is_added = [&](const jingle::PayloadType& type) {
         return std::ranges::any_of(stream.added, [&](const auto& added) { return same_codec(added, type); });
     };
-    if (first == answered.end() || !is_added(*first)) return false;  // the ends understand one another
+    const bool strange = first != answered.end() &&
+                         (is_added(*first) || (stream.offered_format && too_wide(stream, *first)));
+    if (!strange) return false;  // the ends understand one another
     stream.recoded =
         stream.offered_video ? take_video(stream, answerer, content, video) : take_sound(stream, answerer, content);
     if (!stream.recoded) return false;
@@ -130,22 +133,30 @@ void limit_bitrate(relay::api::Program& program, std::size_t most) {
 }
 
 void describe_codecs(const Stream& stream, Side to, xml::Element& description) {
-    if (stream.added.empty()) return;
+    if (!stream.offered_format && !stream.offered_video) return;
+    const bool sound = stream.offered_format.has_value();
+    const auto line = stream.line[index(to)];
+    const auto other_line = stream.line[index(other(to))];
     if (to != stream.offerer) {
-        forget_end_to_end(description);
+        if (!stream.added.empty()) forget_end_to_end(description);
         for (const auto& type : stream.added)
             stream.offered_video ? add_video_type(description, type) : (void)add_payload_type(description, type);
+        if (sound) describe_narrow(description, line, other_line);
         return;
     }
     if (stream.recoded && stream.offered_video)
         return write_video(description, *stream.offered_video, stream.offered_types);
-    if (stream.recoded) return write_format(description, *stream.offered_format, stream.offered_types);
+    if (stream.recoded) {
+        write_format(description, *stream.offered_format, stream.offered_types);
+        return describe_narrow(description, line, 0);
+    }
     // Of what was added nothing is used.
     description.remove_children_if([&](const xml::Element& child) {
         const auto id =
             child.name() == "payload-type" ? jingle::to_number<unsigned>(child.attribute("id")) : std::nullopt;
         return id && std::ranges::find(stream.added, *id, &jingle::PayloadType::id) != stream.added.end();
     });
+    if (sound) describe_narrow(description, line, other_line);
 }
 
 }  // namespace carillon::calls
