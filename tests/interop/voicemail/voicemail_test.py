@@ -25,7 +25,7 @@ SPEECH = "/usr/share/asterisk/sounds/en_US_f_Allison/conf-adminmenu.wav"
 MAILBOX = f"voicemail@calls.{DOMAIN}"
 FORM = "urn:carillon:voicemail"
 USERS = ("romeo", "juliet", "nurse", "benvolio", "tybalt", "paris", "rosaline", "mercutio", "laurence", "balthasar",
-         "capulet", "montague")
+         "capulet", "montague", "sampson", "gregory", "abram")
 SETTINGS = """
 [module.endpoints]
 voicemail = true
@@ -397,6 +397,45 @@ async def worker_killed_while_recording(server):
             mail.abort()
     finally:
         caller.abort()
+
+
+@test
+async def busy(server):
+    """A phone that is in a call rejects the next proposal with `busy`: the caller is answered for it, and the call goes on."""
+    account = ["--jid", f"sampson@{DOMAIN}/phone", "--password", "sampson-secret", "--host", "127.0.0.1", "--port", str(server.port),
+               "--trust", server.trust(), "--bind", "127.0.0.1", "--json", "--count", "1"]
+    answering = await asyncio.create_subprocess_exec(server.bin / "carillon-phone", "answer", *account, stdout=subprocess.PIPE,
+                                                     stderr=subprocess.STDOUT)
+    talking = None
+    try:
+        line = ""
+        while "online" not in line:
+            line = (await asyncio.wait_for(answering.stdout.readline(), 40)).decode()
+        talking = await asyncio.create_subprocess_exec(
+            server.bin / "carillon-phone", "call", f"sampson@{DOMAIN}/phone", "--jid", f"abram@{DOMAIN}/phone", "--password",
+            "abram-secret", "--host", "127.0.0.1", "--port", str(server.port), "--trust", server.trust(), "--bind", "127.0.0.1",
+            "--json", "--no-jmi", "--raw-udp", "--codec", "pcma", "--seconds", "600", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        until = time.monotonic() + 40
+        while not any(call["state"] == "active" and call["caller"].startswith("abram@") for call in server.calls()):
+            assert time.monotonic() < until, server.calls()
+            await asyncio.sleep(0.2)
+        summary = await server.phone("gregory", f"sampson@{DOMAIN}", speech(server.work, 3.5), "--ice", "--codec", "pcmu")
+        assert summary["by_peer"] and summary["reason"] == "success", summary
+        assert talking.returncode is None and answering.returncode is None, "the first call goes on"
+        talking.send_signal(signal.SIGINT)
+        said = json.loads((await asyncio.wait_for(answering.communicate(), 40))[0].decode().splitlines()[-1])
+        assert said["reason"] == "success" and said["peer"].startswith("abram@"), said
+    finally:
+        for process in (answering, talking):
+            if process and process.returncode is None:
+                process.kill()
+    mail = await Mail(server, "sampson", "desk").here()
+    try:
+        correlation, seconds = alike(server, check_notice(server, await mail.hear_mailbox(), "gregory"), "sampson")
+        assert correlation > 0.9, correlation
+        return f"{correlation}, {seconds} s"
+    finally:
+        mail.abort()
 
 
 async def server_killed_while_recording(server):
