@@ -226,6 +226,18 @@ void Client::set_program(const std::string& session, const std::string& stream, 
     impl_->ask(std::move(request), answering(std::move(done), [](const proto::Reply&) { return true; }));
 }
 
+void Client::put_sound(const std::string& name, std::uint64_t size, std::uint64_t offset, const std::string& octets,
+                       Callback<std::uint64_t> done) {
+    proto::Request request;
+    auto* put = request.mutable_put_sound();
+    put->set_name(name);
+    put->set_size(size);
+    put->set_offset(offset);
+    put->set_octets(octets);
+    impl_->ask(std::move(request),
+               answering(std::move(done), [](const proto::Reply& reply) { return reply.sound_octets(); }));
+}
+
 namespace {
 std::vector<StreamCounters> read_counters(const proto::Reply& reply) {
     std::vector<StreamCounters> counters;

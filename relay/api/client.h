@@ -162,6 +162,9 @@ class Client {
     /// Replaces what the stream's program does; its kind stays.
     void set_program(const std::string& session, const std::string& stream, const Program& program,
                      Callback<bool> done);
+    /// A piece of a sound that clips may name; answers how many octets of it the worker has.
+    void put_sound(const std::string& name, std::uint64_t size, std::uint64_t offset, const std::string& octets,
+                   Callback<std::uint64_t> done);
     /// An empty stream closes all of the session's. Answers the last counters.
     void close_stream(const std::string& session, const std::string& stream,
                       Callback<std::vector<StreamCounters>> done);

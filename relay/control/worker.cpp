@@ -106,6 +106,8 @@ void Worker::handle(const proto::Request& request, Respond respond) {
             return taps_.stop(request.stop_tap(), std::move(answer));
         case proto::Request::kListTaps:
             return taps_.list(request.list_taps().session(), std::move(answer));
+        case proto::Request::kPutSound:
+            return put_sound(request.put_sound(), answer);
         case proto::Request::WHAT_NOT_SET:
             break;
     }
@@ -154,7 +156,9 @@ std::shared_ptr<const dtls::Identity> Worker::identity() {
 void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     if (auto fault = fault_in(request); !fault.empty())
         return respond(refuse(proto::REFUSAL_BAD_REQUEST, std::move(fault)));
-    const auto setup = api::from_proto(request.setup());
+    auto setup = api::from_proto(request.setup());
+    if (auto there = sounds_.resolve(setup.program); !there)
+        return respond(refuse(proto::REFUSAL_NOT_FOUND, std::move(there.error())));
     const auto& name = request.session();
     auto known = sessions_.find(name);
     if (known != sessions_.end()) {

@@ -16,6 +16,7 @@
 #include "relay/api/convert.h"
 #include "relay/api/latency.h"
 #include "relay/control/ice_ports.h"
+#include "relay/control/sound_shelf.h"
 #include "relay/control/tap_desk.h"
 #include "relay/engine/shard.h"
 #include "relay/journal/journal.h"
@@ -91,6 +92,7 @@ class Worker {
     void open_stream(const api::proto::OpenStream& request, Respond respond);
     void update_leg(const api::proto::UpdateLeg& request, Respond respond);
     void set_program(const api::proto::SetProgram& request, Respond respond);
+    void put_sound(const api::proto::PutSound& request, const Respond& respond);
     void close_stream(const api::proto::CloseStream& request, Respond respond);
     void count(const api::proto::Count& request, Respond respond);
     void start_tap(const api::proto::StartTap& request, const Respond& respond);
@@ -150,6 +152,7 @@ class Worker {
     std::vector<std::unique_ptr<TurnService>> turn_services_;  // until all are made
     std::vector<MediaOutlet*> outlets_;                        // by shard, which owns them
     std::unique_ptr<MediaPrograms> programs_;
+    SoundShelf sounds_;
     bool draining_ = false;
     std::shared_ptr<KernelPath> kernel_;              // none: as without
     std::shared_ptr<const dtls::Identity> identity_;  // of bridged legs; made when first needed

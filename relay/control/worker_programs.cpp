@@ -34,10 +34,20 @@ std::expected<MediaPrograms::Started, proto::Reply> Worker::start_program(const 
         refuse(started.error().busy ? proto::REFUSAL_LIMIT : proto::REFUSAL_BAD_REQUEST, started.error().reason)};
 }
 
+void Worker::put_sound(const proto::PutSound& request, const Respond& respond) {
+    const auto there = sounds_.put(request.name(), request.size(), request.offset(), request.octets());
+    if (!there) return respond(refuse(proto::REFUSAL_BAD_REQUEST, there.error()));
+    proto::Reply reply;
+    reply.set_sound_octets(*there);
+    respond(std::move(reply));
+}
+
 void Worker::set_program(const proto::SetProgram& request, Respond respond) {
     auto program = api::from_proto(request.program());
     if (auto fault = program_fault(program); !fault.empty())
         return respond(refuse(proto::REFUSAL_BAD_REQUEST, std::move(fault)));
+    if (auto there = sounds_.resolve(program); !there)
+        return respond(refuse(proto::REFUSAL_NOT_FOUND, std::move(there.error())));
     const auto session = sessions_.find(request.session());
     if (session == sessions_.end() || !session->second.streams.contains(request.stream()))
         return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));

@@ -48,6 +48,7 @@ struct StreamSetup {
     bool rtcp = false;              ///< a second port on each side for RTCP
     std::array<LegSetup, 2> legs;   ///< by Side; empty where nothing is known yet
     relay::api::Program program{};  ///< bridged: what the relay itself does
+    bool writes_files = false;      ///< the program records, now or later: only a worker of this machine will do
     std::function<void(const relay::api::ProgramEvent&)> on_event{};  ///< of the program
     bool bridged() const { return legs[0].bridge.has_value(); }
 };

@@ -21,7 +21,7 @@ constexpr std::size_t kMaxWaiting = 10'000;
 
 void WorkerRelay::connect(Worker& worker) {
     const auto alive = std::weak_ptr{self_};
-    worker.client = std::make_unique<api::Client>(io_, worker.socket, shared_->tls);
+    worker.client = std::make_shared<api::Client>(io_, worker.socket, shared_->tls);
     worker.client->on_event([this, alive](const api::Event& happened) {
         if (!alive.expired()) event(happened);
     });
@@ -54,6 +54,7 @@ void WorkerRelay::lost(Worker& worker) {
         begin_grace(worker);
     }
     worker.meter.forget();
+    worker.sounds->clear();
     worker.look->cancel();
     reconnect_later(worker);
 }

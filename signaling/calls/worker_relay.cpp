@@ -43,8 +43,8 @@ api::StreamSetup to_api(const StreamSetup& setup) {
             .program = setup.program};
 }
 
-/// What an endpoint plays and records are files of this machine.
-bool of_this_machine(const StreamSetup& setup) { return setup.program.kind == api::Program::Kind::endpoint; }
+/// What an endpoint plays is sent along; what it records are files of this machine.
+bool of_this_machine(const StreamSetup& setup) { return setup.writes_files; }
 
 std::vector<jingle::RelayAddress> from_api(const std::vector<api::Address>& addresses) {
     std::vector<jingle::RelayAddress> out;
@@ -152,8 +152,24 @@ void WorkerRelay::open_at(Worker& worker, Opening opening) {
     const auto& stream = opening.setup.stream;
     known->second.streams[stream] = opening.watch;
     if (opening.setup.on_event) known->second.programs[stream] = opening.setup.on_event;
-    const auto asked = to_api(opening.setup);
+    auto asked = to_api(opening.setup);
     const auto name = known->second.name;
+    if (!worker.remote) return ask_open(worker, name, std::move(asked), std::move(opening));
+    // std::function wants copies; it runs once.
+    auto shared = std::make_shared<Opening>(std::move(opening));
+    const auto program = asked.program;
+    courier_.deliver(
+        worker.client, worker.sounds, program,
+        [this, alive = std::weak_ptr{self_}, &worker, name, asked = std::move(asked), shared](auto sent) mutable {
+            if (alive.expired()) return;
+            if (!sent)
+                return later([this, &worker, why = sent.error(), shared] { refused(worker, why, std::move(*shared)); });
+            asked.program = std::move(*sent);
+            ask_open(worker, name, std::move(asked), std::move(*shared));
+        });
+}
+
+void WorkerRelay::ask_open(Worker& worker, const std::string& name, api::StreamSetup asked, Opening opening) {
     auto answered = [this, alive = std::weak_ptr{self_}, opening = std::move(opening),
                      &worker](const std::expected<api::Ports, api::Error>& ports) mutable {
         if (alive.expired()) return;
@@ -168,6 +184,12 @@ void WorkerRelay::refused(Worker& worker, const api::Error& why, Opening opening
     const auto call = opening.call;
     // It died with the question: when it is back, asking again finds what it had opened, or opens it.
     if (why.failure == api::Failure::disconnected && !std::exchange(opening.again, true)) {
+        auto shared = std::make_shared<Opening>(std::move(opening));
+        return later([this, shared] { start(std::move(*shared)); });
+    }
+    // It has forgotten a sound.
+    if (why.failure == api::Failure::not_found && worker.remote && !std::exchange(opening.again, true)) {
+        worker.sounds->clear();
         auto shared = std::make_shared<Opening>(std::move(opening));
         return later([this, shared] { start(std::move(*shared)); });
     }
@@ -223,10 +245,18 @@ void WorkerRelay::update_at(const std::string& call, Change change) {
 void WorkerRelay::set_program(const std::string& call, const std::string& stream, api::Program program, Updated done) {
     const auto at = sessions_.find(call);
     if (at == sessions_.end() || !at->second.worker->ready) return later([done] { done(false); });
-    at->second.worker->client->set_program(at->second.name, stream, program,
-                                           [alive = std::weak_ptr{self_}, done](const auto& answer) {
-                                               if (!alive.expired()) done(answer.has_value());
-                                           });
+    auto& worker = *at->second.worker;
+    const auto answer = [alive = std::weak_ptr{self_}, done](const auto& answered) {
+        if (!alive.expired()) done(answered.has_value());
+    };
+    if (!worker.remote) return worker.client->set_program(at->second.name, stream, program, answer);
+    courier_.deliver(
+        worker.client, worker.sounds, std::move(program),
+        [this, alive = std::weak_ptr{self_}, name = at->second.name, stream, &worker, done, answer](auto sent) {
+            if (alive.expired()) return;
+            if (!sent || !worker.ready) return later([done] { done(false); });
+            worker.client->set_program(name, stream, *sent, answer);
+        });
 }
 
 void WorkerRelay::count(const std::string& call, Counted done) {

@@ -20,6 +20,7 @@
 #include "relay/api/client.h"
 #include "signaling/calls/media_relay.h"
 #include "signaling/calls/placement.h"
+#include "signaling/calls/sound_courier.h"
 
 namespace carillon::calls {
 
@@ -68,7 +69,8 @@ class WorkerRelay final : public MediaRelay {
     struct Worker {
         std::string socket;
         bool remote = false;  // on another machine
-        std::unique_ptr<relay::api::Client> client;
+        std::shared_ptr<relay::api::Client> client;
+        SoundCourier::Known sounds = std::make_shared<std::set<std::string>>();  // that it was sent
         bool ready = false;
         bool met = false;      // connected at least once
         bool waiting = false;  // grace runs: it may come back with its streams
@@ -122,6 +124,7 @@ class WorkerRelay final : public MediaRelay {
     Worker* choose(const Opening& opening);
     void start(Opening opening);
     void open_at(Worker& worker, Opening opening);
+    void ask_open(Worker& worker, const std::string& name, relay::api::StreamSetup asked, Opening opening);
     void refused(Worker& worker, const relay::api::Error& why, Opening opening);
     void update_at(const std::string& call, Change change);
     void close_at(Worker& worker, const std::string& name, const std::string& stream, Counted done, bool again = false);
@@ -141,6 +144,7 @@ class WorkerRelay final : public MediaRelay {
     std::shared_ptr<WorkerRelayShared> shared_;
     std::mt19937 random_{std::random_device{}()};
     std::vector<std::unique_ptr<Worker>> workers_;
+    SoundCourier courier_;
     std::map<std::string, Session> sessions_;           // by call
     std::map<std::string, std::string> adopted_names_;  // name on the worker to call, of adopted ones
     std::function<void(const std::string&, const TapStatus&)> tap_ended_;

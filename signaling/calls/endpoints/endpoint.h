@@ -50,6 +50,8 @@ class EndpointCall {
     /// What the caller hears first, and what becomes of what it says.
     virtual relay::api::Source source() const = 0;
     virtual relay::api::Sink sink() const { return {}; }
+    /// Whether it may record into files of this machine.
+    virtual bool writes_files() const { return false; }
     /// The caller can hear from now on, as far as it has said.
     virtual void began() {}
     virtual void on_event(const ProgramEvent&) {}

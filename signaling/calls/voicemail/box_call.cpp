@@ -150,6 +150,7 @@ class Listening final : public std::enable_shared_from_this<Listening> {
 class BoxCall final : public EndpointCall {
   public:
     explicit BoxCall(std::shared_ptr<Listening> listening) : listening_{std::move(listening)} {}
+    bool writes_files() const override { return true; }
     Source source() const override { return {}; }
     void began() override { listening_->began(); }
     void on_event(const ProgramEvent& event) override { listening_->on_event(event); }

@@ -133,6 +133,7 @@ class Leaving final : public std::enable_shared_from_this<Leaving> {
 class LeaveCall final : public EndpointCall {
   public:
     explicit LeaveCall(std::shared_ptr<Leaving> leaving) : leaving_{std::move(leaving)} {}
+    bool writes_files() const override { return true; }
     Source source() const override { return {}; }
     void began() override { leaving_->began(); }
     void on_event(const ProgramEvent& event) override { leaving_->on_event(event); }

@@ -25,6 +25,8 @@ from server import DOMAIN, Server, free_port  # noqa: E402
 BINARIES = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build/release/bin")
 MAKE = HERE.parents[2] / "scripts/relay-certificates"
 SPEECH = "/usr/share/asterisk/sounds/en_US_f_Allison/conf-adminmenu.wav"
+MUSIC = "/usr/share/asterisk/sounds/en_US_f_Allison/demo-instruct.wav"
+GREETING = "/usr/share/asterisk/sounds/en_US_f_Allison/vm-intro.wav"
 PORTS = 10000 + os.getpid() % 20 * 100
 USERS = ("romeo", "juliet")
 
@@ -34,7 +36,9 @@ class Worker:
 
     def __init__(self, folder, port, *more):
         self.log = folder / f"worker-{port}.log"
-        self.command = [BINARIES / "carillon-relay", "--control-tls", f"127.0.0.1:{port}", "--tls-authority", folder / "authority.crt",
+        # As on another machine: what lies in the folder of sounds, it cannot see.
+        self.command = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', folder / "sounds",
+                        BINARIES / "carillon-relay", "--control-tls", f"127.0.0.1:{port}", "--tls-authority", folder / "authority.crt",
                         "--tls-certificate", folder / "localhost.crt", "--tls-key", folder / "localhost.key", "--bind", "127.0.0.1",
                         "--ports", f"{PORTS}-{PORTS + 99}", *more]
         self.start()
@@ -64,6 +68,9 @@ class RemoteWorker(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="carillon-remote-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder)
+        (cls.folder / "sounds").mkdir()
+        for name in (MUSIC, GREETING):
+            shutil.copy(name, cls.folder / "sounds")
         subprocess.run([MAKE, cls.folder, "localhost", "elsewhere.example"], check=True, stdout=subprocess.DEVNULL)
         subprocess.run([MAKE, cls.folder / "strangers", "localhost"], check=True, stdout=subprocess.DEVNULL)
 
@@ -138,6 +145,31 @@ tls_key = "{names}/carillond.key"
         self.assertEqual((end["ok"], end["reason"], end["ice_restarts"]), (True, "success", 0), end)
         self.assertLess(end["packets_lost"] * 0.02, 3, end)
         print(f"worker of another machine killed: {end['packets_lost'] * 0.02:.2f} s without media", file=sys.stderr)
+
+    def alike(self, server, played, heard):
+        done = subprocess.run([BINARIES / "carillon-phone", "compare", "--json", "--least", "-1", played, heard], capture_output=True,
+                              text=True, check=True, timeout=60)
+        return json.loads(done.stdout)["correlation"]
+
+    def test_plays_sounds_that_are_not_on_its_machine(self):
+        """Greeting and music travel over the control connection; what would have to be written here is refused."""
+        worker = self.worker()
+        sounds = self.folder / "sounds"
+        server = self.server(users=("romeo", "juliet"), more=f"""[module.endpoints]
+echo_greeting = "{sounds / pathlib.Path(GREETING).name}"
+music = "{sounds / pathlib.Path(MUSIC).name}"
+""")
+        for endpoint, role, seconds, played in (("music", "romeo", 6, MUSIC), ("echo", "juliet", 8, GREETING)):
+            with self.subTest(endpoint=endpoint):
+                heard = server.work / f"{endpoint}.wav"
+                process, said = self.phone(server, role, "call", f"{endpoint}@calls.{DOMAIN}", "--ice", "--codec", "pcma", "--seconds",
+                                           seconds, "--record", heard)
+                self.assertEqual(process.wait(60), 0, said() + server.log_text() + worker.said())
+                if endpoint == "music":
+                    self.assertGreater(self.alike(server, heard, played), 0.9)
+                else:
+                    self.assertGreater(self.alike(server, played, heard), 0.9)
+        self.assertEqual({call["path"] for call in server.calls()}, {"endpoint"})
 
     def test_nobody_else_gives_orders(self):
         worker = self.worker()
