@@ -89,7 +89,7 @@ void describe_narrow(xml::Element& description, unsigned line, unsigned other_li
     if (opus.empty()) return;
     description.remove_children_if(
         [](const xml::Element& child) { return child.name() == "payload-type" || child.name() == "bandwidth"; });
-    for (auto& type : opus) limit_parameter(type, opus_bitrate_on(line));
+    for (auto& type : opus) limit_parameter(type, opus_bitrate_on(narrowest));
     for (auto* types : {&opus, &others})
         for (auto& type : *types) description.append(std::move(type));
     if (line != 0) description.add("bandwidth", jingle::ns::kRtp).set("type", "AS").add_text(std::to_string(line));

@@ -86,9 +86,20 @@ bool Controller::stand_in_for_busy(const CallPtr& call) {
     auto* env = environment(*call);
     const auto& arrival = *call->current;
     const bool busy = arrival.side == Side::callee && arrival.jingle.reason.condition == "busy";
-    const bool can = call->may_stand_in && !call->standing_in && call->phase == Phase::initiated && call->offer;
+    const bool can = !call->standing_in && call->phase == Phase::initiated && call->offer;
     auto* endpoint = env && busy && can ? env->stand_in(call->callee) : nullptr;
-    if (!endpoint) return false;
+    if (!endpoint || call->caller.same_bare(call->callee)) return false;
+    if (!call->may_stand_in) {  // it may just not have said so yet
+        env->ask_stand_in(call->caller, call->callee.bare(),
+                          [self = std::weak_ptr{self_}, call](const std::optional<StandIn>& found) {
+                              const auto alive = self.lock();
+                              if (!alive || !call->current || call->phase != Phase::initiated) return;
+                              call->may_stand_in = found.has_value();
+                              if (!found) call->offer.reset();  // nobody answers
+                              (*alive)->work(call);
+                          });
+        return true;
+    }
     acknowledge(*call, arrival.stanza);
     call->current.reset();
     take_over(call, *endpoint);
@@ -122,11 +133,25 @@ void Controller::busy(const std::string& host, const xmpp::Stanza& message) {
     const auto invite = jingle::parse_invite(message.element());
     auto side = Side::caller;
     const auto call = invite ? find(message.from(), message.to(), invite->id, {}, side) : nullptr;
-    const bool rejected = call && side == Side::callee && call->phase == Phase::proposed;
-    if (rejected && stand_in(call, {.condition = "busy", .text = {}})) return;
-    observe(host, message);
-    const auto at = environments_.find(host);
-    if (at != environments_.end()) at->second->route(message);
+    const bool rejected = call && side == Side::callee && call->phase == Phase::proposed && !call->standing_in;
+    const auto pass = [this, host, message] {
+        observe(host, message);
+        const auto at = environments_.find(host);
+        if (at != environments_.end()) at->second->route(message);
+    };
+    auto* env = rejected ? environment(*call) : nullptr;
+    if (!env || !env->stand_in(call->callee) || call->caller.same_bare(call->callee)) return pass();
+    const jingle::Reason why{.condition = "busy", .text = {}};
+    if (call->may_stand_in) return stand_in(call, why) ? void() : pass();
+    // A client that is busy says so at once, before it is known whether somebody answers for it.
+    env->ask_stand_in(call->caller, call->callee.bare(),
+                      [self = std::weak_ptr{self_}, call, why, pass](const std::optional<StandIn>& found) {
+                          const auto alive = self.lock();
+                          if (!alive) return;
+                          const bool waits = found && call->phase == Phase::proposed && !call->standing_in;
+                          if (waits) call->may_stand_in = true;
+                          if (!waits || !(*alive)->stand_in(call, why)) pass();
+                      });
 }
 
 }  // namespace carillon::calls

@@ -36,7 +36,7 @@ THIRD_PARTY = {
     r"spandsp/": ["codecs/g722", "codecs/tones"],
     r"speex/": ["codecs/resample"],
     r"bpf/|linux/bpf": ["relay/kernel"],
-    r"gst/": ["codecs/h264"],
+    r"gst/": ["codecs/h264", "media/pipeline"],
     r"libyuv": ["codecs/video"],
     r"pcap": ["media", "relay"],
     r"google/protobuf": ["relay"],

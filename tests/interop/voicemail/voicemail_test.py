@@ -402,6 +402,7 @@ async def worker_killed_while_recording(server):
 @test
 async def busy(server):
     """A phone that is in a call rejects the next proposal with `busy`: the caller is answered for it, and the call goes on."""
+    mail = await Mail(server, "sampson", "desk").here()  # not a phone; what is said to the user comes to all devices
     account = ["--jid", f"sampson@{DOMAIN}/phone", "--password", "sampson-secret", "--host", "127.0.0.1", "--port", str(server.port),
                "--trust", server.trust(), "--bind", "127.0.0.1", "--json", "--count", "1"]
     answering = await asyncio.create_subprocess_exec(server.bin / "carillon-phone", "answer", *account, stdout=subprocess.PIPE,
@@ -429,7 +430,6 @@ async def busy(server):
         for process in (answering, talking):
             if process and process.returncode is None:
                 process.kill()
-    mail = await Mail(server, "sampson", "desk").here()
     try:
         correlation, seconds = alike(server, check_notice(server, await mail.hear_mailbox(), "gregory"), "sampson")
         assert correlation > 0.9, correlation

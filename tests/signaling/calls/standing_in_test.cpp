@@ -236,6 +236,24 @@ TEST(StandingIn, TakesProposalsThatAreRejectedForBeingBusy) {
     EXPECT_EQ(scene.invited(kBareJuliet), std::vector<std::string>{"retract"});
 }
 
+TEST(StandingIn, WhoIsBusyMayBeQuickerThanWhoStandsIn) {
+    for (const bool willing : {true, false}) {
+        MailScene scene;
+        if (!willing) scene.mail.willing.reset();
+        scene.controller.observe(test::kHost, scene.invite(kRomeo, kBareJuliet,
+                                                           "<propose xmlns='urn:xmpp:jingle-message:0' id='s'>"
+                                                           "<description xmlns='urn:xmpp:jingle:apps:rtp:1' "
+                                                           "media='audio'/></propose>"));
+        scene.controller.busy(test::kHost, scene.invite(kJuliet, kRomeo,
+                                                        "<reject xmlns='urn:xmpp:jingle-message:0' id='s'><reason "
+                                                        "xmlns='urn:xmpp:jingle:1'><busy/></reason></reject>"));
+        EXPECT_TRUE(scene.invited(kRomeo).empty()) << "it is not known yet";
+        scene.settle_mail();
+        EXPECT_EQ(scene.invited(kRomeo),
+                  willing ? (std::vector<std::string>{"ringing", "proceed"}) : std::vector<std::string>{"reject"});
+    }
+}
+
 TEST(StandingIn, RejectsGoOnWhereNobodyStandsIn) {
     MailScene scene;
     scene.mail.willing.reset();
@@ -243,6 +261,7 @@ TEST(StandingIn, RejectsGoOnWhereNobodyStandsIn) {
         "<reject xmlns='urn:xmpp:jingle-message:0' id='s'><reason xmlns='urn:xmpp:jingle:1'><busy/></reason></reject>";
     scene.propose();
     scene.controller.busy(test::kHost, scene.invite(kJuliet, kRomeo, busy));
+    scene.settle_mail();  // somebody is asked once more
     EXPECT_EQ(scene.invited(kRomeo), std::vector<std::string>{"reject"});
     EXPECT_EQ(scene.controller.size(), 0U);
 }
