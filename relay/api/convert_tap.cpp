@@ -10,7 +10,8 @@ CaptureSetup from_proto(const proto::CaptureSetup& setup) {
             .file_octets = setup.file_octets(),
             .files = setup.files(),
             .longest = std::chrono::seconds{setup.longest_s()},
-            .notes = {setup.notes().begin(), setup.notes().end()}};
+            .notes = {setup.notes().begin(), setup.notes().end()},
+            .resumed = std::chrono::milliseconds{setup.resumed_ms()}};
 }
 
 void to_proto(const CaptureSetup& setup, proto::CaptureSetup& out) {
@@ -21,6 +22,7 @@ void to_proto(const CaptureSetup& setup, proto::CaptureSetup& out) {
     out.set_files(setup.files);
     out.set_longest_s(static_cast<std::uint32_t>(setup.longest.count()));
     for (const auto& note : setup.notes) out.add_notes(note);
+    out.set_resumed_ms(static_cast<std::uint64_t>(setup.resumed.count()));
 }
 
 RecordingSetup from_proto(const proto::RecordingSetup& setup) {
@@ -33,6 +35,7 @@ RecordingSetup from_proto(const proto::RecordingSetup& setup) {
     for (const auto& [type, name] : setup.from_a()) out.from_a[static_cast<std::uint8_t>(type)] = name;
     for (const auto& [type, name] : setup.from_b()) out.from_b[static_cast<std::uint8_t>(type)] = name;
     out.video_stream = setup.video_stream();
+    out.resumed = std::chrono::milliseconds{setup.resumed_ms()};
     if (setup.has_announcement()) out.announcement = from_proto(setup.announcement());
     for (const auto& [type, name] : setup.to_a()) out.to_a[static_cast<std::uint8_t>(type)] = name;
     for (const auto& [type, name] : setup.to_b()) out.to_b[static_cast<std::uint8_t>(type)] = name;
@@ -51,6 +54,7 @@ void to_proto(const RecordingSetup& setup, proto::RecordingSetup& out) {
     for (const auto& [type, name] : setup.from_a) (*out.mutable_from_a())[type] = name;
     for (const auto& [type, name] : setup.from_b) (*out.mutable_from_b())[type] = name;
     out.set_video_stream(setup.video_stream);
+    out.set_resumed_ms(static_cast<std::uint64_t>(setup.resumed.count()));
     if (setup.announcement) to_proto(*setup.announcement, *out.mutable_announcement());
     for (const auto& [type, name] : setup.to_a) (*out.mutable_to_a())[type] = name;
     for (const auto& [type, name] : setup.to_b) (*out.mutable_to_b())[type] = name;

@@ -14,12 +14,13 @@ namespace carillon::relay::api {
 
 struct CaptureSetup {
     std::string path;
-    bool opened = false;               ///< bridged streams: as between the legs, without SRTP
-    std::uint32_t snap = 0;            ///< octets kept of a frame; 0: all
-    std::uint64_t file_octets = 0;     ///< of one file; 0: 100 MiB
-    std::uint32_t files = 1;           ///< more than one: a ring, the oldest goes
-    std::chrono::seconds longest{0};   ///< 0: an hour
-    std::vector<std::string> notes{};  ///< for the file's comments
+    bool opened = false;                   ///< bridged streams: as between the legs, without SRTP
+    std::uint32_t snap = 0;                ///< octets kept of a frame; 0: all
+    std::uint64_t file_octets = 0;         ///< of one file; 0: 100 MiB
+    std::uint32_t files = 1;               ///< more than one: a ring, the oldest goes
+    std::chrono::seconds longest{0};       ///< 0: an hour
+    std::vector<std::string> notes{};      ///< for the file's comments
+    std::chrono::milliseconds resumed{0};  ///< so long ago it began at a worker that died: it goes on in the next file
 };
 struct RecordingSetup {
     std::string path;                  ///< how the files' names begin
@@ -34,6 +35,7 @@ struct RecordingSetup {
     std::map<std::uint8_t, std::string> video_from_a{}, video_from_b{};  ///< none: pictures are not recorded
     std::optional<Clip> announcement{};                                  ///< what both ends hear before it begins
     std::map<std::uint8_t, std::string> to_a{}, to_b{};                  ///< with it: what a leg's endpoint is sent
+    std::chrono::milliseconds resumed{0};  ///< so long ago it began at a worker that died: it goes on in its files
 };
 struct TapStatus {
     std::string session, tap, kind;

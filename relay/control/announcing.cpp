@@ -82,7 +82,16 @@ void TapDesk::announced(const std::string& id, const std::string& fault) {
     if (at == announced_.end()) return;  // stopped, or its call is over
     const auto waiting = std::move(at->second);
     announced_.erase(at);
-    auto failure = fault.empty() ? record(waiting.request, waiting.session, [](const proto::Reply&) {})
+    // What is told as an event while it runs: that it runs now, and no longer waits.
+    const auto begun = [this, session = waiting.request.session()](const proto::Reply& reply) {
+        if (reply.taps().empty()) return;
+        proto::Event event;
+        event.set_kind(proto::Event::KIND_TAP);
+        event.set_session(session);
+        *event.mutable_tap() = reply.taps(0);
+        tell_(event);
+    };
+    auto failure = fault.empty() ? record(waiting.request, waiting.session, begun)
                                  : std::expected<void, std::string>{std::unexpected{fault}};
     if (failure) return;
     log::error("a recording that was announced does not begin",

@@ -22,12 +22,20 @@ std::pair<std::string, std::string> names_of(const std::string& id) {
 
 namespace {
 
+using std::chrono::milliseconds;
+
 constexpr std::size_t kCaptureRing = std::size_t{2} << 20;
 constexpr std::size_t kRecordingRing = std::size_t{128} << 10;
 constexpr std::size_t kVideoRing = std::size_t{1} << 20;
 constexpr std::uint64_t kLeastFile = 4096;
 constexpr std::size_t kMostFiles = 1000;
 constexpr std::size_t kMostName = 256;
+constexpr milliseconds kLongestAgo = std::chrono::hours{24 * 7};
+
+/// How long ago it was begun by a worker that died; 0: it begins.
+milliseconds resumed(const proto::StartTap& request) {
+    return milliseconds{request.has_capture() ? request.capture().resumed_ms() : request.recording().resumed_ms()};
+}
 
 void put(const TapStatus& status, proto::TapStatus& out) {
     const auto [session, tap] = names_of(status.id);
@@ -50,6 +58,7 @@ std::string fault_in(const proto::StartTap& request) {
         return "a tap has a name of 1 to 256 octets without line feeds";
     const auto& path = request.has_capture() ? request.capture().path() : request.recording().path();
     if (path.empty() || path.front() != '/') return "a path begins with /";
+    if (resumed(request) < milliseconds{0} || resumed(request) > kLongestAgo) return "it began too long ago";
     if (!request.has_capture()) return {};
     const auto& capture = request.capture();
     if (capture.files() > kMostFiles) return "a ring has at most 1000 files";
@@ -64,12 +73,14 @@ CaptureOptions options_of(const proto::CaptureSetup& setup, const std::vector<st
     if (setup.files() > 1) out.files = setup.files();
     if (setup.longest_s() != 0) out.longest = std::chrono::seconds{setup.longest_s()};
     out.notes.assign(setup.notes().begin(), setup.notes().end());
+    out.resumed = milliseconds{setup.resumed_ms()};
     return out;
 }
 
 record::RecorderOptions options_of(const proto::RecordingSetup& setup) {
     record::RecorderOptions out{.path = setup.path(), .legs = setup.legs(), .mixed = setup.mixed()};
     if (setup.file_octets() != 0) out.file_octets = setup.file_octets();
+    out.resumed = milliseconds{setup.resumed_ms()};
     for (const auto& note : setup.notes()) {
         const auto equals = note.find('=');
         if (equals != std::string::npos) out.comments.emplace_back(note.substr(0, equals), note.substr(equals + 1));
@@ -139,7 +150,8 @@ void TapDesk::start_recording(const proto::StartTap& request, Session session, c
     if (sound.empty() || pictures.empty()) return respond(refuse(proto::REFUSAL_NOT_FOUND, "no such stream"));
     session.keys = {sound};
     if (pictures != sound) session.keys.push_back(pictures);
-    if (setup.has_announcement()) return announce(request, session, sound, respond);
+    // Who was told once need not be told again.
+    if (setup.has_announcement() && setup.resumed_ms() == 0) return announce(request, session, sound, respond);
     if (auto done = record(request, std::move(session), respond); !done)
         respond(refuse(proto::REFUSAL_CONFLICT, done.error()));
 }
@@ -166,10 +178,11 @@ void TapDesk::begin(const proto::StartTap& request, const Session& session, TapV
     TapStatus status;
     status.id = tap->id;
     sink->describe(status);
-    thread_.add(tap, std::move(sink));
+    thread_.add(tap, std::move(sink), std::chrono::steady_clock::now() - resumed(request));
     sessions_[request.session()][request.tap()] = {tap, session.shard, session.keys.size(), request.has_capture()};
     ++count_;
-    log::info("tap begins", {{"session", request.session()}, {"tap", request.tap()}, {"kind", status.kind}});
+    log::info(resumed(request).count() > 0 ? "tap goes on" : "tap begins",
+              {{"session", request.session()}, {"tap", request.tap()}, {"kind", status.kind}});
     session.shard->tap(session.keys, tap, 0, [this, status = std::move(status), respond] {
         on_control([status, respond] {
             proto::Reply reply;

@@ -1,6 +1,8 @@
 #include "relay/tap/capture_sink.h"
 
 #include <spdlog/fmt/fmt.h>
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "media/record/udp_frame.h"
@@ -25,8 +27,39 @@ std::string numbered(const std::string& path, std::size_t number) {
 
 CaptureSink::CaptureSink(CaptureOptions options)
     : options_{std::move(options)},
-      started_{std::chrono::steady_clock::now()},
-      started_wall_{std::chrono::system_clock::now().time_since_epoch()} {}
+      started_{std::chrono::steady_clock::now() - options_.resumed},
+      started_wall_{std::chrono::system_clock::now().time_since_epoch() - options_.resumed} {
+    if (options_.resumed.count() > 0) adopt_files();
+}
+
+/// Those of the one before count among the ring's; of a capture in one file they take of what it may have.
+void CaptureSink::adopt_files() {
+    std::error_code ignored;
+    std::vector<std::string> found;
+    const fs::path path{options_.path};
+    const auto stem = path.stem().string() + "-", ending = path.extension().string();
+    if (!ring() && fs::exists(path, ignored)) found.push_back(options_.path);
+    for (const auto& entry : fs::directory_iterator{path.parent_path(), ignored}) {
+        const auto name = entry.path().filename().string();
+        if (!name.starts_with(stem) || !name.ends_with(ending) || name.size() != stem.size() + 5 + ending.size())
+            continue;
+        const auto number = std::strtoul(name.c_str() + stem.size(), nullptr, 10);
+        if (numbered(options_.path, number) != entry.path()) continue;
+        made_ = std::max<std::size_t>(made_, number);
+        found.push_back(entry.path().string());
+    }
+    std::ranges::sort(found);
+    for (auto& each : found) {
+        const auto size = fs::file_size(each, ignored);
+        sizes_.push_back(ignored ? 0 : size);
+        past_octets_ += sizes_.back();
+        paths_.push_back(std::move(each));
+    }
+    if (!ring()) {
+        made_ = std::max<std::size_t>(made_, found.empty() ? 0 : 1);
+        options_.file_octets -= std::min(options_.file_octets, past_octets_);
+    }
+}
 
 std::expected<std::unique_ptr<CaptureSink>, std::string> CaptureSink::create(CaptureOptions options) {
     std::unique_ptr<CaptureSink> sink{new CaptureSink{std::move(options)}};
@@ -41,14 +74,14 @@ std::expected<void, std::string> CaptureSink::next_file() {
         file_.reset();
     }
     // Room first: a ring never takes more of the disk than it may.
-    while (!sizes_.empty() && sizes_.size() >= options_.files) {
+    while (ring() && !sizes_.empty() && sizes_.size() >= options_.files) {
         std::error_code ignored;
         fs::remove(paths_.front(), ignored);
         paths_.pop_front();
         past_octets_ -= sizes_.front();
         sizes_.pop_front();
     }
-    const auto path = options_.files > 1 ? numbered(options_.path, ++made_) : options_.path;
+    const auto path = ring() || made_ > 0 ? numbered(options_.path, ++made_) : options_.path;
     auto file = record::PcapngWriter::create(
         path, {.comments = options_.notes, .snap = options_.snap, .most_octets = options_.file_octets});
     if (!file) return std::unexpected{file.error()};

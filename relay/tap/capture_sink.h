@@ -18,8 +18,9 @@ struct CaptureOptions {
     std::uint64_t file_octets = std::uint64_t{100} << 20;
     std::size_t files = 1;  ///< more than one: a ring, the oldest goes when a new one begins
     std::chrono::seconds longest{3600};
-    std::vector<std::string> notes{};    ///< for people: what this is a capture of
-    std::vector<std::string> streams{};  ///< names by number
+    std::chrono::milliseconds resumed{0};  ///< so long ago another began it, who is gone: it goes on in the next file
+    std::vector<std::string> notes{};      ///< for people: what this is a capture of
+    std::vector<std::string> streams{};    ///< names by number
 };
 
 /// Threading: the tap thread.  Owns: its files.
@@ -38,6 +39,8 @@ class CaptureSink final : public TapSink {
   private:
     explicit CaptureSink(CaptureOptions options);
     std::expected<void, std::string> next_file();
+    bool ring() const { return options_.files > 1; }
+    void adopt_files();
     std::uint32_t interface_of(const TapHeader& header);
     std::chrono::nanoseconds wall(SteadyTime time) const { return time - started_ + started_wall_; }
     void stop(std::string why, bool failed);

@@ -6,7 +6,7 @@ std::expected<std::unique_ptr<RecordingSink>, std::string> RecordingSink::create
     const record::RecorderOptions& options) {
     auto recorder = record::CallRecorder::create(options);
     if (!recorder) return std::unexpected{recorder.error()};
-    return std::unique_ptr<RecordingSink>{new RecordingSink{std::move(*recorder)}};
+    return std::unique_ptr<RecordingSink>{new RecordingSink{std::move(*recorder), options.resumed}};
 }
 
 void RecordingSink::take(const TapHeader& header, Bytes data) {

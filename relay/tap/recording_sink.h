@@ -24,8 +24,8 @@ class RecordingSink final : public TapSink {
     void describe(TapStatus& status) const override;
 
   private:
-    explicit RecordingSink(std::unique_ptr<record::CallRecorder> recorder)
-        : recorder_{std::move(recorder)}, started_{std::chrono::steady_clock::now()} {}
+    RecordingSink(std::unique_ptr<record::CallRecorder> recorder, std::chrono::nanoseconds resumed)
+        : recorder_{std::move(recorder)}, started_{std::chrono::steady_clock::now() - resumed} {}
 
     std::unique_ptr<record::CallRecorder> recorder_;
     SteadyTime started_;

@@ -26,12 +26,10 @@ void TapThread::post(std::function<void()> command) {
     wake_.notify_one();
 }
 
-void TapThread::add(std::shared_ptr<Tap> tap, std::unique_ptr<TapSink> sink) {
+void TapThread::add(std::shared_ptr<Tap> tap, std::unique_ptr<TapSink> sink, SteadyTime started) {
     // std::function wants copies; the command runs once.
     auto shared = std::make_shared<std::unique_ptr<TapSink>>(std::move(sink));
-    post([this, tap = std::move(tap), shared] {
-        entries_.push_back({tap, std::move(*shared), std::chrono::steady_clock::now()});
-    });
+    post([this, tap = std::move(tap), shared, started] { entries_.push_back({tap, std::move(*shared), started}); });
 }
 
 void TapThread::end(std::shared_ptr<Tap> tap, std::string reason, std::function<void(TapStatus)> done) {

@@ -24,7 +24,8 @@ class TapThread {
     ~TapThread();
     TapThread(const TapThread&) = delete;
 
-    void add(std::shared_ptr<Tap> tap, std::unique_ptr<TapSink> sink);
+    void add(std::shared_ptr<Tap> tap, std::unique_ptr<TapSink> sink,
+             SteadyTime started = std::chrono::steady_clock::now());
     /// What is still in the ring is written, the sink finished and forgotten: nobody may feed the tap any more.
     void end(std::shared_ptr<Tap> tap, std::string reason, std::function<void(TapStatus)> done);
     void status(std::shared_ptr<Tap> tap, std::function<void(TapStatus)> done);

@@ -51,6 +51,43 @@ class Capture : public TappedWorker {
     }
 };
 
+TEST_F(Capture, GoesOnInTheNextFileWithinWhatIsLeft) {
+    open_plain();
+    start(path("call.pcapng"));
+    say_a(1, 10);
+    const auto before = stop();
+    const auto reply = capture(path("call.pcapng"), [&](auto& setup) {
+        setup.set_resumed_ms(1000);
+        setup.set_file_octets(before.octets() + 4096);
+    });
+    ASSERT_EQ(reply.refusal(), proto::REFUSAL_NONE) << reply.reason();
+    say_a(11, 7);
+    const auto status = stop();
+    ASSERT_EQ(status.files_size(), 2);
+    EXPECT_EQ(status.files(0), path("call.pcapng"));
+    EXPECT_EQ(status.files(1), path("call-00002.pcapng"));
+    EXPECT_EQ(status.octets(), fs::file_size(status.files(0)) + fs::file_size(status.files(1)));
+    EXPECT_EQ(streams_of(status.files(1)).count(std::to_string(a.port()) + '>' + std::to_string(port_a) + ": 7"), 1u);
+    EXPECT_GE(status.seconds(), 1);
+}
+
+TEST_F(Capture, ARingThatGoesOnKeepsItsSize) {
+    open_plain();
+    const auto ring = [](auto& setup) { setup.set_files(2), setup.set_file_octets(4096); };
+    start(path("ring.pcapng"), ring);
+    say_a(1, 30);
+    const auto before = stop();
+    ASSERT_EQ(before.files_size(), 2);
+    const auto reply = capture(path("ring.pcapng"), [&](auto& setup) { ring(setup), setup.set_resumed_ms(1); });
+    ASSERT_EQ(reply.refusal(), proto::REFUSAL_NONE) << reply.reason();
+    say_a(31, 4);
+    const auto status = stop();
+    ASSERT_EQ(status.files_size(), 2);
+    EXPECT_EQ(status.files(0), before.files(1));
+    EXPECT_FALSE(fs::exists(before.files(0)));
+    EXPECT_FALSE(streams_of(status.files(1)).empty());
+}
+
 TEST_F(Capture, HasBothLegsBothWaysFromItsStartToItsEnd) {
     open_plain();
     say_a(1, 5);

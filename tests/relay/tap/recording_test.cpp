@@ -14,7 +14,7 @@ using namespace test;
 
 class Record : public TappedWorker {
   protected:
-    proto::Reply record(const char* name = "tap") {
+    proto::Reply record(const char* name = "tap", std::uint64_t resumed_ms = 0) {
         auto request = start_tap(name);
         auto& setup = *request.mutable_start_tap()->mutable_recording();
         setup.set_path(path("call"));
@@ -22,6 +22,7 @@ class Record : public TappedWorker {
         setup.set_mixed(true);
         setup.set_stream("audio");
         setup.add_notes("TITLE=call 42");
+        setup.set_resumed_ms(resumed_ms);
         return ask(request);
     }
     /// Both sides in real time, 20 ms a packet.
@@ -59,6 +60,33 @@ TEST_F(Record, ABridgedCallFromItsStartToItsEnd) {
         EXPECT_EQ(fs::status(file).permissions(), fs::perms::owner_read | fs::perms::owner_write);
     }
     EXPECT_NE(carillon::test::output_of("opusinfo " + status.files(0)).find("TITLE=call 42"), std::string::npos);
+}
+
+/// As signaling does it at the successor of a worker that died: the files grow on, as long as the whole ran.
+TEST_F(Record, GoesOnInTheFilesOfAWorkerThatDied) {
+    open_bridge();
+    ASSERT_EQ(record().refusal(), proto::REFUSAL_NONE);
+    const auto began = std::chrono::steady_clock::now();
+    talk(1000ms);
+    const auto first = stop();
+    std::this_thread::sleep_for(300ms);
+    const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+    const auto reply = record("tap", static_cast<std::uint64_t>(ago.count()));
+    ASSERT_EQ(reply.refusal(), proto::REFUSAL_NONE) << reply.reason();
+    talk(1000ms);
+    const auto status = stop();
+    EXPECT_EQ(status.files_size(), 3);
+    EXPECT_TRUE(std::ranges::equal(status.files(), first.files()));
+    for (const auto& file : status.files()) {
+        EXPECT_NEAR(seconds(file), status.seconds(), 0.15) << file;
+        EXPECT_GT(seconds(file), 2.2);
+    }
+}
+
+TEST_F(Record, WhatBeganTooLongAgoIsRefused) {
+    open_bridge();
+    EXPECT_EQ(record("tap", 8ull * 24 * 3600 * 1000).refusal(), proto::REFUSAL_BAD_REQUEST);
+    EXPECT_EQ(record("tap", ~0ull).refusal(), proto::REFUSAL_BAD_REQUEST);
 }
 
 TEST_F(Record, AForwardedCallIsRefusedWithTheReason) {
