@@ -267,6 +267,50 @@ def of_a_video_call(server):
     print("ok      recorded a video call of Chromium, announced, in mid-call", flush=True)
 
 
+def silences(path, least):
+    """(begin, end) of what is silent for so many seconds."""
+    done = subprocess.run(["ffmpeg", "-hide_banner", "-i", path, "-af", f"silencedetect=noise=-50dB:d={least}", "-f", "null", "-"],
+                          capture_output=True, text=True, timeout=60)
+    begins = [float(found) for found in re.findall(r"silence_start: (-?[\d.]+)", done.stderr)]
+    return list(zip(begins, [float(found) for found in re.findall(r"silence_end: ([\d.]+)", done.stderr)]))
+
+
+def of_a_transcoded_call(server):
+    """Opus on one side, PCMU on the other: both as they speak and both together; one of them is silent for a while."""
+    ended = {}
+
+    class Mixed(Phones):
+        def phone(self, role, *command):
+            self.codec = {"caller": "opus", "callee": "pcmu"}[role]
+            process = super().phone(role, *command)
+            setattr(self, role, process)
+            return process
+
+    def during(call):
+        begun = server.ctl("call", "record", call["id"], "start")
+        assert begun["kind"] == "recording" and len(begun["files"]) == 3, begun
+        time.sleep(2)
+        os.kill(phones.callee.pid, signal.SIGSTOP)
+        time.sleep(1.5)
+        os.kill(phones.callee.pid, signal.SIGCONT)
+        time.sleep(2)
+        ended.update(server.ctl("call", "record", call["id"], "stop"))
+
+    phones = Mixed(server, "transcoded")
+    phones.call(["--ice"], ["--raw-udp"], during)
+    server.wait_for(lambda: server.calls()[0].get("path") == "transcode", "it was not transcoded")
+    assert ended["dropped"] == 0 and ended["packets"] > 300, ended
+    lengths = {path: seconds_of(path) for path in ended["files"]}
+    assert max(lengths.values()) - min(lengths.values()) < 0.3, lengths
+    assert 5.2 < min(lengths.values()) < 9, lengths
+    caller, callee, mixed = map(pathlib.Path, ended["files"])
+    sounds_like_speech(server, caller, 0.6)
+    sounds_like_speech(server, callee, 0.3)  # a second and a half of it is missing
+    assert any(end - begin > 1 for begin, end in silences(callee, 1)), silences(callee, 1)
+    sounds_like_speech(server, mixed, 0.3)
+    print(f"ok      recorded a transcoded call: {[round(length, 2) for length in lengths.values()]} s", flush=True)
+
+
 def by_policy(binaries):
     """Every bridged call is recorded; its worker is killed, and what was said up to the last second is there."""
     server = Server(binaries, calls='record = "bridged"', users=users(["policy"]))
@@ -302,6 +346,11 @@ def main():
         of_a_bridged_call(server)
         of_an_end_to_end_call(server)
         one_way(server)
+    finally:
+        server.stop()
+    server = Server(binaries, users=users(["transcoded"]))
+    try:
+        of_a_transcoded_call(server)
     finally:
         server.stop()
     by_policy(binaries)
