@@ -156,7 +156,9 @@ void WorkerRelay::settle(Worker& worker, const std::vector<api::SessionId>& ther
     // After what waited, which may be about them: a close that tells the last figures.
     for (const auto& name : unheard)
         if (call_of(name).empty()) worker.client->close_stream(name, {}, [](const auto&) {});
-    if (first) look(worker);
+    if (!first) return;
+    resume_taps(worker);
+    look(worker);
 }
 
 /// Of this shard, or of one that there is no more.

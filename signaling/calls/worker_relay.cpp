@@ -146,7 +146,7 @@ void WorkerRelay::start(Opening opening) {
 void WorkerRelay::open_at(Worker& worker, Opening opening) {
     auto known = sessions_.find(opening.call);
     if (known == sessions_.end()) {
-        known = sessions_.emplace(opening.call, Session{&worker, prefix_ + opening.call, {}, {}}).first;
+        known = sessions_.emplace(opening.call, Session{&worker, prefix_ + opening.call, {}, {}, {}}).first;
         ++*worker.assigned;
     }
     const auto& stream = opening.setup.stream;
@@ -331,15 +331,6 @@ std::string WorkerRelay::call_of(const std::string& name) const {
     if (!name.starts_with(prefix_)) return {};  // another shard's
     auto call = name.substr(prefix_.size());
     return sessions_.contains(call) ? call : std::string{};
-}
-
-/// It may come after its call is over.
-void WorkerRelay::tap_event(const relay::api::Event& happened) const {
-    const auto adopted = adopted_names_.find(happened.session);
-    if (adopted == adopted_names_.end() && !happened.session.starts_with(prefix_)) return;  // another shard's
-    if (!tap_ended_) return;
-    tap_ended_(adopted != adopted_names_.end() ? adopted->second : happened.session.substr(prefix_.size()),
-               happened.tap);
 }
 
 void WorkerRelay::event(const relay::api::Event& happened) {

@@ -9,9 +9,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -83,9 +85,15 @@ class WorkerRelay final : public MediaRelay {
         std::deque<std::function<void(bool)>> when_ready;  // false: it did not come back
         std::set<std::string> orphans;                     // sessions nobody knows, that may still carry something
     };
+    /// A capture or recording that runs, and how it is begun again where its worker has died.
+    struct RunningTap {
+        std::variant<relay::api::CaptureSetup, relay::api::RecordingSetup> setup;
+        std::optional<std::chrono::steady_clock::time_point> began;  // nothing: it is only announced so far
+    };
     struct Session {
         Worker* worker = nullptr;
         std::string name;  // on the worker
+        std::map<std::string, RunningTap> taps;
         std::map<std::string, Watcher> streams;
         std::map<std::string, std::function<void(const relay::api::ProgramEvent&)>> programs;
     };
@@ -130,7 +138,14 @@ class WorkerRelay final : public MediaRelay {
     void close_at(Worker& worker, const std::string& name, const std::string& stream, Counted done, bool again = false);
     void forget(const std::string& call, const std::string& stream);
     void event(const relay::api::Event& event);
-    void tap_event(const relay::api::Event& event) const;
+    // Captures and recordings (worker_taps.cpp).
+    void tap_event(const relay::api::Event& event);
+    void start_tap(const std::string& call, const std::string& tap, RunningTap wanted, TapDone done,
+                   bool again = false);
+    void tap_runs(const std::string& call, const std::string& tap, RunningTap wanted, const TapStatus& status);
+    void resume_taps(const Worker& worker);
+    void resume_tap(const std::string& call, const std::string& tap);
+    RunningTap* find_tap(const std::string& call, const std::string& tap);
     relay::api::Client* client_of(const std::string& call) const;
     relay::api::Callback<TapStatus> tap_answer(TapDone done) const;
     std::string call_of(const std::string& name) const;

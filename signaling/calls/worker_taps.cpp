@@ -1,6 +1,7 @@
 /// Captures and recordings at the workers.
 #include <utility>
 
+#include "config/base/log.h"
 #include "signaling/calls/worker_relay.h"
 
 namespace carillon::calls {
@@ -9,6 +10,7 @@ namespace api = relay::api;
 
 namespace {
 
+constexpr std::string_view kRunning = "such a tap is running";  // as a worker refuses a second one
 constexpr const char* kNoWorker = "No relay carries this call.";
 constexpr std::string_view kElsewhere =
     "the call is carried by a worker of another machine, whose files would be there";
@@ -31,24 +33,123 @@ api::Callback<TapStatus> WorkerRelay::tap_answer(TapDone done) const {
 
 void WorkerRelay::capture(const std::string& call, const std::string& tap, const api::CaptureSetup& setup,
                           TapDone done) {
-    auto* client = client_of(call);
-    if (!client) return later([done = std::move(done)] { done(std::unexpected{std::string{kNoWorker}}); });
-    if (sessions_.at(call).worker->remote)
-        return later([done = std::move(done)] { done(std::unexpected{std::string{kElsewhere}}); });
-    client->start_capture(sessions_.at(call).name, tap, setup, tap_answer(std::move(done)));
+    start_tap(call, tap, {setup, std::nullopt}, std::move(done));
 }
 
 void WorkerRelay::record(const std::string& call, const std::string& tap, const api::RecordingSetup& setup,
                          TapDone done) {
-    auto* client = client_of(call);
+    start_tap(call, tap, {setup, std::nullopt}, std::move(done));
+}
+
+/// `again`: its worker died with the question.
+void WorkerRelay::start_tap(const std::string& call, const std::string& tap, RunningTap wanted, TapDone done,
+                            bool again) {
+    const auto* client = client_of(call);
     if (!client) return later([done = std::move(done)] { done(std::unexpected{std::string{kNoWorker}}); });
-    if (sessions_.at(call).worker->remote)
+    const auto& session = sessions_.at(call);
+    if (session.worker->remote)
         return later([done = std::move(done)] { done(std::unexpected{std::string{kElsewhere}}); });
-    client->start_recording(sessions_.at(call).name, tap, setup, tap_answer(std::move(done)));
+    auto answered = [this, alive = std::weak_ptr{self_}, call, tap, wanted, done = std::move(done),
+                     again](const std::expected<TapStatus, api::Error>& answer) {
+        if (alive.expired()) return;
+        const bool died = !answer && answer.error().failure == api::Failure::disconnected;
+        const auto at = sessions_.find(call);
+        if (died && !again && at != sessions_.end()) {
+            return with(*at->second.worker, [this, call, tap, wanted, done](bool up) {
+                if (!up) return done(std::unexpected{std::string{kNoWorker}});
+                start_tap(call, tap, wanted, done, true);
+            });
+        }
+        if (!answer) return done(std::unexpected{answer.error().reason});
+        tap_runs(call, tap, wanted, *answer);
+        done(*answer);
+    };
+    if (const auto* capture = std::get_if<api::CaptureSetup>(&wanted.setup)) {
+        session.worker->client->start_capture(session.name, tap, *capture, std::move(answered));
+    } else {
+        session.worker->client->start_recording(session.name, tap, std::get<api::RecordingSetup>(wanted.setup),
+                                                std::move(answered));
+    }
+}
+
+/// It runs, or is announced: then an event tells when it runs.
+void WorkerRelay::tap_runs(const std::string& call, const std::string& tap, RunningTap wanted,
+                           const TapStatus& status) {
+    const auto at = sessions_.find(call);
+    if (at == sessions_.end()) return;
+    if (status.reason.empty()) {
+        const auto runs = std::chrono::duration<double>(status.seconds);
+        wanted.began =
+            std::chrono::steady_clock::now() - std::chrono::duration_cast<std::chrono::steady_clock::duration>(runs);
+    }
+    at->second.taps[tap] = std::move(wanted);
+}
+
+WorkerRelay::RunningTap* WorkerRelay::find_tap(const std::string& call, const std::string& tap) {
+    const auto at = sessions_.find(call);
+    if (at == sessions_.end()) return nullptr;
+    const auto found = at->second.taps.find(tap);
+    return found == at->second.taps.end() ? nullptr : &found->second;
+}
+
+/// Its streams go on at the successor, and so does what was made of them: only what passed in between is missing.
+void WorkerRelay::resume_taps(const Worker& worker) {
+    std::vector<std::pair<std::string, std::string>> there;
+    for (const auto& [call, session] : sessions_)
+        if (session.worker == &worker)
+            for (const auto& [tap, running] : session.taps) there.emplace_back(call, tap);
+    for (const auto& [call, tap] : there) resume_tap(call, tap);
+}
+
+void WorkerRelay::resume_tap(const std::string& call, const std::string& tap) {
+    auto* running = find_tap(call, tap);
+    if (!running) return;
+    const auto ago =
+        running->began
+            ? std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - *running->began)
+            : std::chrono::milliseconds{0};
+    auto setup = running->setup;
+    std::visit([ago](auto& each) { each.resumed = ago; }, setup);
+    auto& session = sessions_.at(call);
+    auto answered = [this, alive = std::weak_ptr{self_}, call,
+                     tap](const std::expected<TapStatus, api::Error>& answer) {
+        if (alive.expired()) return;
+        if (answer) return log::info("a recording or capture goes on", {{"call", call}, {"tap", tap}});
+        // It was the connection alone that broke, or another death, after which it is tried again.
+        if (answer.error().failure == api::Failure::conflict && answer.error().reason == kRunning) return;
+        if (answer.error().failure == api::Failure::disconnected) return;
+        if (const auto at = sessions_.find(call); at != sessions_.end()) at->second.taps.erase(tap);
+        if (tap_ended_)
+            tap_ended_(call, {.tap = tap,
+                              .kind = "tap",
+                              .reason = "it cannot go on after its worker died: " + answer.error().reason,
+                              .failed = true,
+                              .files = {}});
+    };
+    if (const auto* capture = std::get_if<api::CaptureSetup>(&setup)) {
+        session.worker->client->start_capture(session.name, tap, *capture, std::move(answered));
+    } else {
+        session.worker->client->start_recording(session.name, tap, std::get<api::RecordingSetup>(setup),
+                                                std::move(answered));
+    }
+}
+
+/// It may come after its call is over.
+void WorkerRelay::tap_event(const api::Event& happened) {
+    const auto adopted = adopted_names_.find(happened.session);
+    if (adopted == adopted_names_.end() && !happened.session.starts_with(prefix_)) return;  // another shard's
+    const auto call = adopted != adopted_names_.end() ? adopted->second : happened.session.substr(prefix_.size());
+    if (happened.tap.running) {
+        if (auto* running = find_tap(call, happened.tap.tap)) running->began = std::chrono::steady_clock::now();
+        return;
+    }
+    if (const auto at = sessions_.find(call); at != sessions_.end()) at->second.taps.erase(happened.tap.tap);
+    if (tap_ended_) tap_ended_(call, happened.tap);
 }
 
 void WorkerRelay::stop_tap(const std::string& call, const std::string& tap, TapDone done) {
     auto* client = client_of(call);
+    if (const auto at = sessions_.find(call); at != sessions_.end()) at->second.taps.erase(tap);
     if (!client) return later([done = std::move(done)] { done(std::unexpected{std::string{kNoWorker}}); });
     client->stop_tap(sessions_.at(call).name, tap, tap_answer(std::move(done)));
 }
