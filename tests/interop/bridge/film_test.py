@@ -71,6 +71,9 @@ class Pairing:
             # On a machine with much to do pictures are left out or made smaller; those that are whole are as they were.
             assert each["frames"] > 20 and each["recognised"] + each["other_size"] > 8, whole
             assert each["in_order"] > 0.95, whole
+            if PAIRINGS[self.name][role == "callee"][0] == CHROMIUM:  # it tells neither noise nor when its requests were answered
+                assert each["keys"] >= 1 and each["frames"] > 20, whole
+                continue
             assert each["recognised"] < 5 or each["psnr"] > 28, whole
             assert each["key_frame_after"] is not None and each["key_frame_after"] < 1, whole
         return f"{self.name}: {seen}"
