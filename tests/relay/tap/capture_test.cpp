@@ -80,7 +80,7 @@ TEST_F(Capture, ARingThatGoesOnKeepsItsSize) {
     ASSERT_EQ(before.files_size(), 2);
     const auto reply = capture(path("ring.pcapng"), [&](auto& setup) { ring(setup), setup.set_resumed_ms(1); });
     ASSERT_EQ(reply.refusal(), proto::REFUSAL_NONE) << reply.reason();
-    say_a(31, 4);
+    say_a(31, 6);  // as many as tell a stream
     const auto status = stop();
     ASSERT_EQ(status.files_size(), 2);
     EXPECT_EQ(status.files(0), before.files(1));

@@ -211,7 +211,9 @@ TEST_F(RecordVideo, BothEndsHearThatItBegins) {
     talk(500ms);
     const auto status = stop();
     EXPECT_EQ(status.packets(), 50u);
-    EXPECT_TRUE(events.empty());
+    ASSERT_EQ(events.size(), 1u) << "that it has begun";
+    EXPECT_TRUE(events[0].running());
+    EXPECT_EQ(events[0].files_size(), 2);
 }
 
 TEST_F(RecordVideo, AnAnnouncementCanBeStopped) {
