@@ -233,8 +233,14 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     known->second.streams.emplace(setup.stream, std::move(opened));
     ++shard_load_[known->second.shard];
     taps_.stream_opened(name, *stream);
-    shards_[known->second.shard]->add(std::move(stream));
-    respond(std::move(reply));
+    auto& home = *shards_[known->second.shard];
+    // A port of its own keeps what comes before the shard knows of it; on a shared one that would be a stranger's.
+    const bool shares = std::ranges::any_of(stream->ports(), &Port::shared);
+    home.add(std::move(stream));
+    if (!shares) return respond(std::move(reply));
+    home.with(
+        Shard::key(name, setup.stream), [](Stream*) {},
+        [respond = later(std::move(respond)), reply = std::move(reply)] { respond(reply); });
 }
 
 /// For a shard to call: answers on the control thread.
