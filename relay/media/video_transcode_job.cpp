@@ -12,7 +12,9 @@ using std::chrono::milliseconds;
 constexpr double kShare = 0.7;      // of a processor that one job may use for long
 constexpr double kReserve = 0.5;    // seconds of it that may be used at once
 constexpr milliseconds kLate{120};  // from a frame's last packet
-constexpr double kMore = 1.25;      // a source may send so many times what is made of it
+// What lasts no longer (GStreamer begins, the machine was elsewhere) is caught up; beyond, there is too much to do.
+constexpr milliseconds kHitch{500};
+constexpr double kMore = 1.25;  // a source may send so many times what is made of it
 constexpr unsigned kLeastWish = 150'000;
 
 /// Of this thread alone: what others take from it is not this job's doing.
@@ -82,7 +84,9 @@ void VideoTranscodeJob::carry(std::size_t from, SteadyTime now) {
     while (const auto shown = receiver.next()) {
         const bool exhausted = processor_seconds() - began > allowance_;
         const bool late = now - shown->arrival > kLate;
-        if (exhausted || late) sender.on_late(now);
+        if (!late) late_since_[from] = {};
+        if (late && late_since_[from] == SteadyTime{}) late_since_[from] = now;
+        if (exhausted || (late && now - late_since_[from] > kHitch)) sender.on_late(now);
         if (exhausted && receiver.waiting() > 0) return receiver.drop_waiting();
         if (exhausted || (late && receiver.waiting() > 0)) continue;
         sender.show(shown->picture, shown->timestamp, receiver.frames_per_second(), now);

@@ -33,6 +33,7 @@ class VideoTranscodeJob final : public MediaJob {
     std::array<std::unique_ptr<VideoReceiver>, 2> receivers_;  // by the leg whose end is seen
     std::array<std::unique_ptr<VideoSender>, 2> senders_;      // by the leg whose end sees
     double allowance_ = 0;                                     // seconds of processor time that may be used
+    std::array<SteadyTime, 2> late_since_{};                   // by the leg that speaks
     SteadyTime last_tick_{};
 };
 

@@ -102,7 +102,7 @@ class Watcher:
         streams = [s for s in receiver._RTCRtpReceiver__remote_streams]
         if streams:
             self.asked = time.monotonic()
-            await receiver._send_rtcp_pli(streams[0])
+            await receiver._send_rtcp_pli(streams[-1])
 
     def summary(self):
         numbers = list(self.seen)
