@@ -41,6 +41,9 @@ class KernelPath(unittest.TestCase):
                            stderr=subprocess.DEVNULL, check=False)
         cls.server = Server(cls.lab, cls.spaces, '[relay]\nkernel_path = ["eth0"]\nstats_interval = "1s"\n')
         cls.addClassCleanup(cls.server.stop)
+        said = [line for line in (cls.server.work / "log").read_text().split("\n") if "the kernel does not forward media" in line]
+        if said:
+            raise unittest.SkipTest(said[0])
 
     def worker(self):
         return self.server.ctl("relay", "list")[0]
