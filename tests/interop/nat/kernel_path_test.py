@@ -130,11 +130,11 @@ class KernelPath(unittest.TestCase):
         self.addCleanup(file.close)
 
         def look():
-            subprocess.run(self.lab.command(self.spaces["two"], ["tshark", "-q", "-i", "eth0", "-f", "udp", "-c", "100", "-a",
-                                                                 "duration:10", "-w", file.name]), check=True,
+            subprocess.run(self.lab.command(self.spaces["two"], ["tshark", "-q", "-i", "eth0", "-f", "udp", "-c", "500", "-a",
+                                                                 "duration:8", "-w", file.name]), check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-        self.call("one", "two", 8, look)
+        self.call("one", "two", 12, look)  # a nomination may take the flow back for a while
         rows = subprocess.run(["tshark", "-r", file.name, "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-T",
                                "fields", "-e", "ip.src", "-e", "ip.ttl", "-e", "ip.checksum.status", "-e", "udp.checksum.status"],
                               capture_output=True, text=True, check=True).stdout.split("\n")
