@@ -155,7 +155,7 @@ struct LogSettings {
 struct RelaySettings {
     bool enabled = true;
     unsigned workers = 1;
-    unsigned shards = 0;  ///< per worker; 0: as many as the machine has cores
+    unsigned shards = 0;  ///< per worker; 0: one
     std::uint16_t port_min = 30'000;
     std::uint16_t port_max = 39'999;
     std::uint16_t ice_port = 0;  ///< the first of them; 0: none

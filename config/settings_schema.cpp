@@ -272,7 +272,7 @@ Schema relay(RelaySettings& s) {
     Schema out;
     out.boolean("enabled", s.enabled, "Relay media at all; without, calls go directly or not at all.")
         .integer("workers", s.workers, 0, 64, "Relay workers that this server starts and looks after.")
-        .integer("shards", s.shards, 0, 256, "Media threads of a worker; 0: one a processor core.")
+        .integer("shards", s.shards, 0, 256, "Media threads of a worker; 0: one.")
         .integer("port_min", s.port_min, 1024, 65535, "First UDP port for media.")
         .integer("port_max", s.port_max, 1024, 65535,
                  "Last UDP port for media; the range is shared out to the workers.")

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <optional>
 
+#include "media/rtp/report_block.h"
+
 namespace carillon::rtp {
 namespace {
 
@@ -26,18 +28,6 @@ std::optional<Piece> first_of(Bytes compound) {
     const std::size_t size = 4 * (std::size_t{load_u16(&compound[2])} + 1);
     if (size < 8 || size > compound.size()) return std::nullopt;
     return Piece{std::to_integer<unsigned>(compound[0]) & 0x1F, std::to_integer<unsigned>(compound[1]), size};
-}
-
-ReportBlock read_block(const std::byte* at) {
-    auto lost = static_cast<std::int32_t>(load_u32(at + 4) & 0xFFFFFF);
-    if (lost & 0x800000) lost -= 0x1000000;
-    return {.ssrc = load_u32(at),
-            .fraction_lost = std::to_integer<std::uint8_t>(at[4]),
-            .cumulative_lost = lost,
-            .highest_sequence = load_u32(at + 8),
-            .jitter = load_u32(at + 12),
-            .last_sr = load_u32(at + 16),
-            .delay_since_sr = load_u32(at + 20)};
 }
 
 void read_report(Bytes packet, const Piece& piece, const Tell& tell) {

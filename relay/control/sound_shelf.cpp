@@ -1,12 +1,13 @@
 #include "relay/control/sound_shelf.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include <algorithm>
 #include <array>
 #include <fstream>
 #include <iterator>
+
+#include "relay/api/sound_digest.h"
 
 namespace carillon::relay {
 namespace {
@@ -16,19 +17,6 @@ constexpr std::size_t kName = 64;  // hexadecimal digits
 bool is_name(const std::string& name) {
     return name.size() == kName &&
            std::ranges::all_of(name, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-std::string digest_of(const std::string& octets) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    if (EVP_Digest(octets.data(), octets.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) return {};
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::string out;
-    for (unsigned i = 0; i < size; ++i) {
-        out += kDigits[digest[i] >> 4];
-        out += kDigits[digest[i] & 15];
-    }
-    return out;
 }
 
 }  // namespace
@@ -86,7 +74,7 @@ std::expected<std::uint64_t, std::string> SoundShelf::put(const std::string& nam
 }
 
 std::expected<void, std::string> SoundShelf::finish(Entry& entry) {
-    if (digest_of(entry.octets) != entry.name)
+    if (api::sound_digest(entry.octets) != entry.name)
         return std::unexpected{std::string{"the sound is not what its name says"}};
     if (folder_.empty()) {
         std::error_code error;

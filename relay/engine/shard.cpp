@@ -1,7 +1,6 @@
 #include "relay/engine/shard.h"
 
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -16,37 +15,11 @@
 #include <system_error>
 
 #include "relay/engine/ice_port.h"
+#include "relay/engine/shard_batch.h"
 #include "relay/engine/socket_drops.h"
 #include "stun/binding_server.h"
 
 namespace carillon::relay {
-
-/// The buffers of one read; the thread's own, used over and over.
-struct Shard::Batch {
-    std::array<std::array<std::byte, kMaxDatagram>, kBatch> data;
-    std::array<sockaddr_storage, kBatch> from;
-    std::array<iovec, kBatch> in;
-    std::array<mmsghdr, kBatch> received;
-    std::array<sockaddr_storage, kBatch> to;
-    std::array<iovec, kBatch> out;
-    std::array<mmsghdr, kBatch> sending;
-    std::array<std::byte, 512> answer;
-
-    Batch() {
-        for (std::size_t i = 0; i < kBatch; ++i) {
-            in[i] = {data[i].data(), kMaxDatagram};
-            received[i] = {};
-            received[i].msg_hdr.msg_name = &from[i];
-            received[i].msg_hdr.msg_namelen = sizeof from[i];
-            received[i].msg_hdr.msg_iov = &in[i];
-            received[i].msg_hdr.msg_iovlen = 1;
-            sending[i] = {};
-            sending[i].msg_hdr.msg_name = &to[i];
-            sending[i].msg_hdr.msg_iov = &out[i];
-            sending[i].msg_hdr.msg_iovlen = 1;
-        }
-    }
-};
 
 Shard::Shard(ShardOptions options, Events events)
     : options_{options}, events_{std::move(events)}, batch_{std::make_unique<Batch>()} {
@@ -265,61 +238,6 @@ void Shard::coalesce(SteadyTime looked) const {
     if (left > kWorthwhile) std::this_thread::sleep_for(left);
 }
 
-std::size_t Shard::receive(int fd) {
-    auto& batch = *batch_;
-    const int count = probe_.looks_at(fd) ? probe_.receive(batch.received)
-                                          : ::recvmmsg(fd, batch.received.data(), kBatch, MSG_DONTWAIT, nullptr);
-    if (count <= 0) return 0;  // an ICMP error is taken with the read and is nobody's end
-    for (int i = 0; i < count; ++i)
-        batch.received[static_cast<std::size_t>(i)].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
-    return static_cast<std::size_t>(count);
-}
-
-// Asking for many costs a second look at an empty socket. Where datagrams have come one by one for a while, as those
-// of a voice do, one is asked for; who has another one waiting at the very next look is asked for many again. Looks
-// that found more ports than they could take count as one: then it is work that piles up.
-std::size_t Shard::receive(Port& port, SteadyTime now) {
-    constexpr std::uint8_t kAlone = 8;
-    if (port.mark.due(now)) return receive_marked(port, now);
-    if (round_ - std::exchange(port.last_round, round_) <= 1) port.alone = 0;
-    if (port.alone < kAlone) {
-        const auto count = receive(port.fd);
-        port.alone = count > 1 ? 0 : static_cast<std::uint8_t>(port.alone + 1);
-        return count;
-    }
-    auto& batch = *batch_;
-    socklen_t length = sizeof(sockaddr_storage);
-    const auto size = ::recvfrom(port.fd, batch.data[0].data(), kMaxDatagram, MSG_DONTWAIT | MSG_TRUNC,
-                                 reinterpret_cast<sockaddr*>(batch.from.data()), &length);
-    if (size < 0) return 0;
-    const bool whole = static_cast<std::size_t>(size) <= kMaxDatagram;
-    batch.received[0].msg_len = static_cast<unsigned>(size);
-    batch.received[0].msg_hdr.msg_flags = whole ? 0 : MSG_TRUNC;
-    return 1;
-}
-
-std::size_t Shard::receive_marked(Port& port, SteadyTime now) {
-    alignas(cmsghdr) std::array<std::byte, 64> control;
-    auto& message = batch_->received[0].msg_hdr;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const auto size = ::recvmsg(port.fd, &message, MSG_DONTWAIT | MSG_TRUNC);
-    if (size >= 0) port.mark.seen(Mark::of(message), now);
-    message.msg_control = nullptr;
-    message.msg_controllen = 0;
-    message.msg_namelen = sizeof(sockaddr_storage);
-    batch_->received[0].msg_len = static_cast<unsigned>(std::max<ssize_t>(size, 0));
-    return size >= 0 ? 1 : 0;
-}
-
-/// A socket that many share has no mark of one of them.
-void Shard::mark(Port& port, int fd) {
-    const auto& all = port.stream->ports();
-    const auto out = std::ranges::find_if(all, [fd](const Port& other) { return other.fd == fd; });
-    port.mark.told(fd);
-    if (out != all.end() && !out->shared) port.mark.put_on(fd);
-}
-
 void Shard::drain(Port& port, SteadyTime now) {
     auto& batch = *batch_;
     const std::size_t count = probe_.looks_at(port.fd) ? receive(port.fd) : receive(port, now);
@@ -375,68 +293,6 @@ void Shard::pass_due(Stream& stream, SteadyTime now) {
     // One check that passes may prove what another waits for; each component of a leg is proven for the first time
     // once.
     for (int round = 0; stream.has_due() && round < 5; ++round) stream.pass_due(now, send_one);
-}
-
-void Shard::send(int fd, std::size_t count) {
-    auto& batch = *batch_;
-    if (count == 1) {
-        const auto& one = batch.sending[0].msg_hdr;
-        const auto sent = ::sendto(fd, batch.out[0].iov_base, batch.out[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL,
-                                   static_cast<const sockaddr*>(one.msg_name), one.msg_namelen);
-        if (sent >= 0) forwarded_.fetch_add(1, std::memory_order_relaxed);
-        return;
-    }
-    if (send_segments(fd, count)) return;
-    std::size_t sent = 0;
-    while (sent < count) {
-        const int now = ::sendmmsg(fd, batch.sending.data() + sent, static_cast<unsigned>(count - sent),
-                                   MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (now > 0) {
-            sent += static_cast<std::size_t>(now);
-            forwarded_.fetch_add(static_cast<std::uint64_t>(now), std::memory_order_relaxed);
-        } else {
-            ++sent;  // this one cannot go (unreachable, full): the ones behind it are not its hostages
-        }
-    }
-}
-
-// A video frame comes as packets of one size, the last one shorter: the kernel takes those to one destination as a
-// single message and cuts it late (udp(7), UDP_SEGMENT). False: nothing was sent, go packet by packet.
-bool Shard::send_segments(int fd, std::size_t count) {
-    constexpr std::size_t kMaxMessage = 60'000;  // a UDP datagram's limit, with room for headers
-    auto& batch = *batch_;
-    const auto& first = batch.sending[0].msg_hdr;
-    const auto size = batch.out[0].iov_len;
-    if (!segmentation_ || size == 0 || size * count > kMaxMessage) return false;
-    for (std::size_t i = 1; i < count; ++i) {
-        const auto& other = batch.sending[i].msg_hdr;
-        const bool fits = i + 1 < count ? batch.out[i].iov_len == size : batch.out[i].iov_len - 1 < size;
-        if (!fits || other.msg_namelen != first.msg_namelen ||
-            std::memcmp(other.msg_name, first.msg_name, first.msg_namelen) != 0) {
-            return false;
-        }
-    }
-    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> control{};
-    msghdr message{};
-    message.msg_name = first.msg_name;
-    message.msg_namelen = first.msg_namelen;
-    message.msg_iov = batch.out.data();
-    message.msg_iovlen = count;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    auto* segment = CMSG_FIRSTHDR(&message);
-    segment->cmsg_level = IPPROTO_UDP;
-    segment->cmsg_type = UDP_SEGMENT;
-    segment->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-    const auto value = static_cast<std::uint16_t>(size);
-    std::memcpy(CMSG_DATA(segment), &value, sizeof value);
-    if (::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-        // EIO: the device cannot checksum segments. EINVAL is about this message alone: larger than the path's MTU.
-        if (errno == EIO || errno == ENOPROTOOPT) segmentation_ = false;
-        return false;
-    }
-    forwarded_.fetch_add(count, std::memory_order_relaxed);
-    return true;
 }
 
 void Shard::answer_bindings(const Port& port, SteadyTime now) {

@@ -1,12 +1,12 @@
 #include "signaling/calls/sound_courier.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <fstream>
 #include <iterator>
 #include <utility>
+
+#include "relay/api/sound_digest.h"
 
 namespace carillon::calls {
 namespace {
@@ -14,19 +14,6 @@ namespace {
 namespace api = relay::api;
 
 constexpr std::size_t kPiece = 32u << 10;  // a request has 64 KiB
-
-std::string digest_of(const std::string& octets) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    EVP_Digest(octets.data(), octets.size(), digest.data(), &size, EVP_sha256(), nullptr);
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::string out;
-    for (unsigned i = 0; i < size; ++i) {
-        out += kDigits[digest[i] >> 4];
-        out += kDigits[digest[i] & 15];
-    }
-    return out;
-}
 
 std::vector<api::Clip*> files_of(api::Program& program) {
     std::vector<api::Clip*> out;
@@ -66,7 +53,7 @@ std::expected<SoundCourier::SoundPtr, std::string> SoundCourier::read(const std:
     std::ifstream in{file, std::ios::binary};
     std::string octets(static_cast<std::size_t>(size), '\0');
     if (!in.read(octets.data(), static_cast<std::streamsize>(size))) return std::unexpected{file + ": cannot be read"};
-    auto name = digest_of(octets);
+    auto name = api::sound_digest(octets);
     sounds_.push_front(std::make_shared<const Sound>(Sound{file, changed, std::move(name), std::move(octets)}));
     std::size_t kept = 0;
     const auto last = std::find_if(std::next(sounds_.begin()), sounds_.end(),
