@@ -47,6 +47,8 @@ class Base : public Transform {
           rtcp_tag_{rtcp_tag_length(profile)} {}
     std::vector<SsrcState> states() const override { return table_.states(); }
     void restore(const SsrcState& state) override { table_.restore(state); }
+    std::optional<RtpWindow> window(std::uint32_t ssrc) override { return table_.window(ssrc); }
+    void resume(std::uint32_t ssrc, const RtpWindow& window) override { table_.resume(ssrc, window); }
     bool keep(IndexKeeper keeper) override {
         table_.keep(std::move(keeper));
         return true;

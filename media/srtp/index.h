@@ -43,6 +43,16 @@ class ReplayWindow {
         }
         words_[word(index)] |= bit(index);
     }
+    /// By index modulo Bits. Above the highest one's bit its word tells of the oldest indices.
+    const std::array<std::uint64_t, Bits / 64>& words() const { return words_; }
+    /// Goes on where another one stood that has seen these.
+    void resume(std::uint64_t index, const std::array<std::uint64_t, Bits / 64>& words) {
+        words_ = words;
+        // Whether these oldest ones have come is not known there.
+        words_[word(index)] |= ~((bit(index) - 1) | bit(index));
+        highest_ = index;
+        started_ = true;
+    }
     /// As if everything up to that index had been seen.
     void resume(std::uint64_t index) {
         highest_ = index;

@@ -31,6 +31,8 @@ class Session {
     Parsed<std::size_t> unprotect_rtcp(std::span<std::byte> packet) { return transform_->unprotect_rtcp(packet); }
     std::vector<SsrcState> states() const { return transform_->states(); }
     void restore(const SsrcState& state) { transform_->restore(state); }
+    std::optional<RtpWindow> window(std::uint32_t ssrc) { return transform_->window(ssrc); }
+    void resume(std::uint32_t ssrc, const RtpWindow& window) { transform_->resume(ssrc, window); }
     bool keep(IndexKeeper keeper) { return transform_->keep(std::move(keeper)); }
 
   private:

@@ -71,6 +71,19 @@ class SsrcTable {
         if (state.rtcp) context->rtcp.resume(state.rtcp_index);
         context->put_down();
     }
+    std::optional<RtpWindow> window(std::uint32_t ssrc) {
+        const auto* context = find(ssrc);
+        if (!context || !context->rtp.started()) return std::nullopt;
+        RtpWindow out{context->rtp.highest(), context->rtp.words()};
+        out.seen[out.highest / 64 % out.seen.size()] &= ~std::uint64_t{0} >> (63 - out.highest % 64);
+        return out;
+    }
+    void resume(std::uint32_t ssrc, const RtpWindow& window) {
+        auto* context = find(ssrc);
+        if (!context) return;
+        context->rtp.resume(window.highest, window.seen);
+        context->put_down();
+    }
     /// From now on indices are put down where `keeper` says, those that are known already at once.
     void keep(IndexKeeper keeper) {
         keeper_ = std::move(keeper);

@@ -2,10 +2,12 @@
 /// Spec: RFC 3711 §3.3 (processing), §3.4 (SRTCP); RFC 7714.
 /// Not here: key agreement (media/dtls, SDES in signaling).
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -39,6 +41,12 @@ struct SsrcState {
     bool rtcp = true;              ///< whether rtcp_index means anything
 };
 
+/// Which RTP indices of one SSRC have been seen, for somebody who goes on with it for a while (relay/kernel).
+struct RtpWindow {
+    std::uint64_t highest = 0;
+    std::array<std::uint64_t, 16> seen{};  ///< by index modulo 1024; nothing above the highest
+};
+
 /// All SSRCs of one direction. Threading: one thread at a time.
 class Transform {
   public:
@@ -54,6 +62,9 @@ class Transform {
     virtual std::vector<SsrcState> states() const { return {}; }
     /// Goes on where a predecessor stood.
     virtual void restore(const SsrcState&) {}
+    /// Nullopt: no RTP of that SSRC has passed, or this side cannot.
+    virtual std::optional<RtpWindow> window(std::uint32_t) { return std::nullopt; }
+    virtual void resume(std::uint32_t, const RtpWindow&) {}
     /// Has indices put down as packets pass. False: this side cannot, and nobody may go on where it stood.
     virtual bool keep(IndexKeeper) { return false; }
 };
