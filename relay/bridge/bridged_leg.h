@@ -13,6 +13,7 @@
 #include "relay/api/client.h"
 #include "relay/bridge/ice_lite.h"
 #include "relay/journal/reader.h"
+#include "relay/kernel/srtp.h"
 #include "relay/learning/plain_learner.h"
 
 namespace carillon::relay {
@@ -47,6 +48,16 @@ class BridgedLeg {
     /// Which component RTP or RTCP leaves by.
     std::size_t component_for(bool rtcp) const { return rtcp && !mux_ && components_ > 1 ? 1 : 0; }
     bool secured() const { return inbound_.has_value(); }
+
+    // For the kernel (kernel_lending.cpp, engine/sealed_flow.h).
+    /// Of what it opens or seals with; nullopt: no keys yet, or such as the kernel's program cannot work with.
+    std::optional<carillon_srtp_keys> kernel_keys(srtp::Direction direction) const;
+    srtp::Session* session(srtp::Direction direction) {
+        auto& session = direction == srtp::Direction::inbound ? inbound_ : outbound_;
+        return session ? &*session : nullptr;
+    }
+    /// By payload type of what it sends; null: they stay.
+    const std::array<std::uint8_t, 128>* payload_types() const { return maps_ ? &payload_types_ : nullptr; }
 
     // For the journal (relay/journal).
     /// Whether keys have come or gone since take_state() was asked last.

@@ -23,8 +23,8 @@ void Stream::make_bridged(std::size_t leg, const api::LegSetup& setup,
     bridged_[leg]->update(setup);
 }
 
-Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::size_t size, const Address& from,
-                            SteadyTime now) noexcept {
+Decision Stream::decide_bridged(const Port& port, std::span<std::byte> buffer, std::size_t size, const Address& from,
+                                SteadyTime now) noexcept {
     auto& near = *bridged_[port.leg];
     auto& leg = legs_[port.leg];
     auto& beyond = legs_[1 - port.leg];
@@ -80,6 +80,7 @@ Decision Stream::leave(std::size_t leg, std::span<std::byte> buffer, std::size_t
 void Stream::carry(std::unique_ptr<MediaLink> program) {
     keep_no_more();
     media_ = std::move(program);
+    allow_kernel();
     for (std::size_t leg = 0; leg < 2; ++leg)
         if (auto* splice = media_->splice(leg))
             if (const auto latest = legs_[1 - leg].statistics.latest(splice->types())) splice->begin(*latest);
@@ -113,7 +114,7 @@ void Stream::ask_key_frame(std::size_t leg, std::uint32_t ssrc, SteadyTime now) 
 }
 
 void Stream::tick() {
-    if (announcement_ && announcement_->tick(std::chrono::steady_clock::now())) announcement_.reset();
+    if (announcement_ && announcement_->tick(std::chrono::steady_clock::now())) announce(nullptr);
     for (auto& leg : bridged_)
         if (leg) leg->tick();
     if (!record_) return;

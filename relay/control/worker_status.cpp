@@ -28,7 +28,11 @@ double cpu_seconds() {
 void Worker::open_kernel_path() {
     if (options_.kernel_path.empty()) return;
     auto opened = KernelPath::open(
-        {.devices = options_.kernel_path, .first_port = options_.ports.first, .last_port = options_.ports.last});
+        {.devices = options_.kernel_path,
+         .first_port = options_.ports.first,
+         .last_port = options_.ports.last,
+         .first_ice_port = options_.ice_port,
+         .last_ice_port = static_cast<std::uint16_t>(options_.ice_port + (options_.ice_port ? shards_.size() : 1) - 1)});
     if (opened) {
         kernel_ = std::move(*opened);
     } else {

@@ -90,7 +90,7 @@ Decision Stream::on_datagram(const Port& port, Bytes datagram, const Address& fr
     if (!flows_) return decide(port, datagram, from, now);
     before_datagram(now);
     const auto decision = decide(port, datagram, from, now);
-    after_datagram(port, datagram, from, decision);
+    after_datagram(port, rtp::looks_like_rtp_or_rtcp(datagram) && !rtp::is_rtcp(datagram), from, decision, now);
     return decision;
 }
 
@@ -191,13 +191,13 @@ void Stream::attach(std::shared_ptr<Tap> tap, std::uint8_t index) {
         taps_ = std::make_unique<StreamTaps>(std::move(places), mode_ == api::Mode::bridge);
     }
     taps_->add(std::move(tap), index);
-    if (flows_) flows_->allow(false);
+    allow_kernel();
 }
 
 void Stream::detach(const Tap& tap) {
     if (!taps_ || !taps_->remove(tap)) return;
     taps_.reset();
-    if (flows_) flows_->allow(true);
+    allow_kernel();
 }
 
 std::chrono::nanoseconds Stream::silence(std::size_t leg, SteadyTime now) const {

@@ -40,7 +40,7 @@ struct Port {
     std::uint32_t last_round = 0;     ///< of its shard, in which it had something
     std::uint8_t alone = 0;           ///< reads in a row that found a single datagram
     Mark mark{};
-    bool shared = false;              ///< the socket is its shard's ICE port, which reads it
+    bool shared = false;  ///< the socket is its shard's ICE port, which reads it
 };
 
 /// What to do with a datagram.
@@ -121,7 +121,7 @@ class Stream {
     std::chrono::nanoseconds silence(std::size_t leg, SteadyTime now) const;
     bool expired(SteadyTime now) const { return expires_ != SteadyTime{} && now >= expires_; }
 
-    /// Settled flows of media may go through the kernel from now on. Bridged streams never do: their packets change.
+    /// Settled flows of media may go through the kernel from now on.
     void forward_in_kernel(std::shared_ptr<KernelPath> path);
     /// Takes over what the kernel has counted; for who asks for counters or silence next.
     void gather(SteadyTime now);
@@ -138,7 +138,10 @@ class Stream {
     void ask_key_frame(std::size_t leg, std::uint32_t ssrc, SteadyTime now);
 
     /// Bridged: both ends hear it in the place of one another. Null: no more of the one that runs.
-    void announce(std::unique_ptr<Announcement> announcement) { announcement_ = std::move(announcement); }
+    void announce(std::unique_ptr<Announcement> announcement) {
+        announcement_ = std::move(announcement);
+        allow_kernel();
+    }
 
     // The shard's book-keeping.
     std::array<bool, 2> told_silent{};
@@ -153,10 +156,15 @@ class Stream {
                       const std::shared_ptr<const dtls::Identity>& identity);
 
     // The kernel's part (stream_kernel.cpp).
-    std::optional<StreamFlows::Way> way_of(const Port& port) const;
+    std::optional<StreamFlows::Way> way_of(const Port& port, SteadyTime now) const;
+    std::optional<StreamFlows::Way> bridged_way_of(const Port& port, SteadyTime now) const;
+    void allow_kernel();
+    void take_back_what_moved(SteadyTime now);
     void before_datagram(SteadyTime now);
-    void after_datagram(const Port& port, Bytes datagram, const Address& from, const Decision& decision);
+    void after_datagram(const Port& port, bool media, const Address& from, const Decision& decision, SteadyTime now);
     Decision decide(const Port& port, Bytes datagram, const Address& from, SteadyTime now) noexcept;
+    Decision decide_bridged(const Port& port, std::span<std::byte> buffer, std::size_t size, const Address& from,
+                            SteadyTime now) noexcept;
 
     // The journal (stream_journal.cpp).
     void save_leg(std::size_t leg, const api::LegSetup* setup);

@@ -1,6 +1,7 @@
 #include "relay/engine/stream_flows.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace carillon::relay {
 StreamFlows::StreamFlows(std::shared_ptr<KernelPath> path, std::vector<Place> places) : path_{std::move(path)} {
@@ -35,17 +36,34 @@ void StreamFlows::put(Flow& flow) {
     if (!out) return;
     carillon_flow begin{};
     if (!flow.place.near->describe(begin)) return;
+    carillon_srtp srtp{};
+    if (flow.place.ends && !flow.place.ends.lend(begin, srtp)) return;
     if (in_kernel_ == 0) generation_ = path_->generation();
-    const auto key = path_->put({flow.way.from, flow.place.local, out->local, flow.way.to}, begin);
+    const auto key = path_->put({flow.way.from, flow.place.local, out->local, flow.way.to}, begin,
+                                flow.place.ends ? &srtp : nullptr);
     if (!key) return;
     flow.key = *key;
     flow.last = begin;
+    flow.forged = flow.replayed = 0;
     flow.in = true;
     ++in_kernel_;
 }
 
-void StreamFlows::absorb(Flow& flow, const std::optional<carillon_flow>& read) {
+bool StreamFlows::has(std::size_t port, std::uint32_t ssrc) const {
+    const auto& flow = flows_[port];
+    return flow.in && std::ranges::any_of(flow.last.streams, [&](const carillon_flow_stream& stream) {
+               return stream.used != 0 && stream.ssrc == ssrc;
+           });
+}
+
+void StreamFlows::absorb(Flow& flow, const std::optional<carillon_flow>& read, const carillon_srtp& srtp) {
     if (!read) return;
+    if (flow.place.ends) {
+        flow.place.ends.take(*read, srtp);
+        auto& drops = flow.place.near->drops;
+        drops[static_cast<std::size_t>(Drop::bad_srtp)] += srtp.forged - std::exchange(flow.forged, srtp.forged);
+        drops[static_cast<std::size_t>(Drop::replayed)] += srtp.replayed - std::exchange(flow.replayed, srtp.replayed);
+    }
     forwarded_ += read->packets - flow.last.packets;
     flow.place.near->add(*read, flow.last);
     flow.last = *read;
@@ -55,14 +73,18 @@ std::uint64_t StreamFlows::gather(std::size_t port) {
     auto& flow = flows_[port];
     if (!flow.in) return 0;
     const auto before = flow.last.packets;
-    absorb(flow, path_->read(flow.key));
+    carillon_srtp srtp{};
+    const auto now = path_->read(flow.key, flow.place.ends ? &srtp : nullptr);
+    absorb(flow, now, srtp);
     return flow.last.packets - before;
 }
 
 void StreamFlows::take_back(std::size_t port) {
     auto& flow = flows_[port];
     if (!flow.in) return;
-    absorb(flow, path_->remove(flow.key));
+    carillon_srtp srtp{};
+    const auto last = path_->remove(flow.key, flow.place.ends ? &srtp : nullptr);
+    absorb(flow, last, srtp);
     flow.in = false;
     --in_kernel_;
 }

@@ -8,6 +8,7 @@
 
 #include "config/base/clock.h"
 #include "relay/engine/leg_statistics.h"
+#include "relay/engine/sealed_flow.h"
 #include "relay/kernel/kernel_path.h"
 
 namespace carillon::relay {
@@ -19,6 +20,7 @@ class StreamFlows {
         int fd;
         Address local;
         LegStatistics* near;  ///< of the leg whose endpoint sends to it
+        SealedEnds ends{};
     };
     /// What comes from one address leaves by one socket to another.
     struct Way {
@@ -37,6 +39,8 @@ class StreamFlows {
     void passed(std::size_t port, const Way& way);
     /// Where that port's packets go in the kernel; null: nowhere.
     const Way* way(std::size_t port) const { return flows_[port].in ? &flows_[port].way : nullptr; }
+    /// Whether the kernel goes on with that RTP stream of the port's flow.
+    bool has(std::size_t port, std::uint32_t ssrc) const;
     bool any() const { return in_kernel_ > 0; }
     /// Adds what the kernel has counted to the leg's statistics; the packets that are new.
     std::uint64_t gather(std::size_t port);
@@ -61,9 +65,10 @@ class StreamFlows {
         Way way;               // in the kernel, or the last that passed here
         unsigned run = 0;      // packets in a row that passed here that way
         unsigned wanted = kSettled;
+        std::uint64_t forged = 0, replayed = 0;  // as read last
     };
     void put(Flow& flow);
-    void absorb(Flow& flow, const std::optional<carillon_flow>& read);
+    void absorb(Flow& flow, const std::optional<carillon_flow>& read, const carillon_srtp& srtp);
     const Place* place_of(int fd) const;
 
     static constexpr unsigned kSettled = 32;  // packets: a short exchange is not worth the system calls

@@ -13,9 +13,12 @@
 #define CARILLON_MAX_DROPOUT 3000
 #define CARILLON_MAX_MISORDER 100
 
+/* Host order. */
 struct carillon_kernel_settings {
-    __u16 first_port; /* of the worker's media; host order */
+    __u16 first_port; /* of the worker's media */
     __u16 last_port;
+    __u16 first_ice_port; /* that ICE legs share; none: 0 */
+    __u16 last_ice_port;
 };
 
 /* Where a packet comes from, and to which port of ours. */
@@ -59,7 +62,7 @@ struct carillon_flow {
     __u64 sampled;
     __u32 sample_length; /* the whole UDP payload's */
     __u8 sample[CARILLON_FLOW_SAMPLE];
-    __u32 padding;
+    __u32 sealed; /* opened and sealed on the way: srtp.h */
     struct carillon_flow_stream streams[CARILLON_FLOW_STREAMS];
 };
 

@@ -17,6 +17,7 @@
 
 #include "config/base/log.h"
 #include "relay/kernel/route.h"
+#include "relay/kernel/srtp_keys.h"
 
 // The program, compiled for the kernel (CMakeLists.txt).
 asm(".section .rodata\n"
@@ -98,6 +99,7 @@ class LoadedPath final : public KernelPath {
         if (const int error = ::bpf_object__load(object_); error != 0)
             return std::unexpected{"the kernel refuses the program: " + why(-error)};
         map_ = ::bpf_object__find_map_fd_by_name(object_, "flows");
+        seals_ = ::bpf_object__find_map_fd_by_name(object_, "seals");
         lease_ = ::bpf_object__find_map_fd_by_name(object_, "lease");
         handle_ = options.first_port;
         return {};
@@ -129,7 +131,7 @@ class LoadedPath final : public KernelPath {
             log::warning("changes of routes are not seen", {{"why", std::strerror(errno)}});
     }
 
-    std::optional<carillon_flow_key> put(const Way& way, carillon_flow begin) override {
+    std::optional<carillon_flow_key> put(const Way& way, carillon_flow begin, const carillon_srtp* srtp) override {
         if (way.from.v6 != way.to.v6) return std::nullopt;
         const auto back = route_to(way.local, way.from);
         const auto route = route_to(way.source, way.to);
@@ -144,21 +146,28 @@ class LoadedPath final : public KernelPath {
         flow.device = route->device;
         flow.local = route->local ? 1 : 0;
         flow.mtu = route->mtu;
-        if (::bpf_map_update_elem(map_, &key, &flow, BPF_NOEXIST) != 0) return std::nullopt;
+        flow.sealed = srtp ? 1 : 0;
+        if (srtp && ::bpf_map_update_elem(seals_, &key, srtp, BPF_NOEXIST) != 0) return std::nullopt;
+        if (::bpf_map_update_elem(map_, &key, &flow, BPF_NOEXIST) != 0) {
+            if (srtp) ::bpf_map_delete_elem(seals_, &key);
+            return std::nullopt;
+        }
         flows_.fetch_add(1, std::memory_order_relaxed);
         return key;
     }
 
-    std::optional<carillon_flow> read(const carillon_flow_key& key) const override {
+    std::optional<carillon_flow> read(const carillon_flow_key& key, carillon_srtp* srtp) const override {
         carillon_flow flow;
+        if (srtp && ::bpf_map_lookup_elem(seals_, &key, srtp) != 0) return std::nullopt;
         if (::bpf_map_lookup_elem(map_, &key, &flow) != 0) return std::nullopt;
         return flow;
     }
 
-    std::optional<carillon_flow> remove(const carillon_flow_key& key) override {
+    std::optional<carillon_flow> remove(const carillon_flow_key& key, carillon_srtp* srtp) override {
         carillon_flow flow;
         if (::bpf_map_lookup_and_delete_elem(map_, &key, &flow) != 0) return std::nullopt;
         flows_.fetch_sub(1, std::memory_order_relaxed);
+        if (srtp && ::bpf_map_lookup_and_delete_elem(seals_, &key, srtp) != 0) return std::nullopt;
         return flow;
     }
 
@@ -181,16 +190,22 @@ class LoadedPath final : public KernelPath {
   private:
     std::expected<void, std::string> settings(const KernelPathOptions& options) {
         auto* flows = ::bpf_object__find_map_by_name(object_, "flows");
+        auto* seals = ::bpf_object__find_map_by_name(object_, "seals");
         auto* constants = ::bpf_object__find_map_by_name(object_, ".rodata");
-        const carillon_kernel_settings told{.first_port = options.first_port, .last_port = options.last_port};
-        if (!flows || !constants || ::bpf_map__set_initial_value(constants, &told, sizeof told) != 0)
+        const carillon_kernel_constants told{.settings = {.first_port = options.first_port,
+                                                          .last_port = options.last_port,
+                                                          .first_ice_port = options.first_ice_port,
+                                                          .last_ice_port = options.last_ice_port},
+                                             .tables = aes_tables()};
+        if (!flows || !seals || !constants || ::bpf_map__set_initial_value(constants, &told, sizeof told) != 0)
             return std::unexpected{"the program in this build is damaged"};
-        ::bpf_map__set_max_entries(flows, static_cast<std::uint32_t>(options.flows));
+        for (auto* map : {flows, seals}) ::bpf_map__set_max_entries(map, static_cast<std::uint32_t>(options.flows));
         return {};
     }
 
     bpf_object* object_ = nullptr;
     int map_ = -1;
+    int seals_ = -1;
     int lease_ = -1;
     int changes_ = -1;
     std::uint32_t handle_ = 0;

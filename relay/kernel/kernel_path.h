@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "relay/kernel/flow.h"
+#include "relay/kernel/srtp.h"
 #include "relay/learning/address.h"
 
 namespace carillon::relay {
@@ -19,6 +20,8 @@ struct KernelPathOptions {
     std::vector<std::string> devices;  ///< where media come in: names of Ethernet devices, or "lo"
     std::uint16_t first_port = 0;      ///< of the worker's media
     std::uint16_t last_port = 0;
+    std::uint16_t first_ice_port = 0;  ///< that ICE legs share; 0: none
+    std::uint16_t last_ice_port = 0;
     std::size_t flows = 65'536;  ///< at the same time, each one way
 };
 
@@ -36,12 +39,13 @@ class KernelPath {
         Address from, local;
         Address source, to;
     };
-    /// From here on the kernel takes this way, and counts in a copy of `begin`. Nullopt: it cannot (other families, no
-    /// route, no room): go on without.
-    virtual std::optional<carillon_flow_key> put(const Way& way, carillon_flow begin) = 0;
-    virtual std::optional<carillon_flow> read(const carillon_flow_key& key) const = 0;
+    /// From here on the kernel takes this way, and counts in a copy of `begin`; with `srtp` it opens and seals.
+    /// Nullopt: it cannot (other families, no route, no room): go on without.
+    virtual std::optional<carillon_flow_key> put(const Way& way, carillon_flow begin, const carillon_srtp* srtp) = 0;
+    /// `srtp`: where keys and indices go of a flow that was put with such; null: without.
+    virtual std::optional<carillon_flow> read(const carillon_flow_key& key, carillon_srtp* srtp) const = 0;
     /// Its last figures. Packets that come later are the worker's again.
-    virtual std::optional<carillon_flow> remove(const carillon_flow_key& key) = 0;
+    virtual std::optional<carillon_flow> remove(const carillon_flow_key& key, carillon_srtp* srtp) = 0;
 
     /// Once a second at least: the flows hold for some seconds more, and routes are watched.
     virtual void beat() = 0;

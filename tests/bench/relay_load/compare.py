@@ -35,7 +35,7 @@ LOADS = {
     "dtls": "two-way G.711 calls, DTLS-SRTP on both sides, each with the profile that the relay prefers",
 }
 BRIDGED = ["sdes-cm", "sdes-gcm", "dtls"]  # only for relays that open packets
-BRIDGES = ["carillon", "carillon-one-port", "carillon-no-journal", "rtpengine"]
+BRIDGES = ["carillon", "carillon-kernel", "carillon-one-port", "carillon-no-journal", "rtpengine"]
 # The lines of docs/performance.md's table: load, calls, relays, and what is to be reached of which figure.
 # A goal is a ratio to another relay in the same run (at most, or at least), or a bound.
 LINES = {
@@ -55,6 +55,7 @@ LINES = {
 for load in ["sdes-cm", "sdes-gcm", "dtls"]:
     for calls, ratio in [(200, 0.7), (1000, 0.5)]:
         goals = [("cpu_us_per_packet", "rtpengine", "<=", ratio), ("lost", None, "<=", 0)]
+        LINES[f"kernel-{load}-{calls}"] = (load, calls, ["carillon-kernel", "rtpengine"], goals)
         LINES[f"{load}-{calls}"] = (load, calls, ["carillon", "rtpengine"], goals + ([("memory_kib_per_call", None, "<=", 40)] if load == "dtls" else []))
 VIDEO_CALLS = 100
 MAX_CALLS = 50
