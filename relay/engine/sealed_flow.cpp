@@ -10,7 +10,7 @@ constexpr auto kOut = srtp::Direction::outbound;
 
 }  // namespace
 
-bool SealedEnds::lend(const carillon_flow& flow, carillon_srtp& srtp) const {
+bool SealedEnds::lend(carillon_flow& flow, carillon_srtp& srtp) const {
     const auto open = near->kernel_keys(kIn);
     const auto seal = far->kernel_keys(kOut);
     if (!open || !seal) return false;
@@ -22,18 +22,23 @@ bool SealedEnds::lend(const carillon_flow& flow, carillon_srtp& srtp) const {
     }
     auto* in = open->mode == CARILLON_SRTP_NONE ? nullptr : near->session(kIn);
     auto* out = seal->mode == CARILLON_SRTP_NONE ? nullptr : far->session(kOut);
+    bool any = false;
     for (std::size_t i = 0; i < CARILLON_FLOW_STREAMS; ++i) {
         if (flow.streams[i].used == 0) continue;
         auto& stream = srtp.streams[i];
         const auto opened = in ? in->window(flow.streams[i].ssrc) : std::nullopt;
         const auto sealed = out ? out->window(flow.streams[i].ssrc) : std::nullopt;
-        if ((in && !opened) || (out && !sealed)) return false;
+        if ((in && !opened) || (out && !sealed)) {
+            flow.streams[i].used = 0;
+            continue;
+        }
+        any = true;
         if (opened) stream.opened = opened->highest;
         if (sealed) stream.sealed = sealed->highest;
         if (!opened && !sealed) continue;
         std::ranges::copy((opened ? opened : sealed)->seen, stream.seen);
     }
-    return true;
+    return any;
 }
 
 void SealedEnds::take(const carillon_flow& flow, const carillon_srtp& srtp) const {

@@ -13,8 +13,9 @@ struct SealedEnds {
     BridgedLeg* far = nullptr;
 
     explicit operator bool() const { return near != nullptr; }
-    /// Keys and indices for the streams of `flow`. False: something is not there, or nothing the kernel can work with.
-    bool lend(const carillon_flow& flow, carillon_srtp& srtp) const;
+    /// Keys and indices for the streams of `flow`, which loses those that have passed one end only. False: none is
+    /// left, or there are no keys that the kernel can work with.
+    bool lend(carillon_flow& flow, carillon_srtp& srtp) const;
     /// The sessions go on where the kernel stands.
     void take(const carillon_flow& flow, const carillon_srtp& srtp) const;
 };

@@ -16,7 +16,7 @@ const StreamFlows::Place* StreamFlows::place_of(int fd) const {
 
 // A packet of a flow that is in the kernel comes here when the kernel does not know what to make of it: another RTP
 // stream has begun, or the same one anew. When many come, the flow is put again with what is known by then.
-void StreamFlows::passed(std::size_t port, const Way& way) {
+void StreamFlows::passed(std::size_t port, const Way& way, SteadyTime now) {
     auto& flow = flows_[port];
     if (way != flow.way) {
         if (flow.in) return;
@@ -29,6 +29,7 @@ void StreamFlows::passed(std::size_t port, const Way& way) {
     flow.wanted = std::min(flow.wanted * 2, kReluctant);  // who does not settle is asked ever more rarely
     if (flow.in) take_back(port);
     put(flow);
+    flow.since = now;
 }
 
 void StreamFlows::put(Flow& flow) {
@@ -49,9 +50,10 @@ void StreamFlows::put(Flow& flow) {
     ++in_kernel_;
 }
 
-bool StreamFlows::has(std::size_t port, std::uint32_t ssrc) const {
+bool StreamFlows::has(std::size_t port, std::uint32_t ssrc, SteadyTime now) const {
     const auto& flow = flows_[port];
-    return flow.in && std::ranges::any_of(flow.last.streams, [&](const carillon_flow_stream& stream) {
+    return flow.in && now - flow.since > kInFlight &&
+           std::ranges::any_of(flow.last.streams, [&](const carillon_flow_stream& stream) {
                return stream.used != 0 && stream.ssrc == ssrc;
            });
 }
@@ -87,6 +89,23 @@ void StreamFlows::take_back(std::size_t port) {
     absorb(flow, last, srtp);
     flow.in = false;
     --in_kernel_;
+}
+
+// Hosts with containers or virtual machines change something every other moment that touches no flow.
+void StreamFlows::follow_routes() {
+    const auto generation = path_->generation();
+    if (generation == generation_) return;
+    generation_ = generation;
+    for (std::size_t port = 0; port < flows_.size(); ++port) {
+        auto& flow = flows_[port];
+        if (!flow.in) continue;
+        const auto* out = place_of(flow.way.fd);
+        const KernelPath::Way way{flow.way.from, flow.place.local, out->local, flow.way.to};
+        const auto now = path_->read(flow.key, nullptr);
+        if (now && path_->still_right(flow.key, way, *now)) continue;
+        take_back(port);
+        flow.wanted = kSettled;  // no fault of its own
+    }
 }
 
 void StreamFlows::take_back() {

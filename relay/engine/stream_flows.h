@@ -36,11 +36,12 @@ class StreamFlows {
     ~StreamFlows() { take_back(); }
 
     /// The worker itself has forwarded a media packet this way.
-    void passed(std::size_t port, const Way& way);
+    void passed(std::size_t port, const Way& way, SteadyTime now);
     /// Where that port's packets go in the kernel; null: nowhere.
     const Way* way(std::size_t port) const { return flows_[port].in ? &flows_[port].way : nullptr; }
-    /// Whether the kernel goes on with that RTP stream of the port's flow.
-    bool has(std::size_t port, std::uint32_t ssrc) const;
+    /// Whether the kernel goes on with that RTP stream of the port's flow, and nothing of it is under way to us that
+    /// came before.
+    bool has(std::size_t port, std::uint32_t ssrc, SteadyTime now) const;
     bool any() const { return in_kernel_ > 0; }
     /// Adds what the kernel has counted to the leg's statistics; the packets that are new.
     std::uint64_t gather(std::size_t port);
@@ -48,8 +49,8 @@ class StreamFlows {
     void take_back();
     /// Nothing goes there until it is allowed again: somebody mirrors the stream.
     void allow(bool allowed);
-    /// Routes of this host have changed since the flows were put.
-    bool outdated() const { return path_->generation() != generation_; }
+    /// When routes of this host have changed, takes back what would go another way now.
+    void follow_routes();
     std::size_t ports() const { return flows_.size(); }
     /// Packets that the kernel has forwarded, since this was asked last.
     std::uint64_t take_forwarded() { return std::exchange(forwarded_, 0); }
@@ -65,6 +66,7 @@ class StreamFlows {
         Way way;               // in the kernel, or the last that passed here
         unsigned run = 0;      // packets in a row that passed here that way
         unsigned wanted = kSettled;
+        SteadyTime since{};                      // in the kernel
         std::uint64_t forged = 0, replayed = 0;  // as read last
     };
     void put(Flow& flow);
@@ -72,6 +74,8 @@ class StreamFlows {
     const Place* place_of(int fd) const;
 
     static constexpr unsigned kSettled = 32;  // packets: a short exchange is not worth the system calls
+    // What waits in the socket while a flow is put passes here yet, next to what the kernel takes already.
+    static constexpr std::chrono::milliseconds kInFlight{300};
     static constexpr unsigned kReluctant = 32'768;
     std::shared_ptr<KernelPath> path_;
     std::vector<Flow> flows_;

@@ -64,7 +64,7 @@ std::optional<StreamFlows::Way> Stream::bridged_way_of(const Port& port, SteadyT
 void Stream::gather(SteadyTime now) {
     if (!flows_ || !flows_->any()) return;
     flows_->gathered = now;
-    if (flows_->outdated()) return flows_->take_back();
+    flows_->follow_routes();
     for (const auto& port : ports_) {
         const auto index = static_cast<std::size_t>(&port - ports_.data());
         if (flows_->gather(index) == 0) continue;
@@ -95,7 +95,7 @@ void Stream::after_datagram(const Port& port, bool media, const Address& from, c
     if (flows_->any()) take_back_what_moved(now);  // it may have moved an endpoint
     if (decision.drop != Drop::none || !media) return;
     const StreamFlows::Way way{from, decision.fd, decision.to};
-    if (way_of(port, now) == way) flows_->passed(static_cast<std::size_t>(&port - ports_.data()), way);
+    if (way_of(port, now) == way) flows_->passed(static_cast<std::size_t>(&port - ports_.data()), way, now);
 }
 
 Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::size_t size, const Address& from,
@@ -106,8 +106,8 @@ Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::
     const auto index = static_cast<std::size_t>(&port - ports_.data());
     // What the kernel leaves to us of a stream of its own: a leap in its numbers, or a packet too long. Its indices are
     // there; and when it is accepted, here.
-    const bool known =
-        media && flows_->any() && flows_->has(index, load_u32(datagram.data() + 8)) && flows_->way(index)->from == from;
+    const bool known = media && flows_->any() && flows_->has(index, load_u32(datagram.data() + 8), now) &&
+                       flows_->way(index)->from == from;
     if (known) gather(now);
     before_datagram(now);
     const auto decision = decide_bridged(port, buffer, size, from, now);

@@ -132,20 +132,10 @@ class LoadedPath final : public KernelPath {
     }
 
     std::optional<carillon_flow_key> put(const Way& way, carillon_flow begin, const carillon_srtp* srtp) override {
-        if (way.from.v6 != way.to.v6) return std::nullopt;
-        const auto back = route_to(way.local, way.from);
-        const auto route = route_to(way.source, way.to);
-        if (!back || !route) return std::nullopt;
-        const auto key = key_of(back->source, way.from);
         auto flow = begin;
-        const auto size = way.to.v6 ? 16u : 4u;
-        std::memcpy(flow.source, route->source.ip.data(), size);
-        std::memcpy(flow.target, way.to.ip.data(), size);
-        flow.source_port = htons(route->source.port);
-        flow.target_port = htons(way.to.port);
-        flow.device = route->device;
-        flow.local = route->local ? 1 : 0;
-        flow.mtu = route->mtu;
+        const auto routed = route(way, flow);
+        if (!routed) return std::nullopt;
+        const auto key = *routed;
         flow.sealed = srtp ? 1 : 0;
         if (srtp && ::bpf_map_update_elem(seals_, &key, srtp, BPF_NOEXIST) != 0) return std::nullopt;
         if (::bpf_map_update_elem(map_, &key, &flow, BPF_NOEXIST) != 0) {
@@ -154,6 +144,12 @@ class LoadedPath final : public KernelPath {
         }
         flows_.fetch_add(1, std::memory_order_relaxed);
         return key;
+    }
+
+    bool still_right(const carillon_flow_key& key, const Way& way, const carillon_flow& flow) const override {
+        auto again = flow;
+        const auto routed = route(way, again);
+        return routed && std::memcmp(&*routed, &key, sizeof key) == 0 && std::memcmp(&again, &flow, sizeof flow) == 0;
     }
 
     std::optional<carillon_flow> read(const carillon_flow_key& key, carillon_srtp* srtp) const override {
@@ -188,6 +184,23 @@ class LoadedPath final : public KernelPath {
     }
 
   private:
+    /// Fills in where a flow leaves, and answers what it comes by; nullopt: the kernel has no such way.
+    static std::optional<carillon_flow_key> route(const Way& way, carillon_flow& flow) {
+        if (way.from.v6 != way.to.v6) return std::nullopt;
+        const auto back = route_to(way.local, way.from);
+        const auto out = route_to(way.source, way.to);
+        if (!back || !out) return std::nullopt;
+        const auto size = way.to.v6 ? 16u : 4u;
+        std::memcpy(flow.source, out->source.ip.data(), size);
+        std::memcpy(flow.target, way.to.ip.data(), size);
+        flow.source_port = htons(out->source.port);
+        flow.target_port = htons(way.to.port);
+        flow.device = out->device;
+        flow.local = out->local ? 1 : 0;
+        flow.mtu = out->mtu;
+        return key_of(back->source, way.from);
+    }
+
     std::expected<void, std::string> settings(const KernelPathOptions& options) {
         auto* flows = ::bpf_object__find_map_by_name(object_, "flows");
         auto* seals = ::bpf_object__find_map_by_name(object_, "seals");

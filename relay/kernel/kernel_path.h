@@ -42,6 +42,8 @@ class KernelPath {
     /// From here on the kernel takes this way, and counts in a copy of `begin`; with `srtp` it opens and seals.
     /// Nullopt: it cannot (other families, no route, no room): go on without.
     virtual std::optional<carillon_flow_key> put(const Way& way, carillon_flow begin, const carillon_srtp* srtp) = 0;
+    /// Whether routing would have a flow that was put like that go the same way now.
+    virtual bool still_right(const carillon_flow_key& key, const Way& way, const carillon_flow& flow) const = 0;
     /// `srtp`: where keys and indices go of a flow that was put with such; null: without.
     virtual std::optional<carillon_flow> read(const carillon_flow_key& key, carillon_srtp* srtp) const = 0;
     /// Its last figures. Packets that come later are the worker's again.
