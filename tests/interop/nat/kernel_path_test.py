@@ -48,13 +48,13 @@ class KernelPath(unittest.TestCase):
     def worker(self):
         return self.server.ctl("relay", "list")[0]
 
-    def call(self, caller, callee, seconds, meanwhile, *more):
-        answerer = Phone(self.server, self.spaces[callee], callee, "answer", "--count", 1, "--idle", 60)
+    def call(self, caller, callee, seconds, meanwhile, asks=(), answers=()):
+        answerer = Phone(self.server, self.spaces[callee], callee, "answer", "--count", 1, "--idle", 60, *answers)
         self.addCleanup(answerer.stop)
         self.server.wait_for(lambda: "online" in answerer.said(), f"{callee} does not log in", 60)
         time.sleep(0.5)  # the server asks what the client can do
         asker = Phone(self.server, self.spaces[caller], caller, "call", f"{callee}@{DOMAIN}/phone", "--no-jmi", "--seconds",
-                      seconds, "--connect-timeout", 40, *more)
+                      seconds, "--connect-timeout", 40, *asks)
         self.addCleanup(asker.stop)
         self.server.wait_for(lambda: self.worker().get("kernel_flows") == 2, "the kernel gets no flows", 60)
         meanwhile()
@@ -64,7 +64,7 @@ class KernelPath(unittest.TestCase):
         self.server.wait_for(lambda: self.worker().get("kernel_flows") == 0, "flows are left")
         return asker.summary(), answerer.summary()
 
-    def clean(self, caller, callee):
+    def clean(self, caller, callee, asks=(), answers=()):
         """All sound arrives, and the call's figures are those of the ends though the worker has seen few packets."""
         figures = {}
 
@@ -75,7 +75,7 @@ class KernelPath(unittest.TestCase):
             figures["kernel"] = after["packets"] - before["packets"]
             self.server.wait_for(lambda: self.server.ctl("call", "list")[0]["packets"] > 300, "the call's own figures stay behind")
 
-        for summary in self.call(caller, callee, 14, look):
+        for summary in self.call(caller, callee, 14, look, asks, answers):
             self.assertGreater(summary["packets_received"], 350, summary)
             self.assertLessEqual(summary["packets_lost"], 2, summary)
         self.assertGreater(figures["kernel"], 300, "two ends, 50 packets a second each")
@@ -88,6 +88,15 @@ class KernelPath(unittest.TestCase):
 
     def test_ipv6(self):
         self.clean("first6", "other6")
+
+    def test_legs_that_end_here(self):
+        """What the one end has sealed for the relay, the kernel opens, and seals it for the other."""
+        for asks, answers in ((["--ice"], ["--raw-udp"]), (["--raw-udp", "--sdes"], ["--ice"]), (["--ice", "--sdes"], ["--ice"])):
+            with self.subTest(asks=asks, answers=answers):
+                self.clean("one", "two", asks, answers)
+
+    def test_legs_that_end_here_ipv6(self):
+        self.clean("first6", "other6", ["--ice"], ["--ice", "--sdes"])
 
     def test_ipv4_to_ipv6_stays_in_the_worker(self):
         answerer = Phone(self.server, self.spaces["other6"], "other6", "answer", "--count", 1, "--idle", 60)
@@ -103,6 +112,12 @@ class KernelPath(unittest.TestCase):
             self.assertGreater(phone.summary()["packets_received"], 150)
 
     def test_the_worker_is_killed(self):
+        self.killed()
+
+    def test_the_worker_of_legs_that_end_here_is_killed(self):
+        self.killed(["--ice"], ["--raw-udp", "--sdes"])
+
+    def killed(self, asks=(), answers=()):
         """Its successor takes the calls up, first by itself and then in the kernel again; nobody notices."""
         def kill():
             pids = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and self.is_worker(int(pid))]
@@ -112,7 +127,7 @@ class KernelPath(unittest.TestCase):
             self.server.wait_for(lambda: self.worker().get("kernel_flows") == 2, "flows do not come back", 30)
             time.sleep(2)
 
-        for summary in self.call("one", "two", 10, kill):
+        for summary in self.call("one", "two", 10, kill, asks, answers):
             self.assertLess(summary["packets_lost"], 25, summary)  # half a second
             print(f"worker killed: {summary['packets_lost']} of {summary['packets_received']} packets lost")
 
@@ -125,6 +140,15 @@ class KernelPath(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("tshark"), "tshark is not installed")
     def test_datagrams_are_whole(self):
+        self.whole()
+
+    @unittest.skipUnless(shutil.which("tshark"), "tshark is not installed")
+    def test_datagrams_of_legs_that_end_here_are_whole(self):
+        """They have become longer or shorter."""
+        self.whole(["--ice"], ["--raw-udp"])
+        self.whole(["--raw-udp"], ["--ice", "--sdes"])
+
+    def whole(self, asks=(), answers=()):
         """Checksums hold on the wire, and the time to live is one less than it came with."""
         file = tempfile.NamedTemporaryFile(suffix=".pcapng")
         self.addCleanup(file.close)
@@ -134,7 +158,7 @@ class KernelPath(unittest.TestCase):
                                                                  "duration:8", "-w", file.name]), check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-        self.call("one", "two", 12, look)  # a nomination may take the flow back for a while
+        self.call("one", "two", 12, look, asks, answers)  # a nomination may take the flow back for a while
         rows = subprocess.run(["tshark", "-r", file.name, "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-T",
                                "fields", "-e", "ip.src", "-e", "ip.ttl", "-e", "ip.checksum.status", "-e", "udp.checksum.status"],
                               capture_output=True, text=True, check=True).stdout.split("\n")

@@ -81,10 +81,11 @@ class Phone:
         self.output = server.work / f"{user}.out"
         trust = next(server.data.glob("**/*.crt"))
         host = SERVER6 if user.endswith("6") else SERVER
+        way = [] if {"--ice", "--raw-udp"} & set(command) else ["--ice"]
         with open(self.output, "w") as out:
             self.process = subprocess.Popen(server.lab.command(space, [
                 BINARIES / "carillon-phone", *command, "--jid", f"{user}@{DOMAIN}/phone", "--password", f"{user}-secret",
-                "--host", host, "--trust", trust, "--play", SPEECH, "--loop", "--codec", "pcma", "--json", "--ice"]),
+                "--host", host, "--trust", trust, "--play", SPEECH, "--loop", "--codec", "pcma", "--json", *way]),
                 stdout=out, stderr=subprocess.STDOUT)
 
     def said(self):
