@@ -112,7 +112,14 @@ class Successor(unittest.TestCase):
             probe.bind(("127.0.0.1", client.relayed[1]))
 
     def test_a_client_over_a_connection_comes_back_with_its_ticket(self):
-        for transport, again in (("tcp", "tcp"), ("tls", "udp"), ("tcp", "tls")):
+        self.come_back(("tcp", "tcp"), ("tls", "udp"), ("tcp", "tls"))
+
+    def test_a_client_over_dtls_comes_back_with_its_ticket(self):
+        self.come_back(("dtls", "dtls"), ("dtls", "udp"), ("tls", "dtls"))
+
+    # Three pairs at most: a worker that dies more often in so short a time is believed to die of its journal.
+    def come_back(self, *pairs):
+        for transport, again in pairs:
             client = self.client(transport=transport)
             answer = client.allocate((TICKET, b""))
             self.assertEqual(answer.code(), 0)

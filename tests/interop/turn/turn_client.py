@@ -1,12 +1,15 @@
-"""A TURN client for tests that misbehaves on request: messages by hand, over UDP, TCP or TLS.
+"""A TURN client for tests that misbehaves on request: messages by hand, over UDP, TCP, TLS or (by OpenSSL's own
+client) DTLS.
 Spec: RFC 8489, RFC 8656, RFC 6062, RFC 8016; written from them, apart from the server's own code."""
 import hashlib
 import hmac
 import ipaddress
 import os
+import select
 import socket
 import ssl
 import struct
+import subprocess
 import time
 
 COOKIE = 0x2112A442
@@ -58,13 +61,44 @@ class Message:
         return struct.unpack("!I", self.attributes[kind])[0]
 
 
+class Dtls:
+    """OpenSSL's client as a socket: what is written at once is one record."""
+
+    def __init__(self, server):
+        ip, port = server
+        self.process = subprocess.Popen(["openssl", "s_client", "-dtls1_2", "-quiet", "-alpn", "stun.turn", "-connect", f"{ip}:{port}"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.timeout = 5
+
+    def settimeout(self, seconds):
+        self.timeout = seconds
+
+    def sendall(self, data):
+        time.sleep(0.02)  # what was written before has been read
+        os.write(self.process.stdin.fileno(), data)
+
+    def recv(self, size):
+        if not select.select([self.process.stdout], [], [], self.timeout)[0]:
+            raise TimeoutError
+        return os.read(self.process.stdout.fileno(), size)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close(), self.process.stdout.close()
+
+
 class Client:
-    """`transport`: udp, tcp or tls. Requests are signed once the server has said its realm and nonce."""
+    """`transport`: udp, tcp, tls or dtls. Requests are signed once the server has said its realm and nonce."""
 
     def __init__(self, server, transport="udp", user="romeo", password="wherefore", source=None):
         self.server, self.transport, self.user, self.password = server, transport, user, password
         self.realm = self.nonce = None
         self.buffer, self.unread = b"", []
+        self.padded = transport in ("tcp", "tls")
+        if transport == "dtls":
+            self.socket = Dtls(server)
+            return
         family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
         self.socket = socket.socket(family, kind)
@@ -108,7 +142,7 @@ class Client:
             if self.transport != "udp" and len(self.buffer) >= 4:
                 length = struct.unpack("!H", self.buffer[2:4])[0]
                 size = 4 + length if self.buffer[0] >= 0x40 else 20 + length
-                whole = size + -size % 4
+                whole = size + -size % 4 * self.padded
                 if len(self.buffer) >= whole:
                     found, self.buffer = self.buffer[:size], self.buffer[whole:]
                     return found
@@ -166,5 +200,5 @@ class Client:
         self.socket.sendall(self.message(SEND, [(PAYLOAD, data)], indication=True, peer=[peer])[0])
 
     def send_channel(self, number, data):
-        pad = b"" if self.transport == "udp" else bytes(-len(data) % 4)
+        pad = bytes(-len(data) % 4 * self.padded)
         self.socket.sendall(struct.pack("!HH", number, len(data)) + data + pad)
