@@ -22,6 +22,8 @@ using xmpp::StanzaError;
 namespace {
 
 constexpr std::chrono::milliseconds kReloadPoll{2};
+constexpr std::chrono::milliseconds kCrowdPoll{5};
+constexpr std::chrono::seconds kHoldUp{30};
 
 bool has_non_negative(const LocalAccount& account) {
     for (const auto& session : account.local_sessions()) {
@@ -44,11 +46,13 @@ Router::Router(runtime::Environment& environment, runtime::Shard& shard, session
       shard_{shard},
       sessions_{sessions},
       questions_{shard.io(), shard.index()},
+      crowd_timer_{shard.io()},
       routed_{counter("routed")},
       between_shards_{counter("between_shards")},
       delivered_{counter("delivered")},
       kept_{counter("kept")},
       bounced_{counter("bounced")},
+      held_up_{counter("held_up")},
       dropped_no_resource_{counter("dropped_no_resource")},
       dropped_no_user_{counter("dropped_no_user")},
       dropped_presence_{counter("dropped_presence")},
@@ -108,8 +112,12 @@ void Router::arrive(runtime::Messages messages) {
 
 void Router::dispatch(Stanza stanza, std::function<void()> done) {
     routed_.add();
+    // Of the addressee before this is added: whoever feeds one that is behind waits.
+    auto behind = done && environment_.channel->crowded(stanza.to()) ? stanza.to().bare() : xmpp::Jid{};
     const auto finish = [&] {
-        if (done) done();
+        if (!done) return;
+        if (behind.empty()) return done();
+        hold_up(std::move(behind), std::move(done));
     };
     if (to_question(stanza)) return finish();
     const auto& to = stanza.to();
@@ -134,10 +142,34 @@ void Router::dispatch(Stanza stanza, std::function<void()> done) {
     }
     if (to.node().empty()) return to_host(*host, std::move(stanza), std::move(done));
     const auto bare = to.bare();  // before the stanza is moved from: arguments have no order
-    // Only what is for the sender's own account holds the sender up: a busy addressee must not.
+    // Only what is for the own account holds the sender up: a busy addressee must not, until it is far behind.
     if (stanza.from().same_bare(bare)) return sessions_.submit(*host, bare, std::move(stanza), std::move(done));
     sessions_.submit(*host, bare, std::move(stanza));
     finish();
+}
+
+/// Back-pressure: `done` waits until the inbox of `bare` has room, so that its senders' streams are read no further
+/// and TCP tells the clients. Not for ever: then the inbox refuses.
+void Router::hold_up(xmpp::Jid bare, std::function<void()> done) {
+    held_up_.add();
+    waiting_.push_back({std::move(bare), std::move(done), clock().now() + kHoldUp});
+    if (waiting_.size() == 1) watch_crowds();
+}
+
+void Router::watch_crowds() {
+    crowd_timer_.expires_after(kCrowdPoll);
+    crowd_timer_.async_wait([this](auto error) {
+        if (error) return;
+        const auto now = clock().now();
+        for (auto& waiting : std::exchange(waiting_, {})) {
+            if (waiting.until > now && environment_.channel->crowded(waiting.bare)) {
+                waiting_.push_back(std::move(waiting));
+            } else {
+                waiting.done();
+            }
+        }
+        if (!waiting_.empty()) watch_crowds();
+    });
 }
 
 /// An answer to a question of the server's goes to the shard that asked; answers to users' questions go on as usual.
@@ -410,14 +442,15 @@ void Router::redeliver(const xmpp::Jid& user, std::vector<session::Undelivered> 
         const auto type = message_type(message->type());
         // What was said in a room that is served here goes there; what came from one is in its archive.
         const bool said_in_room = type == MessageType::groupchat && !serves(message->to().domain());
-        // An error answers a message that was accepted, if somebody answers for it: else it would be lost without a
-        // word.
-        const bool answers_nothing = type == MessageType::error && !undelivered.custody;
+        // An error answers a message that was accepted, if somebody answers for it or it has been stored before: else
+        // that would be lost without a word.
+        const bool delayed = message->element().child("delay", "urn:xmpp:delay") != nullptr;
+        const bool answers_nothing = type == MessageType::error && !undelivered.custody && !delayed;
         if (answers_nothing || said_in_room || is_copy(user, *message)) {
             dropped_undelivered_.add();
             continue;
         }
-        if (!message->element().child("delay", "urn:xmpp:delay")) {
+        if (!delayed) {
             message->element()
                 .add("delay", "urn:xmpp:delay")
                 .set("from", user.domain())

@@ -61,7 +61,15 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
         std::vector<xmpp::Jid> each{};  // not empty: for whom, and not for whom the stanza says
     };
 
+    struct HeldUp {
+        xmpp::Jid bare;  // who is behind
+        std::function<void()> done;
+        SteadyTime until;
+    };
+
     void enqueue(Queued queued);
+    void hold_up(xmpp::Jid bare, std::function<void()> done);
+    void watch_crowds();
     void hand_over(std::size_t shard, runtime::Message message);
     void flush();
     void fan_out(const xmpp::Stanza& stanza, const std::vector<xmpp::Jid>& to);
@@ -83,6 +91,8 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
     Questions questions_;
     std::map<std::string, DomainHandler, std::less<>> served_;
     std::deque<Queued> queue_;
+    std::vector<HeldUp> waiting_;  // one a stream at most
+    boost::asio::steady_timer crowd_timer_;
     std::vector<runtime::Messages> outgoing_;  // by shard: sent together, before anything else is done here
     bool any_outgoing_ = false;
     bool draining_ = false;
@@ -93,6 +103,7 @@ class Router final : public runtime::Server, public runtime::Dispatch, public se
     runtime::Counter& delivered_;
     runtime::Counter& kept_;
     runtime::Counter& bounced_;
+    runtime::Counter& held_up_;
     runtime::Counter& dropped_no_resource_;
     runtime::Counter& dropped_no_user_;
     runtime::Counter& dropped_presence_;

@@ -21,4 +21,20 @@ void LocalChannel::send(std::size_t, std::size_t to, Messages messages) {
     });
 }
 
+void LocalChannel::crowd(const xmpp::Jid& bare, bool crowded) {
+    const std::lock_guard lock{crowded_mutex_};
+    if (crowded) {
+        crowded_.insert(bare);
+    } else {
+        crowded_.erase(bare);
+    }
+    any_crowded_.store(crowded_.size(), std::memory_order_relaxed);
+}
+
+bool LocalChannel::find_crowded(const xmpp::Jid& jid) const {
+    const auto bare = jid.bare();
+    const std::lock_guard lock{crowded_mutex_};
+    return crowded_.contains(bare);
+}
+
 }  // namespace carillon::runtime

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <unordered_set>
 #include <vector>
 
 #include "signaling/runtime/shard.h"
@@ -33,6 +35,10 @@ class MessageChannel {
     virtual void send(std::size_t from, std::size_t to, Messages messages) = 0;
     /// Whether so much waits for `to` that readers should stop feeding it for a moment.
     virtual bool congested(std::size_t to) const = 0;
+    /// An account of the caller's shard gets behind with what comes for it, or has caught up.
+    virtual void crowd(const xmpp::Jid& bare, bool crowded) = 0;
+    /// Whether the account of `jid` is behind, so that whoever sends to it should wait. Cheap while nobody is.
+    virtual bool crowded(const xmpp::Jid& jid) const = 0;
 };
 
 class LocalChannel final : public MessageChannel {
@@ -47,6 +53,10 @@ class LocalChannel final : public MessageChannel {
     bool congested(std::size_t to) const override {
         return ends_[to].waiting.load(std::memory_order_relaxed) > kCongestion;
     }
+    void crowd(const xmpp::Jid& bare, bool crowded) override;
+    bool crowded(const xmpp::Jid& jid) const override {
+        return any_crowded_.load(std::memory_order_relaxed) != 0 && find_crowded(jid);
+    }
 
   private:
     struct End {
@@ -54,7 +64,12 @@ class LocalChannel final : public MessageChannel {
         Receiver receive;
         std::atomic<std::size_t> waiting{0};
     };
+    bool find_crowded(const xmpp::Jid& jid) const;
+
     std::vector<End> ends_;
+    mutable std::mutex crowded_mutex_;
+    std::unordered_set<xmpp::Jid> crowded_;
+    std::atomic<std::size_t> any_crowded_{0};
 };
 
 }  // namespace carillon::runtime

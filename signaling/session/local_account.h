@@ -70,6 +70,7 @@ class LocalAccount final : public Account {
     // The inbox, worked by SessionServer.
     State state = State::loading;
     bool pumping = false;
+    bool crowded = false;     // so much waits that senders are held up
     bool failed = false;      // storage did not answer: what waits is refused
     std::size_t waiters = 0;  // coroutines between load and bind
     std::size_t holds = 0;    // modules that must be done before the next stanza's turn

@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "config/base/log.h"
+#include "signaling/runtime/message_channel.h"
 #include "signaling/storage/storage.h"
 
 namespace carillon::session {
@@ -17,6 +18,12 @@ using runtime::SessionEvents;
 namespace {
 constexpr std::chrono::seconds kSweep{10};
 constexpr std::chrono::milliseconds kLoadPoll{2};  ///< binding waits for the account to load; it is rare and short
+
+/// It was accepted before and nobody would hear of its end: it comes out of a queue that is bounded itself, or of the
+/// journal.
+bool cannot_be_refused(const xmpp::Stanza& stanza) {
+    return stanza.redelivered() || (stanza.is_error() && stanza.custody());
+}
 }  // namespace
 
 SessionServer::SessionServer(runtime::Environment& environment, runtime::Shard& shard, SessionLimits limits)
@@ -80,13 +87,14 @@ awaitable<void> SessionServer::load(LocalAccount& account) {
 void SessionServer::submit(runtime::VirtualHost& host, const xmpp::Jid& bare, xmpp::Stanza stanza,
                            std::function<void()> done) {
     auto& target = account(host, bare);
-    if (target.inbox.size() >= limits_.inbox) {
+    if (target.inbox.size() >= limits_.inbox && !cannot_be_refused(stanza)) {
         inbox_overflows_.add();
         work_->refuse(stanza, xmpp::StanzaError::resource_constraint());
         if (done) done();
         return;
     }
     target.inbox.push_back({std::move(stanza), std::move(done)});
+    if (target.pumping) return note_crowd(target);
     pump(target);
 }
 
@@ -117,7 +125,17 @@ void SessionServer::pump(LocalAccount& account) {
     }
     account.pumping = false;
     account.last_used = environment_.clock->now();
+    note_crowd(account);
     discard_if_void(account);
+}
+
+/// Whoever reads from clients feeds it no more until it has caught up (Router::finish).
+void SessionServer::note_crowd(LocalAccount& account) {
+    const auto limit = account.crowded ? limits_.inbox / 4 : limits_.inbox / 2;
+    const bool crowded = account.inbox.size() > limit;
+    if (crowded == account.crowded) return;
+    account.crowded = crowded;
+    environment_.channel->crowd(account.jid(), crowded);
 }
 
 std::shared_ptr<void> SessionServer::hold(const xmpp::Jid& bare) {

@@ -33,7 +33,7 @@ class AccountWork {
 
 struct SessionLimits {
     std::size_t sessions_per_user = 32;
-    std::size_t inbox = 1000;         ///< stanzas waiting for one account
+    std::size_t inbox = 1000;         ///< stanzas waiting for one account; local senders are held up from half of it
     bool replace_on_conflict = true;  ///< a bind of a taken resource ends the old session; else it gets another name
     std::chrono::seconds idle_account{60};
 };
@@ -85,6 +85,7 @@ class SessionServer final : public runtime::Server {
     LocalAccount& account(runtime::VirtualHost& host, const xmpp::Jid& bare);
     awaitable<void> load(LocalAccount& account);
     void pump(LocalAccount& account);
+    void note_crowd(LocalAccount& account);
     void discard_if_void(LocalAccount& account);
     void sweep();
     static std::string make_resource();

@@ -38,12 +38,13 @@ void Connection::put_out(const xml::Element& stanza, const xmpp::CustodyPtr& cus
     if (management_) {
         // After our closing tag nothing goes out, but messages still find another way.
         const auto text = output_.push(stanza, false);
+        const bool wanted = message && !of_room && management_->resumable();
         if (!output_.sealed()) {
-            const bool wanted = message && !of_room && management_->resumable();
             management_->sent(text, message, stage_->custody_of(custody, wanted, text), now);
             if (!of_room && stanza.name() != "presence") management_->press();
         } else if (message) {
-            management_->sent(xml::to_string(stanza), true, custody, now);
+            const auto late = xml::to_string(stanza);
+            management_->sent(late, true, stage_->custody_of(custody, wanted, late), now);
         }
         if (management_->unacknowledged() > stage_->options.unacknowledged_stanzas && phase_ == Phase::session) {
             stage_->overfull.add();

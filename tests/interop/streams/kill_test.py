@@ -10,6 +10,7 @@ import random
 import re
 import sys
 import time
+from collections import Counter
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "calls"))
 from server import DOMAIN, Server  # noqa: E402
@@ -24,13 +25,14 @@ BACKLOG = 200
 
 class Sender:
     def __init__(self, user, port):
-        self.user, self.sent, self.acknowledged, self.bounced = user, 0, set(), set()
+        self.user, self.sent, self.acknowledged, self.bounced = user, 0, set(), {}
         self.client = SmClient(user, f"{user}-secret", DOMAIN, port, self.heard, pause=0.1, strict=False, acknowledged=self.note)
         self.task = asyncio.ensure_future(self.client.run())
 
     def heard(self, stanza):
         if stanza.tag == CLIENT + "message" and stanza.get("type") == "error":
-            self.bounced.add(stanza.get("id"))
+            error = stanza.find(CLIENT + "error")
+            self.bounced[stanza.get("id")] = error[0].tag.split("}")[1] if error is not None and len(error) else "?"
 
     def note(self, texts):
         self.acknowledged.update(match[1] for text in texts if (match := re.search(r"<message id='([^']+)'", text)))
@@ -128,14 +130,18 @@ async def trial(server):
         sender.client.request()
     await until(lambda: not any(sender.client.unacknowledged for sender in senders), 20)
     acknowledged = set().union(*(sender.acknowledged for sender in senders))
-    bounced = set().union(*(sender.bounced for sender in senders))
-    await until(lambda: acknowledged <= juliet.got.keys() | bounced, 20)
+
+    def bounces():
+        return {name: why for sender in senders for name, why in sender.bounced.items()}
+
+    await until(lambda: acknowledged <= juliet.got.keys() | bounces().keys(), 20)
     await asyncio.sleep(0.5)
-    lost = sorted(acknowledged - juliet.got.keys() - bounced)
+    bounced = bounces()
+    lost = sorted(acknowledged - juliet.got.keys() - bounced.keys())
     everything = sum(sender.sent for sender in senders)
     twice = sum(1 for times in juliet.got.values() if times > 1)
     print(f"seed {SEED}: {KILLS} kills, recipient {ways}; {everything} messages, {len(acknowledged)} acknowledged ({at_kill} of them before a "
-          f"kill), {len(juliet.got)} came, {twice} of them more than once, {len(bounced)} bounced; {len(lost)} lost; "
+          f"kill), {len(juliet.got)} came, {twice} of them more than once, {len(bounced)} bounced {dict(Counter(bounced.values()))}; {len(lost)} lost; "
           f"slowest start {slowest:.2f} s")
     for sender in senders:
         print(f"{sender.user}: lost {ranges([int(name.split('-')[1]) for name in lost if name.startswith(sender.user)])} of {sender.sent}")
