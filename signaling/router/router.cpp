@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kReloadPoll{2};
 constexpr std::chrono::milliseconds kCrowdPoll{5};
-constexpr std::chrono::seconds kHoldUp{30};
+constexpr std::chrono::seconds kHoldUp{10};
 
 bool has_non_negative(const LocalAccount& account) {
     for (const auto& session : account.local_sessions()) {
