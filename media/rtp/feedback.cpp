@@ -79,6 +79,38 @@ void read_message(Bytes packet, const Piece& piece, const Tell& tell) {
             tell(Nack{media, load_u16(&packet[at]), load_u16(&packet[at + 2])});
 }
 
+bool is_feedback(const Piece& piece) { return piece.type == kTransport || piece.type == kPayload; }
+
+/// Whether a feedback message names one of those streams; FIR and REMB name them behind the head.
+bool is_about(Bytes packet, const Piece& piece, std::span<const std::uint32_t> streams) {
+    const auto named = [&](std::size_t at) {
+        return at + 4 <= packet.size() && std::ranges::find(streams, load_u32(&packet[at])) != streams.end();
+    };
+    if (packet.size() < kHead || streams.empty()) return false;
+    if (named(8)) return true;
+    if (piece.type != kPayload) return false;
+    bool any = false;
+    if (piece.count == kFullIntra)
+        for (std::size_t at = kHead; at + 8 <= packet.size(); at += 8) any = any || named(at);
+    if (piece.count == kApplication && packet.size() >= kHead + 8 && load_u32(&packet[kHead]) == kRemb)
+        for (unsigned i = 0; i < std::to_integer<unsigned>(packet[kHead + 4]); ++i)
+            any = any || named(kHead + 8 + 4 * i);
+    return any;
+}
+
+template <class Keep>
+std::size_t keep_pieces(std::span<std::byte> compound, const Keep& keep) {
+    std::size_t kept = 0, at = 0;
+    while (const auto piece = first_of(compound.subspan(at))) {
+        if (keep(compound.subspan(at, piece->size), *piece)) {
+            if (kept != at) std::memmove(&compound[kept], &compound[at], piece->size);
+            kept += piece->size;
+        }
+        at += piece->size;
+    }
+    return kept;
+}
+
 ByteWriter message(unsigned type, unsigned format, std::size_t more, std::uint32_t sender, std::uint32_t media) {
     ByteWriter out;
     out.u32(0x80'C9'0001);
@@ -103,16 +135,16 @@ void read_feedback(Bytes compound, const Tell& tell) {
     }
 }
 
-std::size_t without_feedback(std::span<std::byte> compound) noexcept {
-    std::size_t kept = 0, at = 0;
-    while (const auto piece = first_of(compound.subspan(at))) {
-        if (piece->type != kTransport && piece->type != kPayload) {
-            if (kept != at) std::memmove(&compound[kept], &compound[at], piece->size);
-            kept += piece->size;
-        }
-        at += piece->size;
-    }
-    return kept;
+std::size_t without_feedback(std::span<std::byte> compound, std::span<const std::uint32_t> kept) noexcept {
+    return keep_pieces(compound, [kept](Bytes packet, const Piece& piece) {
+        return !is_feedback(piece) || is_about(packet, piece, kept);
+    });
+}
+
+std::size_t only_feedback(std::span<std::byte> compound, std::span<const std::uint32_t> kept) noexcept {
+    return keep_pieces(compound, [kept](Bytes packet, const Piece& piece) {
+        return is_feedback(piece) && is_about(packet, piece, kept);
+    });
 }
 
 std::vector<std::byte> full_intra(std::uint32_t sender, std::uint32_t media, std::uint8_t number) {

@@ -46,8 +46,11 @@ using Feedback = std::variant<PictureLoss, FullIntra, Nack, ReceiverEstimate, Se
 /// Each of them in a compound packet, in order, up to the first that is malformed. Allocates nothing.
 void read_feedback(Bytes compound, const std::function<void(const Feedback& said)>& tell);
 
-/// Takes the feedback messages (RFC 4585 §6.1) out of a compound packet and leaves the rest; answers the size.
-std::size_t without_feedback(std::span<std::byte> compound) noexcept;
+/// Takes the feedback messages (RFC 4585 §6.1) out of a compound packet, but for those about the streams `kept`, and
+/// leaves the rest; answers the size.
+std::size_t without_feedback(std::span<std::byte> compound, std::span<const std::uint32_t> kept = {}) noexcept;
+/// Leaves of a compound packet the feedback messages about these streams alone; answers the size.
+std::size_t only_feedback(std::span<std::byte> compound, std::span<const std::uint32_t> kept) noexcept;
 
 inline constexpr std::size_t kPictureLossSize = 20;
 

@@ -1,5 +1,7 @@
 #include "relay/media/media_link.h"
 
+#include <algorithm>
+#include <functional>
 #include <random>
 #include <utility>
 
@@ -76,10 +78,23 @@ MediaLink::Way MediaLink::take_report(std::size_t leg, std::span<std::byte> pack
     if (pictures) video_->in[leg].push(packet, true, now);
     if (one_legged() || heard_[0].any()) sound_->in[leg].push(packet, true, now);
     if (one_legged()) return returned_.any() && turn_back_rtcp(packet, mask_) ? Way::back : Way::job;
-    if (returned_.none()) return Way::job;
-    // Where the sound passes: what is said about the pictures' loss and rate is not the other end's business.
-    if (pictures) size = rtp::without_feedback(packet);
+    // What is said about the pictures' loss and rate is the other end's business only where it made them.
+    const auto& theirs = passing_[1 - leg];
+    const auto passing =
+        std::span{theirs}.first(static_cast<std::size_t>(std::ranges::count_if(theirs, std::identity{})));
+    if (returned_.none()) {
+        size = passing.empty() ? 0 : rtp::only_feedback(packet, passing);
+    } else if (pictures) {
+        size = rtp::without_feedback(packet, passing);
+    }
     return size > 0 ? Way::both : Way::job;
+}
+
+void MediaLink::note_passing(std::size_t leg, Bytes packet) noexcept {
+    if (packet.size() < 12) return;
+    auto& known = passing_[leg];
+    const auto ssrc = load_u32(&packet[8]);
+    if (ssrc != 0 && ssrc != known[0] && ssrc != known[1]) known = {ssrc, known[0]};
 }
 
 /// Nothing is opened: the ends speak to one another, but for what is said in the place of one.
@@ -103,7 +118,10 @@ MediaLink::Way MediaLink::take(std::size_t leg, std::span<std::byte> packet, boo
     const auto type = std::to_integer<std::size_t>(packet[1]) & 0x7F;
     if (seen_[leg].test(type)) return video_->in[leg].push(packet, false, now) ? Way::job : Way::drop;
     if (heard_[leg].test(type)) return sound_->in[leg].push(packet, false, now) ? Way::job : Way::drop;
-    if (!endpoint) return Way::pass;
+    if (!endpoint) {
+        if (seen_[leg].any() && !returned_.test(type)) note_passing(leg, packet);
+        return Way::pass;
+    }
     return returned_.test(type) && turn_back_rtp(packet, mask_) ? Way::back : Way::drop;
 }
 

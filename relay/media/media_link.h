@@ -70,14 +70,18 @@ class MediaLink {
 
     api::Program::Kind kind_;
     Way take_report(std::size_t leg, std::span<std::byte> packet, SteadyTime now, std::size_t& size) noexcept;
+    void note_passing(std::size_t leg, Bytes packet) noexcept;
 
     std::shared_ptr<MediaChannel> sound_, video_;
     MediaOutlet& outlet_;
     Stream* attached_ = nullptr;
     std::array<std::bitset<128>, 2> heard_;  // payload types for the sound's job, by leg
     std::array<std::bitset<128>, 2> seen_;   // and for the pictures'
-    std::bitset<128> returned_;              // of a transcode: those that pass as they are
-    std::uint32_t mask_;                     // makes other SSRCs of those that come back
+    // Streams from that leg that go on as they are although pictures are the program's: an end that was offered what
+    // the other one speaks, too, may send that whatever it has answered (libwebrtc takes the first of the offer).
+    std::array<std::array<std::uint32_t, 2>, 2> passing_{};
+    std::bitset<128> returned_;  // of a transcode: those that pass as they are
+    std::uint32_t mask_;         // makes other SSRCs of those that come back
     std::array<LegStatistics, 2> made_;
     std::unique_ptr<std::array<Splice, 2>> splices_;  // of an interlude, by the leg that hears it
 };

@@ -85,6 +85,23 @@ TEST(WithoutFeedback, ReportsStay) {
     EXPECT_EQ(without_feedback(alone), 0u);
 }
 
+TEST(WithoutFeedback, WhatIsAboutAStreamThatIsKeptStays) {
+    const std::array<std::uint32_t, 2> kept{9, 11};
+    const auto sizes_of = [&](const auto& message) {
+        std::vector<std::byte> stays(message.begin(), message.end());
+        auto alone = stays;
+        return std::pair{without_feedback(stays, kept), only_feedback(alone, kept)};
+    };
+    EXPECT_EQ(sizes_of(picture_loss(7, 9)), (std::pair<std::size_t, std::size_t>{20, 12}));
+    EXPECT_EQ(sizes_of(picture_loss(7, 8)), (std::pair<std::size_t, std::size_t>{8, 0}));
+    EXPECT_EQ(sizes_of(full_intra(7, 11, 1)), (std::pair<std::size_t, std::size_t>{28, 20}));
+    EXPECT_EQ(sizes_of(full_intra(7, 12, 1)), (std::pair<std::size_t, std::size_t>{8, 0}));
+    EXPECT_EQ(sizes_of(receiver_estimate(7, 9, 500'000)), (std::pair<std::size_t, std::size_t>{32, 24}));
+    EXPECT_EQ(sizes_of(receiver_estimate(7, 10, 500'000)), (std::pair<std::size_t, std::size_t>{8, 0}));
+    const std::array<std::uint16_t, 1> missing{5};
+    EXPECT_EQ(sizes_of(nack(7, 9, missing)), (std::pair<std::size_t, std::size_t>{24, 16}));
+}
+
 TEST(ReadFeedback, AnythingIsReadWithoutHarm) {
     std::minstd_rand random{3};
     for (int i = 0; i < 20'000; ++i) {
@@ -96,7 +113,10 @@ TEST(ReadFeedback, AnythingIsReadWithoutHarm) {
             store_u16(&packet[2], static_cast<std::uint16_t>(random() % 16));
         }
         read_feedback(packet, [](const Feedback&) {});
-        EXPECT_LE(without_feedback(packet), packet.size());
+        const std::array<std::uint32_t, 1> kept{static_cast<std::uint32_t>(random())};
+        auto copy = packet;
+        EXPECT_LE(only_feedback(copy, kept), copy.size());
+        EXPECT_LE(without_feedback(packet, kept), packet.size());
     }
 }
 
