@@ -76,9 +76,7 @@ Decision Stream::leave(std::size_t leg, std::span<std::byte> buffer, std::size_t
     return {.fd = fd, .to = to.address, .size = *sealed, .leg = static_cast<std::uint8_t>(leg)};
 }
 
-/// What a program hears and says is in no journal: a successor would pass one end's codec to the other.
 void Stream::carry(std::unique_ptr<MediaLink> program) {
-    keep_no_more();
     media_ = std::move(program);
     allow_kernel();
     for (std::size_t leg = 0; leg < 2; ++leg)

@@ -23,6 +23,38 @@ bool fits(const journal::ReadStream& left, std::size_t sockets) {
     return true;
 }
 
+/// The last packet that left for an end. Of SRTP the index is known; else so many have gone since the last tick as fit
+/// into the time.
+std::optional<StreamPoint> point_of(const journal::ReadLeg& leg, bool pictures, SteadyTime now) {
+    using std::chrono::milliseconds;
+    constexpr std::uint32_t kOldest = 10 * 60 * 1000;
+    constexpr std::uint32_t kFrame = 20, kMostSound = 100, kPictures = 500;
+    const auto& saved = leg.points[pictures ? 1 : 0];
+    if (saved.ssrc == 0) return std::nullopt;
+    const auto here = std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count();
+    const auto passed = static_cast<std::uint32_t>(here) - saved.at;
+    if (passed > kOldest) return std::nullopt;
+    StreamPoint point{
+        .ssrc = saved.ssrc, .sequence = saved.sequence, .timestamp = saved.timestamp, .at = now - milliseconds{passed}};
+    const auto sealed = std::ranges::find(leg.outbound, saved.ssrc, &srtp::SsrcState::ssrc);
+    if (sealed != leg.outbound.end() && sealed->rtp) {
+        point.sequence = static_cast<std::uint16_t>(sealed->rtp_index);
+    } else {
+        const auto more = pictures ? kPictures : std::min(passed / kFrame, kMostSound);
+        point.sequence = static_cast<std::uint16_t>(point.sequence + more);
+    }
+    return point;
+}
+
+Continuation stood_at(const journal::ReadStream& left, SteadyTime now) {
+    Continuation out;
+    for (std::size_t leg = 0; leg < 2; ++leg) {
+        out.sound[leg] = point_of(left.legs[leg], false, now);
+        out.pictures[leg] = point_of(left.legs[leg], true, now);
+    }
+    return out;
+}
+
 std::string fault_in(const journal::ReadStream& left) {
     api::proto::OpenStream request;
     request.set_session(left.session);
@@ -84,6 +116,21 @@ void Worker::inherit_turn(std::size_t place, TurnService& service) {
     }
 }
 
+/// The program of a stream that goes on; a hold music that has died with the worker is heard no more. Nothing: it
+/// cannot be made here.
+std::optional<MediaPrograms::Started> Worker::begin_again(journal::ReadStream& left, std::size_t shard,
+                                                          SteadyTime now) {
+    auto& program = left.setup.program;
+    for (const bool as_it_was : {true, false}) {
+        if (!as_it_was) program.instead = {};
+        if (!sounds_.resolve(program)) continue;
+        auto started = start_program(left.session, left.setup.stream, program, shard, stood_at(left, now));
+        if (started) return std::move(*started);
+        if (!program.instead[0] && !program.instead[1]) break;
+    }
+    return std::nullopt;
+}
+
 bool Worker::take_up(journal::ReadStream& left, std::size_t shard, SteadyTime now) {
     const auto refuse = [&](std::string_view why) {
         log::error("a stream in the journal cannot go on", {{"session", left.session}, {"why", why}});
@@ -95,8 +142,18 @@ bool Worker::take_up(journal::ReadStream& left, std::size_t shard, SteadyTime no
     const auto known = sessions_.find(left.session);
     if (known != sessions_.end() && known->second.streams.contains(left.setup.stream))
         return refuse("it is there twice");
+    std::optional<MediaPrograms::Started> program;
+    if (left.setup.program.kind != api::Program::Kind::none) {
+        program = begin_again(left, shard, now);
+        if (!program) return refuse("its program cannot be begun again");
+    }
     Stream::Ports bound;
-    OpenedStream opened{.mode = left.setup.mode, .rtcp = left.setup.rtcp, .told = {}, .ports = {}};
+    OpenedStream opened{.mode = left.setup.mode,
+                        .rtcp = left.setup.rtcp,
+                        .told = {},
+                        .ports = {},
+                        .program_kind = left.setup.program.kind};
+    if (program) opened.program = program->running;
     for (std::size_t leg = 0; leg < 2; ++leg) {
         for (std::size_t component = 0; component < left.legs[leg].ports.size(); ++component) {
             auto claimed = claim_port(left, leg, component, shard);
@@ -119,6 +176,7 @@ bool Worker::take_up(journal::ReadStream& left, std::size_t shard, SteadyTime no
     auto& session = sessions_.try_emplace(left.session, Session{.shard = shard, .streams = {}}).first->second;
     auto stream = std::make_unique<Stream>(left.session, left.setup, std::move(bound), now, std::move(certificate));
     stream->restore(left, now);
+    if (program) stream->carry(std::move(program->link));
     if (kernel_) stream->forward_in_kernel(kernel_);
     stream->keep_in(record_of(left.session, left.setup, opened, left.opened, left.expires));
     session.streams.emplace(left.setup.stream, std::move(opened));

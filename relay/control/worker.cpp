@@ -224,12 +224,10 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     const auto now = std::chrono::steady_clock::now();
     auto stream = std::make_unique<Stream>(name, setup, std::move(bound), now, std::move(certificate));
     if (kernel_) stream->forward_in_kernel(kernel_);
-    if (program) {
-        stream->carry(std::move(program->link));
-    } else {
+    if (program) stream->carry(std::move(program->link));
+    if (!one_leg)  // who speaks to the relay itself loses it with the worker
         stream->keep_in(
             record_of(name, setup, opened, now, setup.expire.count() > 0 ? now + setup.expire : SteadyTime{}));
-    }
     known->second.streams.emplace(setup.stream, std::move(opened));
     ++shard_load_[known->second.shard];
     taps_.stream_opened(name, *stream);

@@ -103,7 +103,8 @@ class Worker {
     std::expected<MediaPrograms::Started, api::proto::Reply> start_program(const std::string& session,
                                                                            const std::string& stream,
                                                                            const api::Program& program,
-                                                                           std::size_t shard);
+                                                                           std::size_t shard,
+                                                                           const Continuation& stood = {});
     void add_program(const api::proto::SetProgram& request, Session& session, OpenedStream& stream,
                      const api::Program& program, Respond respond);
     Respond later(Respond respond);
@@ -121,6 +122,7 @@ class Worker {
     // What a predecessor has left (taking_up.cpp).
     void take_up();
     bool take_up(journal::ReadStream& left, std::size_t shard, SteadyTime now);
+    std::optional<MediaPrograms::Started> begin_again(journal::ReadStream& left, std::size_t shard, SteadyTime now);
     /// Once a second: a sign of life, and a look at the load.
     void beat();
     void measure();

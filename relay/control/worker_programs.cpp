@@ -27,8 +27,10 @@ MediaJob::Tell Worker::teller(const std::string& session, const std::string& str
 std::expected<MediaPrograms::Started, proto::Reply> Worker::start_program(const std::string& session,
                                                                           const std::string& stream,
                                                                           const api::Program& program,
-                                                                          std::size_t shard) {
-    auto started = programs_->start(program, *outlets_[shard], teller(session, stream));
+                                                                          std::size_t shard,
+                                                                          const Continuation& stood) {
+    const auto name = Shard::key(session, stream);
+    auto started = programs_->start(program, *outlets_[shard], teller(session, stream), {name, stood});
     if (started) return std::move(*started);
     return std::unexpected{
         refuse(started.error().busy ? proto::REFUSAL_LIMIT : proto::REFUSAL_BAD_REQUEST, started.error().reason)};
@@ -67,7 +69,9 @@ void Worker::set_program(const proto::SetProgram& request, Respond respond) {
     shards_[session->second.shard]->with(
         Shard::key(request.session(), request.stream()),
         [program, video = *changed](Stream* stream) {
-            if (stream && stream->program()) stream->program()->set(program, video);
+            if (!stream || !stream->program()) return;
+            stream->save_program(program);
+            stream->program()->set(program, video);
         },
         [answer = later(std::move(respond))] { answer({}); });
 }
@@ -83,8 +87,9 @@ void Worker::add_program(const proto::SetProgram& request, Session& session, Ope
     auto link = std::make_shared<std::unique_ptr<MediaLink>>(std::move(started->link));
     shards_[session.shard]->with(
         Shard::key(request.session(), request.stream()),
-        [link](Stream* found) {
+        [link, program](Stream* found) {
             if (!found) return link->reset();
+            found->save_program(program);  // else a successor would pass one end's codec to the other
             found->carry(std::move(*link));
             found->program()->attach(*found);
         },

@@ -104,7 +104,10 @@ class Stream {
 
     /// From now on a successor finds what this stream comes to. Before the stream is handed over.
     void keep_in(std::unique_ptr<journal::Record> record);
-    void keep_no_more();
+    /// A program is the stream's from now on, or another one; for the successor.
+    void save_program(const api::Program& program) {
+        if (record_) record_->save_program(program);
+    }
     /// Goes on where a predecessor stood, before keep_in().
     void restore(const journal::ReadStream& left, SteadyTime now);
 

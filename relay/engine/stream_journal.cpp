@@ -15,18 +15,6 @@ void Stream::keep_in(std::unique_ptr<journal::Record> record) {
     save_counters();
 }
 
-/// Its blocks are somebody else's from here on: no index may be put down in them any more.
-void Stream::keep_no_more() {
-    if (!record_) return;
-    for (auto& leg : bridged_) {
-        if (!leg) continue;
-        const auto state = leg->take_state();
-        for (auto* session : {state.inbound, state.outbound})
-            if (session) session->keep({});
-    }
-    record_.reset();
-}
-
 void Stream::save_leg(std::size_t leg, const api::LegSetup* setup) {
     record_->save_leg(leg, setup, bridged_[leg] ? bridged_[leg]->take_state() : journal::LegState{});
 }
@@ -70,6 +58,9 @@ void Stream::save_counters() {
                                      .lost = held.lost() + before.lost,
                                      .late = held.late() + before.late,
                                      .duplicates = held.duplicates() + before.duplicates});
+        for (const bool pictures : {false, true})
+            if (const auto point = media_ ? media_->stands(leg, pictures) : std::nullopt)
+                record_->save_point(leg, pictures, *point);
     }
 }
 

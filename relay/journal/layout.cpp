@@ -31,4 +31,10 @@ std::uint32_t check_of(const PathCopy& copy) {
     return crc32(std::as_bytes(std::span{&copy.set, 1}), crc32(std::as_bytes(std::span{sequence})));
 }
 
+std::uint16_t check_of(const SavedPoint& point) {
+    const std::array<std::uint32_t, 4> words{point.ssrc, point.timestamp, point.at, point.sequence};
+    const auto crc = crc32(std::as_bytes(std::span{words}));
+    return static_cast<std::uint16_t>(crc ^ crc >> 16);
+}
+
 }  // namespace carillon::relay::journal

@@ -68,6 +68,16 @@ struct SavedCounters {
     std::uint64_t duplicates;
 };
 
+/// Where a program's stream towards an end stood at the last tick: its last packet.
+struct SavedPoint {
+    std::uint32_t ssrc;  ///< 0: there is none
+    std::uint32_t timestamp;
+    std::uint32_t at;  ///< steady clock, milliseconds: the lower bits
+    std::uint16_t sequence;
+    std::uint16_t check;  ///< it is written in place
+};
+std::uint16_t check_of(const SavedPoint& point);
+
 struct Block {
     Kind kind;
     std::uint32_t next;  ///< of a chain; 0: the last
@@ -79,6 +89,7 @@ struct Head : Block {
     std::int64_t opened;                                ///< steady clock, nanoseconds
     std::int64_t expires;                               ///< 0: never
     std::array<SavedCounters, 2> counters;
+    std::array<std::array<SavedPoint, 2>, 2> points;  ///< by leg: the sound, the pictures
 };
 static_assert(sizeof(Head) <= kBlock);
 

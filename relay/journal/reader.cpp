@@ -143,6 +143,9 @@ std::optional<ReadStream> read_stream(const Blocks& blocks, const Head& head) {
     for (std::size_t leg = 0; leg < 2; ++leg) {
         if (stream.legs[leg].ports.size() != (stream.setup.rtcp ? 2u : 1u)) return std::nullopt;
         stream.legs[leg].counters = head.counters[leg];
+        for (std::size_t i = 0; i < 2; ++i)
+            if (const auto& point = head.points[leg][i]; point.check == check_of(point))
+                stream.legs[leg].points[i] = point;
         for (std::size_t component = 0; component < 2; ++component)
             stream.legs[leg].paths[component] = blocks.paths(head.paths[leg][component]);
     }

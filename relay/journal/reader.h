@@ -20,6 +20,7 @@ struct ReadLeg {
     std::vector<srtp::SsrcState> inbound, outbound;
     std::array<PathSet, 2> paths{};  ///< by component; count 0: nothing learned
     SavedCounters counters{};
+    std::array<SavedPoint, 2> points{};  ///< of a program's streams to the end: the sound, the pictures; SSRC 0: none
 };
 
 struct ReadStream {

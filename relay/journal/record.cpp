@@ -150,4 +150,26 @@ void Record::save_counters(std::size_t leg, const SavedCounters& counters) {
     if (holds()) head().counters[leg] = counters;
 }
 
+void Record::save_program(const api::Program& program) {
+    if (!holds()) return;
+    proto::Saved saved;
+    const auto before = file_.get(head().text);
+    if (!saved.ParseFromArray(before.data(), static_cast<int>(before.size()))) return give_up();
+    saved.mutable_setup()->clear_program();
+    if (program.kind != api::Program::Kind::none) api::to_proto(program, *saved.mutable_setup()->mutable_program());
+    if (!file_.put(head().text, as_bytes(saved.SerializeAsString()))) give_up();
+}
+
+void Record::save_point(std::size_t leg, bool pictures, const StreamPoint& point) {
+    if (!holds()) return;
+    const auto at = std::chrono::duration_cast<std::chrono::milliseconds>(point.at.time_since_epoch()).count();
+    SavedPoint made{.ssrc = point.ssrc,
+                    .timestamp = point.timestamp,
+                    .at = static_cast<std::uint32_t>(at),
+                    .sequence = point.sequence,
+                    .check = 0};
+    made.check = check_of(made);
+    head().points[leg][pictures ? 1 : 0] = made;
+}
+
 }  // namespace carillon::relay::journal

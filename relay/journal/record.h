@@ -11,6 +11,7 @@
 #include "config/base/clock.h"
 #include "media/srtp/srtp_session.h"
 #include "relay/api/client.h"
+#include "relay/engine/leg_statistics.h"
 #include "relay/journal/block_file.h"
 #include "relay/learning/ice_learner.h"
 
@@ -50,6 +51,9 @@ class Record {
     void save_leg(std::size_t leg, const api::LegSetup* setup, const LegState& state);
     void save_paths(std::size_t leg, std::size_t component, const PathSet& set);
     void save_counters(std::size_t leg, const SavedCounters& counters);
+    /// What becomes of the stream's sound and pictures from now on.
+    void save_program(const api::Program& program);
+    void save_point(std::size_t leg, bool pictures, const StreamPoint& point);
     bool holds() const { return head_ != 0; }
 
   private:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <random>
 #include <stdexcept>
 #include <utility>
 
@@ -24,11 +23,6 @@ constexpr double kForgets = 0.7;        // what is left of a loss with each repo
 constexpr std::uint8_t kVoice = 0x80;
 constexpr unsigned kVoiceLevel = 50;  // -dBov: what is louder counts as voice
 
-std::uint32_t random32() {
-    static thread_local std::random_device device;
-    return device();
-}
-
 codecs::AudioCodec codec_or_throw(const api::AudioFormat& format) {
     const auto codec = codec_of(format);
     if (!codec) throw std::runtime_error{"no codec " + format.codec};
@@ -48,14 +42,14 @@ std::unique_ptr<codecs::Encoder> make_encoder(const api::AudioFormat& format, un
 
 }  // namespace
 
-AudioSender::AudioSender(const api::AudioFormat& format, std::size_t leg, unsigned opus_rate, std::string cname)
+AudioSender::AudioSender(const api::AudioFormat& format, std::size_t leg, unsigned opus_rate, std::string cname,
+                         const std::optional<StreamPoint>& before)
     : format_{format},
       leg_{leg},
       rate_{codec_or_throw(format) == codecs::AudioCodec::opus ? opus_rate : sample_rate_of(format)},
       ticks_{clock_rate_of(format) / 50},
       encoder_{make_encoder(format, rate_, opus_)},
-      // RFC 3711 §3.3.1: the first number from the lower half.
-      sender_{random32(), static_cast<std::uint16_t>(random32() & 0x7FFF), random32()},
+      sender_{sender_after(before, clock_rate_of(format))},
       cname_{cname.empty() ? random_cname() : std::move(cname)} {}
 
 void AudioSender::sound(codecs::Samples frame, MediaPort& port, SteadyTime now) {

@@ -12,6 +12,7 @@
 #include "media/rtp/rtp_stream.h"
 #include "media/rtp/telephone_event.h"
 #include "relay/api/program.h"
+#include "relay/media/continuation.h"
 #include "relay/media/media_job.h"
 
 namespace carillon::relay {
@@ -20,8 +21,9 @@ namespace carillon::relay {
 class AudioSender {
   public:
     /// Throws std::runtime_error when there is no such codec. `leg`: whose end it speaks to; `cname`: empty for one of
-    /// its own.
-    AudioSender(const api::AudioFormat& format, std::size_t leg, unsigned opus_rate = 48000, std::string cname = {});
+    /// its own; `before`: where a predecessor stood.
+    AudioSender(const api::AudioFormat& format, std::size_t leg, unsigned opus_rate = 48000, std::string cname = {},
+                const std::optional<StreamPoint>& before = {});
 
     /// Once in each tick: 20 ms at sample_rate(), or nothing to say.
     void sound(codecs::Samples frame, MediaPort& port, SteadyTime now);

@@ -5,12 +5,14 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace carillon::relay {
 
 /// Threading: `cname` is constant; the rest is atomic.
 struct LipSync {
-    LipSync();
+    /// `of`: what only this worker knows of the stream, so that its successor uses the same names; empty: new ones.
+    explicit LipSync(std::string_view of = {});
 
     std::array<std::string, 2> cname;  ///< by leg: what its end knows the relay's streams by
     /// By the leg that speaks: how long its sound is held before it goes on, in ms; -1: it passes as it is.

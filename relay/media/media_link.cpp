@@ -45,6 +45,17 @@ void MediaLink::attach(Stream& stream) {
     outlet_.add(stream);
 }
 
+std::optional<StreamPoint> MediaLink::stands(std::size_t leg, bool pictures) const {
+    if (splices_) return pictures ? std::nullopt : (*splices_)[leg].stands();
+    const auto& types = pictures ? seen_[leg] : heard_[leg];
+    return types.any() ? made_[leg].latest(types) : std::nullopt;
+}
+
+void MediaLink::go_on(const Continuation& before) {
+    for (std::size_t leg = 0; leg < 2 && splices_; ++leg)
+        if (before.sound[leg]) (*splices_)[leg].go_on(*before.sound[leg]);
+}
+
 void MediaLink::set_splice(std::size_t leg, const api::Program& program) {
     const auto& format = leg == 0 ? program.a : program.b;
     Splice::Types types;

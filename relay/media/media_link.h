@@ -9,6 +9,7 @@
 
 #include "relay/api/program.h"
 #include "relay/engine/leg_statistics.h"
+#include "relay/media/continuation.h"
 #include "relay/media/media_channel.h"
 #include "relay/media/splice.h"
 
@@ -59,6 +60,10 @@ class MediaLink {
     }
     /// An interlude: what leaves for that leg's end, until now the other end's alone.
     Splice* splice(std::size_t leg) { return splices_ ? &(*splices_)[leg] : nullptr; }
+    /// Where what leaves for that leg's end stands, for a successor: the sound, or the pictures.
+    std::optional<StreamPoint> stands(std::size_t leg, bool pictures) const;
+    /// A predecessor stood there.
+    void go_on(const Continuation& before);
     bool one_legged() const { return kind_ == api::Program::Kind::endpoint; }
     /// What the relay has made for that leg's end, as it left.
     LegStatistics& made(std::size_t leg) { return made_[leg]; }

@@ -91,12 +91,13 @@ std::expected<Interlude::Sources, std::string> MediaPrograms::make_interludes(co
 
 std::expected<std::unique_ptr<MediaJob>, std::string> MediaPrograms::make_job(const api::Program& program,
                                                                               const std::shared_ptr<LipSync>& lip,
-                                                                              const MediaJob::Tell& tell) {
+                                                                              const MediaJob::Tell& tell,
+                                                                              const Continuation& stood) {
     if (program.kind != Kind::endpoint) {
         auto sources = make_interludes(program);
         if (!sources) return std::unexpected{sources.error()};
         if (program.kind == Kind::interlude) return std::make_unique<InterludeJob>(program, std::move(*sources));
-        return std::make_unique<TranscodeJob>(program, lip, std::move(*sources));
+        return std::make_unique<TranscodeJob>(program, lip, std::move(*sources), stood);
     }
     const auto rate = sample_rate_of(program.a);
     auto source = make_source(program.source, rate, library_);
@@ -108,11 +109,11 @@ std::expected<std::unique_ptr<MediaJob>, std::string> MediaPrograms::make_job(co
 
 std::expected<void, MediaPrograms::Refused> MediaPrograms::start_sound(Running& running, const api::Program& program,
                                                                        std::shared_ptr<MediaChannel> channel,
-                                                                       MediaOutlet& outlet,
-                                                                       const MediaJob::Tell& tell) {
+                                                                       MediaOutlet& outlet, const MediaJob::Tell& tell,
+                                                                       const Continuation& stood) {
     if (!pool_) pool_ = std::make_unique<MediaPool>(options_.sound);
     if (auto reason = pool_->refusal(); !reason.empty()) return std::unexpected{Refused{true, std::move(reason)}};
-    auto job = make_job(program, running.lip, tell);
+    auto job = make_job(program, running.lip, tell, stood);
     if (!job) return std::unexpected{Refused{false, job.error()}};
     const auto ticket = pool_->add(std::move(*job), std::move(channel), outlet.wake(), tell);
     if (!ticket) return std::unexpected{Refused{true, ticket.error()}};
@@ -121,15 +122,16 @@ std::expected<void, MediaPrograms::Refused> MediaPrograms::start_sound(Running& 
 }
 
 std::expected<std::shared_ptr<MediaChannel>, MediaPrograms::Refused> MediaPrograms::start_video(
-    Running& running, const api::Program& program, MediaOutlet& outlet, const MediaJob::Tell& tell) {
+    Running& running, const api::Program& program, MediaOutlet& outlet, const MediaJob::Tell& tell,
+    const Continuation& stood) {
     if (!video_pool_) video_pool_ = std::make_unique<MediaPool>(options_.video);
     if (auto reason = video_pool_->refusal(); !reason.empty())
         return std::unexpected{Refused{true, reason + " (video)"}};
     if (load().busiest >= options_.sound.busiest)
         return std::unexpected{Refused{true, "the worker's media threads are busy"}};
     auto channel = std::make_shared<MediaChannel>(true, MediaChannel::kVideoOctets);
-    const auto ticket =
-        video_pool_->add(std::make_unique<VideoTranscodeJob>(program, running.lip), channel, outlet.wake(), tell);
+    const auto ticket = video_pool_->add(std::make_unique<VideoTranscodeJob>(program, running.lip, stood), channel,
+                                         outlet.wake(), tell);
     if (!ticket) return std::unexpected{Refused{true, ticket.error() + " (video)"}};
     running.video = *ticket;
     return channel;
@@ -138,27 +140,30 @@ std::expected<std::shared_ptr<MediaChannel>, MediaPrograms::Refused> MediaProgra
 /// A transcode without any format is one that may be needed: a place among the jobs for sound is kept for it.
 std::expected<MediaPrograms::Started, MediaPrograms::Refused> MediaPrograms::start(const api::Program& program,
                                                                                    MediaOutlet& outlet,
-                                                                                   const MediaJob::Tell& tell) {
+                                                                                   const MediaJob::Tell& tell,
+                                                                                   const Before& before) {
     const bool transcode = program.kind == Kind::transcode;
     const bool two_ends = program.kind != Kind::endpoint;
     auto sound = std::make_shared<MediaChannel>(two_ends);
     std::shared_ptr<MediaChannel> video;
     Running running;
-    if (transcode) running.lip = std::make_shared<LipSync>();
+    if (transcode) running.lip = std::make_shared<LipSync>(before.stream);
     running.sound_way = sound;
     try {
         if (program.has_video()) {
-            auto started = start_video(running, program, outlet, tell);
+            auto started = start_video(running, program, outlet, tell, before.stood);
             if (!started) return std::unexpected{started.error()};
             video = std::move(*started);
         }
         if (!program.a.codec.empty() || (two_ends && !video)) {
-            if (const auto started = start_sound(running, program, sound, outlet, tell); !started) {
+            if (const auto started = start_sound(running, program, sound, outlet, tell, before.stood); !started) {
                 if (video) video->closed.store(true, std::memory_order_release);
                 return std::unexpected{started.error()};
             }
         }
-        return Started{std::make_unique<MediaLink>(program, std::move(sound), std::move(video), outlet), running};
+        auto link = std::make_unique<MediaLink>(program, std::move(sound), std::move(video), outlet);
+        link->go_on(before.stood);
+        return Started{std::move(link), running};
     } catch (const std::exception& error) {
         return std::unexpected{Refused{false, error.what()}};
     }

@@ -46,7 +46,17 @@ class MediaPrograms {
         std::unique_ptr<MediaLink> link;  ///< the program ends with it
         Running running;
     };
-    std::expected<Started, Refused> start(const api::Program& program, MediaOutlet& outlet, const MediaJob::Tell& tell);
+    /// Of a predecessor's program: where it stood, and what is known of the stream to both (LipSync).
+    struct Before {
+        std::string_view stream{};
+        Continuation stood{};
+    };
+    std::expected<Started, Refused> start(const api::Program& program, MediaOutlet& outlet, const MediaJob::Tell& tell,
+                                          const Before& before);
+    std::expected<Started, Refused> start(const api::Program& program, MediaOutlet& outlet,
+                                          const MediaJob::Tell& tell) {
+        return start(program, outlet, tell, {});
+    }
     /// Of the same kind: other sources and sinks, formats that are known now. Answers the way to a job that is new, for
     /// MediaLink::set(), or null.
     std::expected<std::shared_ptr<MediaChannel>, Refused> change(Running& running, const api::Program& program,
@@ -61,13 +71,15 @@ class MediaPrograms {
     std::expected<void, Refused> change_interludes(const MediaTicket& ticket, const api::Program& program);
     std::expected<std::unique_ptr<MediaJob>, std::string> make_job(const api::Program& program,
                                                                    const std::shared_ptr<LipSync>& lip,
-                                                                   const MediaJob::Tell& tell);
+                                                                   const MediaJob::Tell& tell,
+                                                                   const Continuation& stood);
     std::expected<void, Refused> change_endpoint(const MediaTicket& ticket, const api::Program& program);
     std::expected<void, Refused> start_sound(Running& running, const api::Program& program,
                                              std::shared_ptr<MediaChannel> channel, MediaOutlet& outlet,
-                                             const MediaJob::Tell& tell);
+                                             const MediaJob::Tell& tell, const Continuation& stood = {});
     std::expected<std::shared_ptr<MediaChannel>, Refused> start_video(Running& running, const api::Program& program,
-                                                                      MediaOutlet& outlet, const MediaJob::Tell& tell);
+                                                                      MediaOutlet& outlet, const MediaJob::Tell& tell,
+                                                                      const Continuation& stood = {});
 
     MediaOptions options_;
     SoundLibrary library_;

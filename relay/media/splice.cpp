@@ -34,6 +34,18 @@ void Splice::begin(const StreamPoint& at) {
     at_ = at.at;
 }
 
+std::optional<StreamPoint> Splice::stands() const {
+    if (!touched_ || !ssrc_) return std::nullopt;
+    return StreamPoint{
+        .ssrc = *ssrc_, .sequence = static_cast<std::uint16_t>(number_), .timestamp = timestamp_, .at = at_};
+}
+
+void Splice::go_on(const StreamPoint& at) {
+    begin(at);
+    touched_ = joins_ = true;
+    floor_ = number_;
+}
+
 void Splice::play(bool on) {
     if (playing_ == on) return;
     playing_ = on;
@@ -76,6 +88,7 @@ void Splice::adopt(const rtp::Header& header) {
 void Splice::resume(const rtp::Header& header, std::uint32_t number, SteadyTime now) {
     shift_ = number_ + 1 - number;
     clock_shift_ = next_timestamp(now) - header.timestamp;
+    live_number_ = number;
     joins_ = false;
 }
 

@@ -26,6 +26,10 @@ class Splice {
     const Types& types() const { return types_; }
     /// Where the other end's stream stands.
     void begin(const StreamPoint& at);
+    /// Where the stream stands that the end sees, once it has other numbers than the other end's.
+    std::optional<StreamPoint> stands() const;
+    /// It stood there in a worker that died: whoever speaks next is fitted on.
+    void go_on(const StreamPoint& at);
     /// From the next packets on the relay's leave, not the other end's; or the other way round.
     void play(bool on);
     bool playing() const { return playing_; }

@@ -1,6 +1,7 @@
 #include "relay/media/transcode_job.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "codecs/tones/dtmf.h"
 
@@ -49,7 +50,8 @@ void TranscodeJob::set(const api::Program& program, Interlude::Sources sources) 
         way.receiver = std::make_unique<AudioReceiver>(
             from, [this, &way](const AudioReceiver::Event& event) { on_event(way, event); }, opus_rate_for(from, to));
         way.sender = std::make_unique<AudioSender>(to, 1 - leg, opus_rate_for(to, from),
-                                                   lip_ ? lip_->cname[1 - leg] : std::string{});
+                                                   lip_ ? lip_->cname[1 - leg] : std::string{},
+                                                   std::exchange(before_.sound[1 - leg], {}));
         way.event_rate = from.telephone_event_rate;
         way.carries_events = to.telephone_event.has_value();
         const auto in = way.receiver->sample_rate();

@@ -21,8 +21,8 @@ class TranscodeJob final : public MediaJob {
   public:
     /// Does nothing until both formats are known.
     explicit TranscodeJob(const api::Program& program, std::shared_ptr<LipSync> lip = {},
-                          Interlude::Sources sources = {})
-        : lip_{std::move(lip)} {
+                          Interlude::Sources sources = {}, const Continuation& before = {})
+        : lip_{std::move(lip)}, before_{before} {
         set(program, std::move(sources));
     }
     /// Of the samples that leave for that leg's end.
@@ -53,6 +53,7 @@ class TranscodeJob final : public MediaJob {
     bool fill(Direction& way, const AudioReceiver::Heard& heard, std::vector<std::int16_t>& frame);
 
     std::shared_ptr<LipSync> lip_;  // null: there are no pictures
+    Continuation before_;           // of the first senders
     api::AudioFormat a_, b_;
     std::array<Direction, 2> ways_;        // by the leg that speaks
     std::array<Interlude, 2> interludes_;  // by the leg that hears them

@@ -46,13 +46,13 @@ double seconds(SteadyTime::duration time) { return std::chrono::duration<double>
 
 }  // namespace
 
-VideoSender::VideoSender(const api::VideoFormat& format, std::size_t leg)
+VideoSender::VideoSender(const api::VideoFormat& format, std::size_t leg, const std::optional<StreamPoint>& before)
     : format_{format},
       leg_{leg},
       codec_{codec_or_throw(format)},
       rate_{format.bitrate},
       size_{format.max_pixels},
-      sender_{random32(), static_cast<std::uint16_t>(random32() & 0x7FFF), random32()},
+      sender_{sender_after(before, VideoReceiver::kClock)},
       picture_id_{static_cast<std::uint16_t>(random32() & 0x7FFF)} {}
 
 /// The source's own steps, from a beginning of ours; a source that begins anew goes on from where the other was.

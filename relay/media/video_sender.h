@@ -14,6 +14,7 @@
 #include "media/rtp/feedback.h"
 #include "media/rtp/rtp_stream.h"
 #include "relay/api/program.h"
+#include "relay/media/continuation.h"
 #include "relay/media/media_job.h"
 #include "relay/media/video_rate.h"
 #include "relay/media/video_size.h"
@@ -23,8 +24,9 @@ namespace carillon::relay {
 /// Threading: one thread at a time.
 class VideoSender {
   public:
-    /// Throws std::runtime_error when there is no such codec. `leg`: whose end it shows pictures to.
-    VideoSender(const api::VideoFormat& format, std::size_t leg);
+    /// Throws std::runtime_error when there is no such codec. `leg`: whose end it shows pictures to; `before`: where a
+    /// predecessor stood.
+    VideoSender(const api::VideoFormat& format, std::size_t leg, const std::optional<StreamPoint>& before = {});
 
     /// `timestamp`: of the picture where it comes from.
     void show(const codecs::PictureView& picture, std::uint32_t timestamp, double frames_per_second, SteadyTime now);

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace carillon::relay {
 namespace {
@@ -32,8 +33,9 @@ std::uint32_t in_ticks(double time) {
 
 }  // namespace
 
-VideoTranscodeJob::VideoTranscodeJob(const api::Program& program, std::shared_ptr<const LipSync> lip)
-    : lip_{std::move(lip)}, allowance_{kReserve} {
+VideoTranscodeJob::VideoTranscodeJob(const api::Program& program, std::shared_ptr<const LipSync> lip,
+                                     const Continuation& before)
+    : lip_{std::move(lip)}, before_{before}, allowance_{kReserve} {
     set(program);
 }
 
@@ -45,7 +47,8 @@ void VideoTranscodeJob::set(const api::Program& program) {
     senders_ = {};
     if (a_.codec.empty() || b_.codec.empty()) return;
     receivers_ = {std::make_unique<VideoReceiver>(a_, 0), std::make_unique<VideoReceiver>(b_, 1)};
-    senders_ = {std::make_unique<VideoSender>(a_, 0), std::make_unique<VideoSender>(b_, 1)};
+    const auto before = std::exchange(before_, {}).pictures;
+    senders_ = {std::make_unique<VideoSender>(a_, 0, before[0]), std::make_unique<VideoSender>(b_, 1, before[1])};
 }
 
 void VideoTranscodeJob::tick(MediaPort& port, SteadyTime now) {

@@ -14,7 +14,7 @@ namespace carillon::relay {
 
 class VideoTranscodeJob final : public MediaJob {
   public:
-    VideoTranscodeJob(const api::Program& program, std::shared_ptr<const LipSync> lip);
+    VideoTranscodeJob(const api::Program& program, std::shared_ptr<const LipSync> lip, const Continuation& before = {});
 
     void tick(MediaPort& port, SteadyTime now) override;
     void skip(std::size_t) override {}  // what comes has its own time
@@ -29,6 +29,7 @@ class VideoTranscodeJob final : public MediaJob {
     VideoSender::Moment moment(std::size_t from, SteadyTime now) const;
 
     std::shared_ptr<const LipSync> lip_;
+    Continuation before_;  // of the first senders
     api::VideoFormat a_, b_;
     std::array<std::unique_ptr<VideoReceiver>, 2> receivers_;  // by the leg whose end is seen
     std::array<std::unique_ptr<VideoSender>, 2> senders_;      // by the leg whose end sees

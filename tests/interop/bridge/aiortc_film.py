@@ -3,8 +3,9 @@
 VP8 by libvpx, H.264 by x264) for media.
 
 Answers calls, or with --call places one; shows the pictures of film.py and says a recording. An offer in which it finds no codec it
-refuses with failed-application, as XEP-0167 has it. In the middle of the call it asks for a key frame. At the end it prints
-as JSON what it has seen. Debian: python3-slixmpp, python3-aiortc.
+refuses with failed-application, as XEP-0167 has it. In the middle of the call it asks for a key frame. With --audio it
+knows one audio codec as well, and says an unbroken tone. At the end it prints as JSON what it has seen and heard.
+Debian: python3-slixmpp, python3-aiortc.
 """
 import argparse
 import asyncio
@@ -18,11 +19,13 @@ import xml.etree.ElementTree as ET
 from fractions import Fraction
 
 import av
+import numpy
 import slixmpp
 from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 from aiortc.codecs import CODECS
 from aiortc.codecs.vpx import VpxPayloadDescriptor
 from aiortc.contrib.media import MediaBlackhole, MediaPlayer
+from aiortc.mediastreams import AudioStreamTrack
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
@@ -50,6 +53,39 @@ class Film(VideoStreamTrack):
         return frame
 
 
+class Tone(AudioStreamTrack):
+    async def recv(self):
+        frame = await super().recv()  # silence, in its time
+        t = (frame.pts + numpy.arange(frame.samples)) / frame.sample_rate
+        frame.planes[0].update((8000 * numpy.sin(2 * numpy.pi * 440 * t)).astype(numpy.int16).tobytes())
+        return frame
+
+
+class Listener:
+    """When something was heard: loud frames, as they come."""
+
+    def __init__(self):
+        self.heard = []
+
+    async def listen(self, track):
+        while True:
+            try:
+                frame = await track.recv()
+            except Exception:  # the track has ended
+                return
+            if numpy.abs(frame.to_ndarray().astype(numpy.int32)).max() > 1000:
+                self.heard.append(time.monotonic())
+
+    def longest_silence(self):
+        return round(longest_gap(self.heard), 3)
+
+
+def longest_gap(times):
+    """Between two of those, the first second left out."""
+    settled = [one for one in times if one - times[0] > 1]
+    return max((b - a for a, b in zip(settled, settled[1:])), default=1000)
+
+
 def begins_key_frame(codec, payload):
     try:
         if codec == "VP8":
@@ -66,7 +102,7 @@ class Watcher:
     """What comes from the other end."""
 
     def __init__(self, codec):
-        self.codec, self.seen, self.other_size = codec, {}, 0
+        self.codec, self.seen, self.other_size, self.times = codec, {}, 0, []
         self.keys, self.asked, self.answered, self.frames = 0, None, None, 0
 
     def listen(self, receiver):
@@ -88,6 +124,7 @@ class Watcher:
             except Exception:  # the track has ended
                 return
             self.frames += 1
+            self.times.append(time.monotonic())
             if (frame.width, frame.height) != (film.WIDTH, film.HEIGHT):
                 self.other_size += 1
                 continue
@@ -109,14 +146,14 @@ class Watcher:
         return {"frames": self.frames, "recognised": len(numbers), "other_size": self.other_size,
                 "in_order": sum(b > a for a, b in zip(numbers, numbers[1:])) / max(len(numbers) - 1, 1),
                 "psnr": statistics.median(self.seen.values()) if numbers else 0,
-                "keys": self.keys, "key_frame_after": round(self.answered - self.asked, 3) if self.answered else None}
+                "keys": self.keys, "longest_still": round(longest_gap(self.times), 3), "key_frame_after": round(self.answered - self.asked, 3) if self.answered else None}
 
 
 class Phone(slixmpp.ClientXMPP):
     def __init__(self, options):
         super().__init__(options.jid, options.password)
         self.options, self.pc, self.sid, self.peer = options, None, "film", None
-        self.refused, self.watcher, self.heard = 0, Watcher(options.video), []
+        self.refused, self.watcher, self.listener = 0, Watcher(options.video), Listener()
         self.finished = asyncio.get_event_loop().create_future()
         self.ca_certs = options.trust
         self.register_plugin("xep_0030")
@@ -154,6 +191,9 @@ class Phone(slixmpp.ClientXMPP):
         @self.pc.on("track")
         async def on_track(track):
             if track.kind == "audio":
+                if self.options.audio:
+                    asyncio.ensure_future(self.listener.listen(track))
+                    return
                 sink = MediaBlackhole()
                 sink.addTrack(track)
                 await sink.start()
@@ -164,7 +204,7 @@ class Phone(slixmpp.ClientXMPP):
             asyncio.get_event_loop().call_later(3, lambda: asyncio.ensure_future(self.watcher.ask_key_frame(receiver)))
 
     def show(self):
-        self.pc.addTrack(MediaPlayer(self.options.play).audio)
+        self.pc.addTrack(Tone() if self.options.audio else MediaPlayer(self.options.play).audio)
         self.pc.addTrack(Film())
 
     async def place(self):
@@ -213,7 +253,8 @@ class Phone(slixmpp.ClientXMPP):
     async def finish(self):
         if self.finished.done():
             return
-        self.finished.set_result(self.watcher.summary() | {"refused": self.refused})
+        heard = {"refused": self.refused, "loud": len(self.listener.heard), "longest_silence": self.listener.longest_silence()}
+        self.finished.set_result(self.watcher.summary() | heard)
         await self.pc.close()
 
 
@@ -222,10 +263,13 @@ async def main():
     for name in ("jid", "password", "host", "trust", "play", "video"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--port", type=int, default=5222)
+    parser.add_argument("--audio", help="the one audio codec; without it all of them, and a recording is said")
     parser.add_argument("--call", help="whom; without it calls are answered")
     parser.add_argument("--seconds", type=float, default=8)
     options = parser.parse_args()
     CODECS["video"][:] = [codec for codec in CODECS["video"] if codec.name == options.video]
+    if options.audio:
+        CODECS["audio"][:] = [codec for codec in CODECS["audio"] if codec.name == options.audio]
     phone = Phone(options)
     phone.connect((options.host, options.port))
     try:

@@ -71,6 +71,10 @@ TEST(Journal, AStreamIsReadBackAsItWas) {
     kept->save_paths(1, 0, paths(7001));
     kept->save_counters(0,
                         {.packets = 9, .bytes = 90, .stun = 1, .expected = 10, .lost = 1, .late = 0, .duplicates = 0});
+    kept->save_point(1, true, {.ssrc = 5, .sequence = 6, .timestamp = 7, .at = kNow});
+    api::Program program{.kind = api::Program::Kind::transcode};
+    program.a = {.codec = "PCMU"};
+    kept->save_program(program);
     auto changed = setup("audio").a;
     changed.ice.push_back({"caller2", std::string(24, 'c')});
     kept->save_leg(0, &changed, {});
@@ -97,6 +101,11 @@ TEST(Journal, AStreamIsReadBackAsItWas) {
     ASSERT_EQ(stream.legs[1].paths[0].count, 1);
     EXPECT_EQ(unpack(stream.legs[1].paths[0].paths[0]).address.str(), "192.0.2.7:7001");
     EXPECT_EQ(stream.legs[0].counters.packets, 9u);
+    EXPECT_EQ(stream.setup.program, program);
+    EXPECT_EQ(stream.legs[1].points[0].ssrc, 0u) << "nothing was said of the sound";
+    const auto& point = stream.legs[1].points[1];
+    EXPECT_EQ((std::array<std::uint32_t, 3>{point.ssrc, point.sequence, point.timestamp}),
+              (std::array<std::uint32_t, 3>{5, 6, 7}));
     EXPECT_EQ(stream.expires, kNow + 60s);
     struct stat about{};
     ASSERT_EQ(::stat(folder.file().c_str(), &about), 0);

@@ -122,6 +122,31 @@ TEST(Splice, BeginsWhereTheStreamStands) {
     EXPECT_EQ(way.sent[0].timestamp, 5000U + 480);
 }
 
+TEST(Splice, ASuccessorGoesOnWhereItStood) {
+    Way before;
+    before.talk(10);
+    EXPECT_FALSE(before.splice.stands()) << "its numbers are the other end's";
+    before.splice.play(true);
+    before.music(50);
+    for (const bool playing : {true, false}) {
+        before.splice.play(playing);
+        playing ? before.music(10) : before.talk(10);
+        const auto stood = before.splice.stands();
+        ASSERT_TRUE(stood);
+        Way after;
+        after.sent = before.sent;
+        after.now = before.now;
+        after.sequence = before.sequence;
+        after.timestamp = before.timestamp;
+        after.splice.play(playing);
+        after.splice.go_on(*stood);
+        playing ? after.music(10) : after.talk(10);
+        after.splice.play(!playing);
+        playing ? after.talk(10) : after.music(10);
+        after.expect_one_stream();
+    }
+}
+
 TEST(Splice, OtherStreamsOfTheTransportPass) {
     Way way;
     way.talk(5);
