@@ -87,11 +87,10 @@ awaitable<void> SessionServer::load(LocalAccount& account) {
 void SessionServer::submit(runtime::VirtualHost& host, const xmpp::Jid& bare, xmpp::Stanza stanza,
                            std::function<void()> done) {
     auto& target = account(host, bare);
-    if (target.inbox.size() >= limits_.inbox && !cannot_be_refused(stanza)) {
+    // Whose stream waits for it sends nothing else meanwhile: the account's own, whose presence must not get lost.
+    if (target.inbox.size() >= limits_.inbox && !done && !cannot_be_refused(stanza)) {
         inbox_overflows_.add();
-        work_->refuse(stanza, xmpp::StanzaError::resource_constraint());
-        if (done) done();
-        return;
+        return work_->refuse(stanza, xmpp::StanzaError::resource_constraint());
     }
     target.inbox.push_back({std::move(stanza), std::move(done)});
     if (target.pumping) return note_crowd(target);
