@@ -398,6 +398,11 @@ std::string to_state(const Call& call, const MediaRelay::Place& place) {
                      {"record", to_json(call.record)},
                      {"worker", place.worker},
                      {"session", place.session}};
+    if (call.taps > 0) {
+        out["taps"] = json::array(place.taps.begin(), place.taps.end());
+        out["taps_begun"] = call.taps;
+        out["recording"] = call.recording;
+    }
     if (call.bridge) out["bridge"] = {to_json((*call.bridge)[0]), to_json((*call.bridge)[1])};
     return json::serialize(out);
 }
@@ -407,7 +412,13 @@ std::optional<SavedCall> from_state(std::string_view text_of_it) {
         const auto value = json::parse({text_of_it.data(), text_of_it.size()});
         const auto& from = value.as_object();
         if (number<std::int64_t>(from, "version") != kVersion) return std::nullopt;
-        return SavedCall{call_from(from), {text(from, "worker"), text(from, "session")}};
+        SavedCall saved{call_from(from), {text(from, "worker"), text(from, "session")}};
+        if (const auto* taps = from.if_contains("taps")) {
+            for (const auto& each : taps->as_array()) saved.place.taps.emplace_back(each.as_string());
+            saved.call->taps = number<unsigned>(from, "taps_begun");
+            saved.call->recording = text(from, "recording");
+        }
+        return saved;
     } catch (const std::exception&) {
         return std::nullopt;
     }

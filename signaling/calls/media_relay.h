@@ -129,6 +129,7 @@ class MediaRelay {
     struct Place {
         std::string worker;
         std::string session;
+        std::vector<std::string> taps{};  ///< captures and recordings that run
         friend bool operator==(const Place&, const Place&) = default;
     };
     virtual Place place(const std::string& call) const = 0;

@@ -182,7 +182,11 @@ bool Controller::capture(std::string_view id, const CaptureWish& wish, const Tap
         setup.path = books().captures + "/" + call->record.id + "-" + stamp(env->clock().wall()) + ".pcapng";
     }
     ++books().captures_begun;
-    relay_->capture(call->record.id, "capture-" + std::to_string(++call->taps), setup, done);
+    relay_->capture(call->record.id, "capture-" + std::to_string(++call->taps), setup,
+                    [self = std::weak_ptr{self_}, call, done](TapAnswer answer) {
+                        if (const auto alive = self.lock(); alive && answer) (*alive)->keep(*call);
+                        done(std::move(answer));
+                    });
     return true;
 }
 
@@ -239,7 +243,10 @@ void Controller::record_call(const CallPtr& call, std::string_view who, const Ta
     ++books().recordings_begun;
     relay_->record(call->record.id, call->recording, setup,
                    [self = std::weak_ptr{self_}, call, done](TapAnswer answer) {
-                       if (!answer && !self.expired()) call->recording.clear();
+                       if (const auto alive = self.lock()) {
+                           if (!answer) call->recording.clear();
+                           (*alive)->keep(*call);
+                       }
                        done(std::move(answer));
                    });
 }
@@ -263,6 +270,7 @@ bool Controller::stop_tap(std::string_view id, std::string_view tap, std::string
     }
     if (tap == call->recording) call->recording.clear();
     relay_->stop_tap(call->record.id, std::string{tap}, done);
+    keep(*call);
     return true;
 }
 
@@ -291,6 +299,7 @@ void Controller::tap_ended(const std::string& id, const TapStatus& status) {
     books().packets_dropped += status.dropped;
     const auto call = find_id(id);
     if (call && call->recording == status.tap) call->recording.clear();
+    if (call) keep(*call);
     std::string files;
     for (const auto& file : status.files) files += (files.empty() ? "" : ", ") + file;
     if (status.failed) {

@@ -303,7 +303,7 @@ std::vector<std::string> WorkerRelay::video_codecs() const {
 MediaRelay::Place WorkerRelay::place(const std::string& call) const {
     const auto at = sessions_.find(call);
     if (at == sessions_.end()) return {};
-    return {at->second.worker->socket, at->second.name};
+    return {at->second.worker->socket, at->second.name, to_texts(at->second.taps)};
 }
 
 void WorkerRelay::adopt(const std::string& call, const Place& place, const std::vector<std::string>& streams,
@@ -318,10 +318,14 @@ void WorkerRelay::adopt(const std::string& call, const Place& place, const std::
     auto& session = sessions_[call];
     session.worker = &worker;
     session.name = place.session;
+    session.taps = from_texts(place.taps);
     for (const auto& stream : streams) session.streams[stream] = watch;
     adopted_names_[place.session] = call;
     worker.orphans.erase(place.session);
-    if (worker.ready) return compare(worker);
+    if (worker.ready) {
+        for (const auto& [tap, running] : session.taps) resume_tap(call, tap);
+        return compare(worker);
+    }
     worker.waiting = false;  // its grace begins anew
     begin_grace(worker);
 }

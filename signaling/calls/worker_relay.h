@@ -145,6 +145,8 @@ class WorkerRelay final : public MediaRelay {
     void tap_runs(const std::string& call, const std::string& tap, RunningTap wanted, const TapStatus& status);
     void resume_taps(const Worker& worker);
     void resume_tap(const std::string& call, const std::string& tap);
+    static std::vector<std::string> to_texts(const std::map<std::string, RunningTap>& taps);
+    static std::map<std::string, RunningTap> from_texts(const std::vector<std::string>& texts);
     RunningTap* find_tap(const std::string& call, const std::string& tap);
     relay::api::Client* client_of(const std::string& call) const;
     relay::api::Callback<TapStatus> tap_answer(TapDone done) const;

@@ -1,12 +1,17 @@
 /// Captures and recordings at the workers.
+#include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "config/base/log.h"
+#include "relay/api/convert.h"
+#include "signaling/auth/base64.h"
 #include "signaling/calls/worker_relay.h"
 
 namespace carillon::calls {
 
 namespace api = relay::api;
+using std::chrono::milliseconds;
 
 namespace {
 
@@ -132,6 +137,48 @@ void WorkerRelay::resume_tap(const std::string& call, const std::string& tap) {
         session.worker->client->start_recording(session.name, tap, std::get<api::RecordingSetup>(setup),
                                                 std::move(answered));
     }
+}
+
+/// When it began (milliseconds since 1970, 0: not yet), and how it was asked for.
+std::vector<std::string> WorkerRelay::to_texts(const std::map<std::string, RunningTap>& taps) {
+    std::vector<std::string> out;
+    for (const auto& [name, running] : taps) {
+        api::proto::StartTap asked;
+        asked.set_tap(name);
+        if (const auto* capture = std::get_if<api::CaptureSetup>(&running.setup)) {
+            api::to_proto(*capture, *asked.mutable_capture());
+        } else {
+            api::to_proto(std::get<api::RecordingSetup>(running.setup), *asked.mutable_recording());
+        }
+        milliseconds began{0};
+        if (running.began) {
+            const auto ago = std::chrono::steady_clock::now() - *running.began;
+            const auto then = std::chrono::system_clock::now() - ago;
+            began = std::chrono::round<std::chrono::seconds>(then.time_since_epoch());  // the same at each look
+        }
+        out.push_back(std::to_string(began.count()) + ' ' + auth::base64_encode(asked.SerializeAsString()));
+    }
+    return out;
+}
+
+std::map<std::string, WorkerRelay::RunningTap> WorkerRelay::from_texts(const std::vector<std::string>& texts) {
+    std::map<std::string, RunningTap> out;
+    for (const auto& text : texts) {
+        std::int64_t began = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), began);
+        const auto rest = std::string_view{text}.substr(static_cast<std::size_t>(end - text.data()));
+        const auto octets = rest.starts_with(' ') ? auth::base64_decode(rest.substr(1)) : std::nullopt;
+        api::proto::StartTap asked;
+        if (error != std::errc{} || !octets || !asked.ParseFromString(*octets) || asked.tap().empty()) continue;
+        RunningTap running{api::from_proto(asked.recording()), std::nullopt};
+        if (asked.has_capture()) running.setup = api::from_proto(asked.capture());
+        if (began > 0) {
+            const auto ago = std::chrono::system_clock::now().time_since_epoch() - milliseconds{began};
+            running.began = std::chrono::steady_clock::now() - std::max<std::chrono::nanoseconds>(ago, {});
+        }
+        out[asked.tap()] = std::move(running);
+    }
+    return out;
 }
 
 /// It may come after its call is over.

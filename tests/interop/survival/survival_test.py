@@ -374,6 +374,60 @@ class ServerDies(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(self.server.ctl("relay", "list")[0]["state"], "up")
 
 
+class TapsSurvive(unittest.IsolatedAsyncioTestCase):
+    """Recordings and captures go on in the worker; the next carillond knows of them."""
+    log_in, hang_up_streams, talk, die_and_come_back = (getattr(ServerDies, name) for name in ("log_in", "hang_up_streams", "talk", "die_and_come_back"))
+
+    async def asyncSetUp(self):
+        self.server = Server(BINARIES, 'gone_grace = "1 s"\nbridge = "always"\nrelay = "always"', workers=OWN_PORTS)
+        self.addCleanup(self.server.stop)
+        await self.log_in()
+        self.to_romeo, self.to_juliet = f"romeo@{DOMAIN}/orchard", f"juliet@{DOMAIN}/balcony"
+
+    async def asyncTearDown(self):
+        self.hang_up_streams()
+
+    def taps(self, call):
+        return {tap["kind"]: tap for tap in self.server.ctl("call", "show", call["id"]).get("taps", [])}
+
+    async def test_the_next_process_shows_and_stops_them_and_begins_them_again_at_another_worker(self):
+        talk = await self.talk()
+        call = self.server.calls()[0]
+        capture = self.server.work / "kept.pcapng"
+        self.server.ctl("call", "record", call["id"], "start")
+        self.server.ctl("call", "capture", call["id"], "--out", str(capture))
+        before = self.taps(call)
+        self.assertEqual(set(before), {"recording", "capture"})
+        await self.die_and_come_back()
+        await self.log_in()
+        after = self.taps(call)
+        for kind, tap in before.items():
+            self.assertEqual((after[kind]["state"], after[kind]["files"]), ("running", tap["files"]), after)
+            self.assertGreater(after[kind]["packets"], tap["packets"], "it has gone on meanwhile")
+        again = subprocess.run([self.server.bin / "carillonctl", "--data", self.server.data, "call", "record", call["id"], "start"],
+                               capture_output=True, text=True, timeout=30)
+        self.assertIn("recorded already", again.stdout + again.stderr)
+        os.kill(self.server.worker_pid(), signal.SIGKILL)
+        self.server.wait_for(lambda: self.server.log_text().count("a recording or capture goes on") == 2, "they do not go on", 20)
+        self.server.wait_for(lambda: {tap["state"] for tap in self.taps(call).values()} == {"running"} and len(self.taps(call)) == 2, "not running")
+        await asyncio.sleep(1)
+        stopped = self.server.ctl("call", "record", call["id"], "stop")
+        self.assertEqual((stopped["files"], stopped["dropped"]), (before["recording"]["files"], 0), stopped)
+        self.assertEqual(set(self.taps(call)), {"capture"})
+        # What has been stopped stays stopped in the next life, and the next one has a name of its own.
+        await self.die_and_come_back()
+        await self.log_in()
+        self.assertEqual(set(self.taps(call)), {"capture"})
+        self.server.ctl("call", "record", call["id"], "start")
+        self.assertEqual(set(self.taps(call)), {"recording", "capture"})
+        talk.stop()
+        await self.romeo.ask(self.to_juliet, "set", jingle("session-terminate", "s1", "<reason><success/></reason>"))
+        self.server.wait_for(lambda: self.server.log_text().count("a recording or capture has ended") == 2, "no end")
+        for name in before["recording"]["files"]:
+            self.assertGreater(pathlib.Path(name).stat().st_size, 1000, name)
+        self.assertGreater(capture.stat().st_size, 10_000)
+
+
 class Orphan(unittest.TestCase):
     def test_a_worker_that_nobody_wants_ends_by_itself(self):
         with tempfile.TemporaryDirectory() as folder:

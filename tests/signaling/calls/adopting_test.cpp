@@ -68,6 +68,21 @@ TEST(CallState, ComesBackAsItWas) {
     EXPECT_EQ(saved->call->caller.str(), kRomeo);
 }
 
+TEST(CallState, TellsOfCapturesAndRecordings) {
+    Lives lives;
+    lives.first->browser_call("s");
+    auto saved = from_state(lives.kept.only());
+    ASSERT_TRUE(saved);
+    saved->call->taps = 2;
+    saved->call->recording = "recording-2";
+    saved->place.taps = {"0 YQ==", "17 Yg=="};
+    const auto again = from_state(to_state(*saved->call, saved->place));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->place, saved->place);
+    EXPECT_EQ(again->call->taps, 2u);
+    EXPECT_EQ(again->call->recording, "recording-2");
+}
+
 std::string sound(std::string_view action, std::string_view type, int port) {
     return test::jingle(
         action, "s",
