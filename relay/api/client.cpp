@@ -96,6 +96,7 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
                                   : event.kind() == proto::Event::KIND_SILENT  ? Event::Kind::silent
                                   : event.kind() == proto::Event::KIND_EXPIRED ? Event::Kind::expired
                                   : event.kind() == proto::Event::KIND_TAP     ? Event::Kind::tap
+                                  : event.kind() == proto::Event::KIND_RTCP    ? Event::Kind::rtcp
                                                                                : Event::Kind::report;
                 events({.kind = kind,
                         .session = event.session(),
@@ -103,7 +104,9 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
                         .leg = static_cast<Leg>(event.leg()),
                         .counters = from_proto(event.counters()),
                         .program = from_proto(event.program()),
-                        .tap = from_proto(event.tap())});
+                        .tap = from_proto(event.tap()),
+                        .octets = event.rtcp(),
+                        .from = event.from()});
             }
             return true;
         }

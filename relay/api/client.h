@@ -67,6 +67,7 @@ struct StreamSetup {
     LegSetup b;
     std::chrono::seconds expire{0};  ///< 0: none
     Program program{};               ///< bridged streams only
+    bool tell_rtcp = false;          ///< bridged streams only: events of what the ends report
 };
 struct Ports {
     std::vector<Address> a;  ///< advertised addresses of leg A, best first
@@ -104,7 +105,7 @@ struct WorkerStatus {
     std::uint32_t threads = 1;       ///< that carry media
     double cpu_load = 0;             ///< over the last second, in processors
     std::uint64_t packets_per_second = 0;
-    std::uint64_t kernel_flows = 0;  ///< that the kernel forwards now
+    std::uint64_t kernel_flows = 0;                                           ///< that the kernel forwards now
     std::uint64_t turn_allocations = 0, turn_connections = 0;                 ///< now
     std::uint64_t turn_packets = 0, turn_dropped = 0, turn_unauthorized = 0;  ///< since start
     std::vector<std::uint64_t> latency;             ///< packets looked at by delay inside of the relay: latency.h
@@ -130,12 +131,13 @@ template <class T>
 using Callback = std::function<void(std::expected<T, Error>)>;
 
 struct Event {
-    enum class Kind : std::uint8_t { silent, expired, report, program, tap } kind = Kind::report;
+    enum class Kind : std::uint8_t { silent, expired, report, program, tap, rtcp } kind = Kind::report;
     std::string session, stream;
     Leg leg = Leg::a;
     StreamCounters counters;  ///< with report and expired
     ProgramEvent program{};
-    TapStatus tap{};  ///< with tap: it has ended by itself, or with its session
+    TapStatus tap{};               ///< with tap: it has ended by itself, or with its session
+    std::string octets{}, from{};  ///< with rtcp: a compound packet in the clear, of the leg's end, and its ip:port
 };
 
 /// Threading: the io_context's thread; callbacks come there, never from within the call that asked.

@@ -120,7 +120,8 @@ StreamSetup from_proto(const proto::StreamSetup& setup) {
             .a = from_proto(setup.a()),
             .b = from_proto(setup.b()),
             .expire = std::chrono::seconds{setup.expire_s()},
-            .program = from_proto(setup.program())};
+            .program = from_proto(setup.program()),
+            .tell_rtcp = setup.tell_rtcp()};
 }
 
 void to_proto(const StreamSetup& setup, proto::StreamSetup& out) {
@@ -131,6 +132,7 @@ void to_proto(const StreamSetup& setup, proto::StreamSetup& out) {
     to_proto(setup.b, *out.mutable_b());
     out.set_expire_s(static_cast<std::uint32_t>(setup.expire.count()));
     if (setup.program.kind != Program::Kind::none) to_proto(setup.program, *out.mutable_program());
+    out.set_tell_rtcp(setup.tell_rtcp);
 }
 
 Ports from_proto(const proto::Ports& ports) {

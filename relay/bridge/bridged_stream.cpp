@@ -42,6 +42,7 @@ Decision Stream::decide_bridged(const Port& port, std::span<std::byte> buffer, s
     leg.statistics.on_media(media, now, true);
     const bool speaks = media_ && !media_->splice(port.leg);  // the relay itself, and not the other end
     if (opened.rtcp) leg.statistics.on_rtcp(media, now, speaks ? media_->made(port.leg) : beyond.statistics);
+    if (opened.rtcp && notes_) notes_->note(port.leg, media, from);
     if (!media_) return leave(1 - port.leg, buffer, opened.size, opened.rtcp, now);
     auto left = opened.size;
     switch (media_->take(port.leg, media, opened.rtcp, now, left)) {

@@ -388,12 +388,16 @@ void Worker::take_event(api::Event event) {
     out.set_kind(event.kind == api::Event::Kind::program   ? proto::Event::KIND_PROGRAM
                  : event.kind == api::Event::Kind::silent  ? proto::Event::KIND_SILENT
                  : event.kind == api::Event::Kind::expired ? proto::Event::KIND_EXPIRED
+                 : event.kind == api::Event::Kind::rtcp    ? proto::Event::KIND_RTCP
                                                            : proto::Event::KIND_REPORT);
     out.set_session(event.session);
     out.set_stream(event.stream);
     out.set_leg(static_cast<proto::Leg>(event.leg));
     if (event.kind == api::Event::Kind::program) {
         api::to_proto(event.program, *out.mutable_program());
+    } else if (event.kind == api::Event::Kind::rtcp) {
+        out.set_rtcp(event.octets);
+        out.set_from(event.from);
     } else if (event.kind != api::Event::Kind::silent) {
         api::to_proto(event.counters, *out.mutable_counters());
     }

@@ -336,6 +336,18 @@ void Shard::gather(Stream& stream, SteadyTime now) {
     forwarded_.fetch_add(stream.take_forwarded(), std::memory_order_relaxed);
 }
 
+void Shard::tell_rtcp(const Stream& stream, RtcpNotes& notes) {
+    notes.take([&](std::size_t leg, Bytes compound, const Address& from) {
+        events_({.kind = api::Event::Kind::rtcp,
+                 .session = stream.session(),
+                 .stream = stream.id(),
+                 .leg = static_cast<api::Leg>(leg),
+                 .counters = {},
+                 .octets = std::string{as_text(compound)},
+                 .from = from.str()});
+    });
+}
+
 void Shard::tick(SteadyTime now) {
     constexpr std::chrono::milliseconds kGather{1000};
     if (probe_.tick()) choose_probed(now);
@@ -344,6 +356,7 @@ void Shard::tick(SteadyTime now) {
         if (now - stream->gathered() >= kGather) stream->gather(now);
         forwarded_.fetch_add(stream->take_forwarded(), std::memory_order_relaxed);
         stream->tick();
+        if (auto* notes = stream->rtcp_notes()) tell_rtcp(*stream, *notes);
         if (stream->expired(now)) {
             ended.push_back(key);
             continue;

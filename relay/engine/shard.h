@@ -73,6 +73,7 @@ class Shard {
     void run();
     void run_commands();
     void tick(SteadyTime now);
+    void tell_rtcp(const Stream& stream, RtcpNotes& notes);
     void coalesce(SteadyTime looked) const;
     void drain(Port& port, SteadyTime now);
     void pass_due(Stream& stream, SteadyTime now);

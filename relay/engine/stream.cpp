@@ -30,6 +30,7 @@ Stream::Stream(std::string session, const api::StreamSetup& setup, Ports ports, 
     : session_{std::move(session)}, id_{setup.stream}, mode_{setup.mode} {
     begun_ = opened_ = reported = now;
     if (mode_ == api::Mode::ice) held_ = std::make_unique<HeldChecks>();
+    if (mode_ == api::Mode::bridge && setup.tell_rtcp) notes_ = std::make_unique<RtcpNotes>();
     if (setup.expire.count() > 0) expires_ = now + setup.expire;
     for (std::size_t leg = 0; leg < 2; ++leg) {
         for (auto& bound : ports[leg]) {

@@ -13,6 +13,7 @@
 #include "relay/engine/held_checks.h"
 #include "relay/engine/ice_seat.h"
 #include "relay/engine/leg_statistics.h"
+#include "relay/engine/rtcp_notes.h"
 #include "relay/engine/stream_flows.h"
 #include "relay/journal/reader.h"
 #include "relay/learning/ice_learner.h"
@@ -132,6 +133,8 @@ class Stream {
     std::uint64_t take_forwarded() { return flows_ ? flows_->take_forwarded() : 0; }
     SteadyTime gathered() const { return flows_ ? flows_->gathered : SteadyTime{}; }
 
+    /// Null unless it is asked for what the ends report.
+    RtcpNotes* rtcp_notes() { return notes_.get(); }
     /// Null while nobody mirrors the stream.
     StreamTaps* taps() { return taps_.get(); }
     /// Mirrors what passes from now on; `index` is the stream's number in the tap's session.
@@ -212,6 +215,7 @@ class Stream {
     std::array<std::unique_ptr<IceSeat>, 2> seats_;       // of legs on the shard's ICE port
     std::unique_ptr<HeldChecks> held_;                    // ice only
     std::unique_ptr<StreamTaps> taps_;
+    std::unique_ptr<RtcpNotes> notes_;
     std::unique_ptr<journal::Record> record_;  // none: nobody takes it up
     std::unique_ptr<StreamFlows> flows_;       // none: all packets pass here
     bool due_ = false;

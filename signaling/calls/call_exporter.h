@@ -23,6 +23,9 @@ class CallExporter {
     /// What one side of one stream has sent so far. `heard_at`: the relay's address that it sends to.
     virtual void measured(const ExportedCall& call, std::string_view stream, Side from, const SideCounters& counters,
                           const jingle::RelayAddress& heard_at) = 0;
+    /// What an end of a bridged stream reports by RTCP.
+    virtual void reported(const ExportedCall& /*call*/, const MediaRelay::Rtcp& /*report*/,
+                          const jingle::RelayAddress& /*heard_at*/) {}
 };
 
 }  // namespace carillon::calls

@@ -31,10 +31,13 @@ std::string transport_of(const Call& call, const Stream& stream) {
 Controller::Controller(MediaRelay* relay, TapBooks* books, CallExporter* exporter)
     : relay_{relay}, books_{books}, exporter_{exporter} {
     if (relay_) relay_->on_tap_ended([this](const std::string& call, const TapStatus& tap) { tap_ended(call, tap); });
+    if (relay_ && exporter_)
+        relay_->on_rtcp([this](const std::string& call, const MediaRelay::Rtcp& report) { export_rtcp(call, report); });
 }
 
 Controller::~Controller() {
     if (relay_) relay_->on_tap_ended({});
+    if (relay_) relay_->on_rtcp({});
     for (const auto& [key, call] : calls_) call->pending = nullptr;  // it holds the call
 }
 

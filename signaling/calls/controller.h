@@ -74,6 +74,7 @@ class Controller {
     // For who watches from outside (exporting.cpp).
     void export_stanza(const Call& call, const xmpp::Stanza& stanza);
     void export_counters(const Call& call);
+    void export_rtcp(const std::string& id, const MediaRelay::Rtcp& report) const;
 
     // Finding and making (controller.cpp).
     Environment* environment(const Call& call);

@@ -1,4 +1,6 @@
 /// What goes to who watches from outside (call_exporter.h).
+#include <algorithm>
+
 #include "signaling/calls/controller.h"
 
 namespace carillon::calls {
@@ -17,6 +19,16 @@ void Controller::export_counters(const Call& call) {
                                 told.empty() ? jingle::RelayAddress{} : told.front());
         }
     }
+}
+
+void Controller::export_rtcp(const std::string& id, const MediaRelay::Rtcp& report) const {
+    const auto call = exporter_ ? find_id(id) : nullptr;
+    if (!call) return;
+    const auto stream = std::ranges::find(call->streams, report.stream, &Stream::id);
+    if (stream == call->streams.end()) return;
+    const auto& told = stream->ports.told[index(report.from)];
+    exporter_->reported({.id = call->record.id, .sid = call->sid}, report,
+                        told.empty() ? jingle::RelayAddress{} : told.front());
 }
 
 }  // namespace carillon::calls

@@ -220,6 +220,7 @@ void Controller::perform(const CallPtr& call, std::vector<RelayTask> tasks, std:
 void Controller::open_stream(const CallPtr& call, const std::string& id, const std::function<void(bool)>& done) {
     const auto step = call->step;
     auto setup = setup_of(*call->find_id(id));
+    setup.tell_rtcp = exporter_ != nullptr;
     setup.writes_files = call->endpoint && call->endpoint->writes_files();
     setup.on_event = [self = std::weak_ptr{self_}, call](const ProgramEvent& event) {
         if (const auto alive = self.lock()) (*alive)->program_event(call, event);

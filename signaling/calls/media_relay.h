@@ -48,6 +48,7 @@ struct StreamSetup {
     bool rtcp = false;              ///< a second port on each side for RTCP
     std::array<LegSetup, 2> legs;   ///< by Side; empty where nothing is known yet
     relay::api::Program program{};  ///< bridged: what the relay itself does
+    bool tell_rtcp = false;         ///< bridged: what the ends report is told (on_rtcp)
     bool writes_files = false;      ///< the program records, now or later: only a worker of this machine will do
     std::function<void(const relay::api::ProgramEvent&)> on_event{};  ///< of the program
     bool bridged() const { return legs[0].bridge.has_value(); }
@@ -125,6 +126,13 @@ class MediaRelay {
     virtual void list_taps(const std::string& /*call*/, std::function<void(std::vector<TapStatus>)> done) { done({}); }
     /// One has ended by itself, or with its call.
     virtual void on_tap_ended(std::function<void(const std::string& call, const TapStatus&)> /*handler*/) {}
+    /// What an end of a stream that was opened with `tell_rtcp` reports: a compound packet in the clear, its ip:port.
+    struct Rtcp {
+        std::string stream;
+        Side from = Side::caller;
+        std::string octets, address;
+    };
+    virtual void on_rtcp(std::function<void(const std::string& call, const Rtcp&)> /*handler*/) {}
     /// Where a call's streams are, in words that outlive this process; empty: nowhere.
     struct Place {
         std::string worker;

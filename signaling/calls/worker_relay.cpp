@@ -40,7 +40,8 @@ api::StreamSetup to_api(const StreamSetup& setup) {
             .a = to_api(setup.legs[index(Side::caller)]),
             .b = to_api(setup.legs[index(Side::callee)]),
             .expire = {},
-            .program = setup.program};
+            .program = setup.program,
+            .tell_rtcp = setup.tell_rtcp && setup.bridged()};
 }
 
 /// What an endpoint plays is sent along; what it records are files of this machine.
@@ -342,6 +343,11 @@ void WorkerRelay::event(const relay::api::Event& happened) {
     if (happened.kind == api::Event::Kind::tap) return tap_event(happened);
     const auto call = call_of(happened.session);
     if (call.empty()) return;
+    if (happened.kind == api::Event::Kind::rtcp) {
+        const auto from = happened.leg == api::Leg::a ? Side::caller : Side::callee;
+        if (rtcp_) rtcp_(call, {happened.stream, from, happened.octets, happened.from});
+        return;
+    }
     if (happened.kind == api::Event::Kind::silent) return check_silence(call, happened.stream, happened.leg);
     const auto at = sessions_.find(call);
     if (at == sessions_.end()) return;

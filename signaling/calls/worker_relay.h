@@ -59,6 +59,7 @@ class WorkerRelay final : public MediaRelay {
                 TapDone done) override;
     void stop_tap(const std::string& call, const std::string& tap, TapDone done) override;
     void list_taps(const std::string& call, std::function<void(std::vector<TapStatus>)> done) override;
+    void on_rtcp(std::function<void(const std::string&, const Rtcp&)> handler) override { rtcp_ = std::move(handler); }
     void on_tap_ended(std::function<void(const std::string&, const TapStatus&)> handler) override {
         tap_ended_ = std::move(handler);
     }
@@ -165,6 +166,7 @@ class WorkerRelay final : public MediaRelay {
     std::map<std::string, Session> sessions_;           // by call
     std::map<std::string, std::string> adopted_names_;  // name on the worker to call, of adopted ones
     std::function<void(const std::string&, const TapStatus&)> tap_ended_;
+    std::function<void(const std::string&, const Rtcp&)> rtcp_;
     std::shared_ptr<WorkerRelay*> self_ = std::make_shared<WorkerRelay*>(this);
 };
 

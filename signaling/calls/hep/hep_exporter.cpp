@@ -12,6 +12,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "signaling/calls/hep/rtcp_json.h"
 #include "signaling/xml/writer.h"
 
 namespace carillon::calls::hep {
@@ -87,6 +88,23 @@ void HepExporter::measured(const ExportedCall& call, std::string_view stream, Si
           .mos = counters.quality.mos});
 }
 
+void HepExporter::reported(const ExportedCall& call, const MediaRelay::Rtcp& report,
+                           const jingle::RelayAddress& heard_at) {
+    auto said = rtcp_json(as_bytes(report.octets));
+    if (!said) return;
+    (*said)["call"] = call.id;
+    (*said)["sid"] = call.sid;
+    (*said)["stream"] = report.stream;
+    (*said)["from"] = report.from == Side::caller ? "caller" : "callee";
+    (*said)["origin"] = "endpoint";
+    const auto text = json::serialize(*said);
+    send({.source = Endpoint::parse(report.address),
+          .destination = {.ip = heard_at.ip, .port = heard_at.port},
+          .protocol = Protocol::rtcp_json,
+          .correlation = call.sid,
+          .payload = text});
+}
+
 void HepExporter::send(Packet packet) {
     packet.time = now();
     packet.agent = settings_.agent;
@@ -120,6 +138,7 @@ std::string report_of(const ExportedCall& call, std::string_view stream, Side fr
                      {"sid", call.sid},
                      {"stream", stream},
                      {"from", from == Side::caller ? "caller" : "callee"},
+                     {"origin", "relay"},
                      {"packets", counters.packets},
                      {"octets", counters.bytes},
                      {"expected", counters.expected},

@@ -43,6 +43,8 @@ class HepExporter final : public CallExporter {
     void signalled(const ExportedCall& call, const xmpp::Stanza& stanza) override;
     void measured(const ExportedCall& call, std::string_view stream, Side from, const SideCounters& counters,
                   const jingle::RelayAddress& heard_at) override;
+    void reported(const ExportedCall& call, const MediaRelay::Rtcp& report,
+                  const jingle::RelayAddress& heard_at) override;
     const Counters& counters() const { return counters_; }
 
   private:

@@ -54,11 +54,11 @@ class Hep(unittest.TestCase):
                              more=f'[hep]\nserver = "127.0.0.1:{self.homer.port}"\nagent = 2077\nkey = "{KEY}"')
         self.addCleanup(self.server.stop)
 
-    def phone(self, *command):
+    def phone(self, *command, transport=("--ice", "--sdes")):
         trust = next(self.server.data.glob("**/*.crt"))
         out = open(self.server.work / (command[0] + ".out"), "w")
         return subprocess.Popen([BIN / "carillon-phone", *map(str, command), "--host", "127.0.0.1", "--port", str(self.server.port),
-                                 "--trust", trust, "--bind", "127.0.0.1", "--json", "--loop", "--play", SPEECH, "--ice", "--sdes"],
+                                 "--trust", trust, "--bind", "127.0.0.1", "--json", "--loop", "--play", SPEECH, *transport],
                                 stdout=out, stderr=subprocess.STDOUT)
 
     def test_a_call_as_homer_reads_it(self):
@@ -91,6 +91,28 @@ class Hep(unittest.TestCase):
         self.assertEqual({report["from"] for report in reports}, {"caller", "callee"})
         self.assertGreater(max(report["packets"] for report in reports), 100)
         self.assertTrue(all(report["sid"] == sid and report["report_blocks"][0]["packets_lost"] == 0 for report in reports), reports)
+
+    def test_what_the_ends_of_a_bridged_call_report_goes_along(self):
+        callee = self.phone("answer", "--count", 1, "--idle", 60, "--jid", f"juliet@{DOMAIN}/x", "--password", "juliet-secret")
+        self.addCleanup(callee.kill)
+        self.server.wait_for(lambda: "online" in (self.server.work / "answer.out").read_text(), "nobody there")
+        time.sleep(0.3)
+        caller = self.phone("call", f"juliet@{DOMAIN}/x", "--no-jmi", "--seconds", 8, "--jid", f"romeo@{DOMAIN}/y", "--password",
+                            "romeo-secret", transport=["--raw-udp"])
+        self.addCleanup(caller.kill)
+        self.assertEqual((caller.wait(60), callee.wait(60)), (0, 0), (self.server.work / "call.out").read_text())
+        self.server.wait_for(lambda: any(b"session-terminate" in one for one in self.homer.got), "not all of it has come", 20)
+        packets = self.homer.decode()
+        sid = packets[0]["rcinfo"]["correlation_id"]
+        told = [packet for packet in packets if packet["rcinfo"]["payloadType"] == 5 and '"endpoint"' in packet["payload"]]
+        reports = [json.loads(packet["payload"]) for packet in told]
+        self.assertEqual({report["from"] for report in reports}, {"caller", "callee"}, reports)
+        self.assertTrue(all(packet["rcinfo"]["correlation_id"] == sid and packet["rcinfo"]["srcPort"] > 0 for packet in told), told)
+        senders = [report for report in reports if report["type"] == 200]
+        self.assertTrue(any(report["sender_information"]["packets"] > 20 for report in senders), reports)
+        blocks = [block for report in reports for block in report["report_blocks"]]
+        self.assertTrue({block["source_ssrc"] for block in blocks} <= {report["ssrc"] for report in reports}, reports)
+        self.assertTrue(any(block["highest_seq_no"] > 0 for block in blocks), reports)
 
     def test_a_server_that_is_not_there_costs_the_call_nothing(self):
         self.homer.socket.close()

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "signaling/calls/hep/hep_exporter.h"
+#include "signaling/calls/hep/rtcp_json.h"
 
 namespace carillon::calls::hep {
 namespace {
@@ -90,6 +91,51 @@ TEST(HepExporter, CountsWhatNobodyTakes) {
     stanza.element().add_text(std::string(70'000, 'x'));
     exporter.signalled({.id = "1", .sid = "s"}, stanza);
     EXPECT_EQ(counted.too_large, 1u);
+}
+
+std::vector<std::byte> octets(std::initializer_list<std::uint32_t> words) {
+    ByteWriter out;
+    for (const auto word : words) out.u32(word);
+    return out.release();
+}
+
+TEST(HepRtcp, SaysWhatAnEndReports) {
+    const auto compound =
+        octets({0x81C8'000C, 7,           0x83AA'7E80, 0x8000'0000, 1600,        50, 8000,  // SR, SSRC 7
+                9,           0x40FF'FFFE, 0x0001'0005, 33,          4,           5,         // about SSRC 9
+                0x81CA'0004, 7,           0x0107'6D65, 0x4068'6572, 0x6500'0000,            // SDES
+                0x80CF'0006, 7,           0x0700'0004, 9,           0x1002'0304,            // XR, VoIP metrics
+                0x0005'0006, 0x0007'0008});
+    const auto said = rtcp_json(compound);
+    ASSERT_TRUE(said);
+    const auto json = boost::json::value{*said};
+    EXPECT_EQ(json.at("type"), 200);
+    EXPECT_EQ(json.at("ssrc"), 7);
+    EXPECT_EQ(json.at("sender_information").at("packets"), 50);
+    EXPECT_EQ(json.at("sender_information").at("ntp_timestamp_sec").to_number<std::uint32_t>(), 0x83AA'7E80u);
+    const auto& block = json.at("report_blocks").at(0);
+    EXPECT_EQ(block.at("source_ssrc"), 9);
+    EXPECT_EQ(block.at("fraction_lost"), 64);
+    EXPECT_EQ(block.at("packets_lost"), -2);
+    EXPECT_EQ(block.at("highest_seq_no"), 0x0001'0005);
+    EXPECT_EQ(block.at("ia_jitter"), 33);
+    EXPECT_EQ(json.at("sdes_information").at(0).at("text"), "me@here");
+    EXPECT_EQ(json.at("report_blocks_xr").at("fraction_lost"), 16);
+    EXPECT_EQ(json.at("report_blocks_xr").at("round_trip_delay"), 7);
+}
+
+TEST(HepRtcp, WhatIsNoReportOrDamagedIsNotTold) {
+    EXPECT_FALSE(rtcp_json(octets({0x81CE'0002, 7, 9}))) << "feedback alone";
+    EXPECT_FALSE(rtcp_json({}));
+    const auto whole =
+        octets({0x82C8'000C, 7, 1, 2, 3, 4, 5, 9, 0, 0, 0, 0, 0, 0x81CA'0004, 7, 0x01FF'6D65, 0x4068'6572, 0});
+    for (std::size_t size = 0; size <= whole.size(); ++size)
+        for (std::size_t at = 0; at < size; ++at) {
+            auto damaged = whole;
+            damaged.resize(size);
+            damaged[at] ^= std::byte{0xFF};
+            rtcp_json(damaged);
+        }
 }
 
 TEST(HepReport, SaysWhatTheRelayCounted) {
