@@ -244,20 +244,32 @@ void WorkerRelay::update_at(const std::string& call, Change change) {
 }
 
 void WorkerRelay::set_program(const std::string& call, const std::string& stream, api::Program program, Updated done) {
+    program_at(call, {stream, std::move(program), std::move(done), false});
+}
+
+void WorkerRelay::program_at(const std::string& call, ProgramChange change) {
     const auto at = sessions_.find(call);
-    if (at == sessions_.end() || !at->second.worker->ready) return later([done] { done(false); });
-    auto& worker = *at->second.worker;
-    const auto answer = [alive = std::weak_ptr{self_}, done](const auto& answered) {
-        if (!alive.expired()) done(answered.has_value());
-    };
-    if (!worker.remote) return worker.client->set_program(at->second.name, stream, program, answer);
-    courier_.deliver(
-        worker.client, worker.sounds, std::move(program),
-        [this, alive = std::weak_ptr{self_}, name = at->second.name, stream, &worker, done, answer](auto sent) {
+    if (at == sessions_.end()) return later([done = change.done] { done(false); });
+    auto* worker = at->second.worker;
+    with(*worker, [this, worker, call, name = at->second.name, change = std::move(change)](bool up) {
+        if (!up) return change.done(false);
+        auto answered = [this, alive = std::weak_ptr{self_}, call, change](const auto& answer) mutable {
             if (alive.expired()) return;
-            if (!sent || !worker.ready) return later([done] { done(false); });
-            worker.client->set_program(name, stream, *sent, answer);
-        });
+            // It died with the question: its successor is told again.
+            const bool died = !answer && answer.error().failure == api::Failure::disconnected;
+            if (!died || std::exchange(change.again, true)) return change.done(answer.has_value());
+            later([this, call, change] { program_at(call, change); });
+        };
+        if (!worker->remote)
+            return worker->client->set_program(name, change.stream, change.program, std::move(answered));
+        courier_.deliver(
+            worker->client, worker->sounds, change.program,
+            [this, alive = std::weak_ptr{self_}, worker, name, change, answered = std::move(answered)](auto sent) {
+                if (alive.expired()) return;
+                if (!sent || !worker->ready) return later([done = change.done] { done(false); });
+                worker->client->set_program(name, change.stream, *sent, answered);
+            });
+    });
 }
 
 void WorkerRelay::count(const std::string& call, Counted done) {

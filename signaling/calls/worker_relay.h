@@ -115,6 +115,13 @@ class WorkerRelay final : public MediaRelay {
         bool again = false;
     };
 
+    struct ProgramChange {
+        std::string stream;
+        relay::api::Program program;
+        Updated done;
+        bool again = false;
+    };
+
     // Connections (worker_links.cpp).
     void connect(Worker& worker);
     void reconnect_later(Worker& worker);
@@ -136,6 +143,7 @@ class WorkerRelay final : public MediaRelay {
     void ask_open(Worker& worker, const std::string& name, relay::api::StreamSetup asked, Opening opening);
     void refused(Worker& worker, const relay::api::Error& why, Opening opening);
     void update_at(const std::string& call, Change change);
+    void program_at(const std::string& call, ProgramChange change);
     void close_at(Worker& worker, const std::string& name, const std::string& stream, Counted done, bool again = false);
     void forget(const std::string& call, const std::string& stream);
     void event(const relay::api::Event& event);
