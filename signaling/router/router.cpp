@@ -22,8 +22,6 @@ using xmpp::StanzaError;
 namespace {
 
 constexpr std::chrono::milliseconds kReloadPoll{2};
-constexpr std::chrono::milliseconds kCrowdPoll{5};
-constexpr std::chrono::seconds kHoldUp{10};
 
 bool has_non_negative(const LocalAccount& account) {
     for (const auto& session : account.local_sessions()) {
@@ -146,30 +144,6 @@ void Router::dispatch(Stanza stanza, std::function<void()> done) {
     if (stanza.from().same_bare(bare)) return sessions_.submit(*host, bare, std::move(stanza), std::move(done));
     sessions_.submit(*host, bare, std::move(stanza));
     finish();
-}
-
-/// Back-pressure: `done` waits until the inbox of `bare` has room, so that its senders' streams are read no further
-/// and TCP tells the clients. Not for ever: then the inbox refuses.
-void Router::hold_up(xmpp::Jid bare, std::function<void()> done) {
-    held_up_.add();
-    waiting_.push_back({std::move(bare), std::move(done), clock().now() + kHoldUp});
-    if (waiting_.size() == 1) watch_crowds();
-}
-
-void Router::watch_crowds() {
-    crowd_timer_.expires_after(kCrowdPoll);
-    crowd_timer_.async_wait([this](auto error) {
-        if (error) return;
-        const auto now = clock().now();
-        for (auto& waiting : std::exchange(waiting_, {})) {
-            if (waiting.until > now && environment_.channel->crowded(waiting.bare)) {
-                waiting_.push_back(std::move(waiting));
-            } else {
-                waiting.done();
-            }
-        }
-        if (!waiting_.empty()) watch_crowds();
-    });
 }
 
 /// An answer to a question of the server's goes to the shard that asked; answers to users' questions go on as usual.
