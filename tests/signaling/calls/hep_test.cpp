@@ -108,7 +108,7 @@ TEST(HepRtcp, SaysWhatAnEndReports) {
                 0x0005'0006, 0x0007'0008});
     const auto said = rtcp_json(compound);
     ASSERT_TRUE(said);
-    const auto json = boost::json::value{*said};
+    const boost::json::value json = *said;
     EXPECT_EQ(json.at("type"), 200);
     EXPECT_EQ(json.at("ssrc"), 7);
     EXPECT_EQ(json.at("sender_information").at("packets"), 50);
