@@ -1,6 +1,9 @@
 /// What becomes of messages when their recipient reads too slowly, or dies.
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -9,6 +12,16 @@
 
 namespace carillon::scenarios {
 namespace {
+
+/// A folder that goes with the test.
+struct Folder {
+    explicit Folder(const std::string& name)
+        : path{std::filesystem::temp_directory_path() / ("carillon-" + name + "-" + std::to_string(::getpid()))} {
+        std::filesystem::remove_all(path);
+    }
+    ~Folder() { std::filesystem::remove_all(path); }
+    const std::filesystem::path path;
+};
 
 /// Reads from a fresh session of bob until `last` has come; answers the ids seen.
 std::set<std::string> collect(World& world, const std::string& last) {
@@ -72,6 +85,52 @@ TEST(DyingClient, ItsSessionEndsAndLaterMessagesAreKept) {
         bob/phone receives
             <message id='1'/>
     )");
+}
+
+TEST(FullInbox, HoldsItsSendersUpAndRefusesNobody) {
+    WorldOptions options;
+    options.modules.push_back(keeper_module());  // a millisecond a message: slower than alice
+    options.sessions.inbox = 20;
+    options.shards = 1;
+    World world{std::move(options)};
+    auto alice = world.log_in("alice", "desk");
+    constexpr int kMessages = 400;
+    std::string all;
+    for (int i = 1; i <= kMessages; ++i)
+        all += "<message to='bob@localhost' type='chat' id='" + std::to_string(i) + "'><body>x</body></message>";
+    alice->send(all);
+    EXPECT_TRUE(alice->drain("localhost").empty());
+    const auto ids = collect(world, std::to_string(kMessages));
+    for (int i = 1; i <= kMessages; ++i) EXPECT_TRUE(ids.contains(std::to_string(i))) << i;
+    EXPECT_GT(world.host->counters().at("route.held_up"), 0u);
+    EXPECT_EQ(world.host->counters().at("session.inbox_overflows"), 0u);
+}
+
+TEST(FullInbox, TakesTheErrorsThatADeadStreamLeavesBehind) {
+    const Folder folder{"inbox"};
+    WorldOptions options;
+    options.modules.push_back(keeper_module());
+    options.sessions.inbox = 10;
+    options.shards = 1;
+    options.journal = folder.path;
+    World world{std::move(options)};
+    auto alice = world.log_in("alice", "desk");
+    alice->send("<enable xmlns='urn:xmpp:sm:3'/>");
+    EXPECT_EQ(alice->expect_element().name(), "enabled");
+    constexpr int kMessages = 60;
+    for (int i = 1; i <= kMessages; ++i)
+        alice->send("<message to='nobody@localhost' id='" + std::to_string(i) + "'><body>x</body></message>");
+    while (alice->expect_element().attribute("id") != std::to_string(kMessages)) {
+    }
+    alice->send("</stream:stream>");  // none of the errors has been acknowledged
+    alice->disconnect();
+    auto again = world.log_in("alice", "phone");
+    again->send("<presence/>");  // and that of who comes finds room, too
+    std::set<std::string> ids;
+    while (ids.size() < kMessages) {
+        const auto error = again->expect_element();
+        if (error.attribute("type") == "error") ids.emplace(error.attribute("id"));
+    }
 }
 
 TEST(Storage, ThatFailsGivesErrorsNotSilence) {
