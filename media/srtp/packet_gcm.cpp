@@ -23,11 +23,11 @@ constexpr std::size_t kLanes = 8;  // blocks under way at a time: the instructio
 
 template <class T>
 CARILLON_GCM_INLINE __m128i load(const T* at) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    return _mm_loadu_si128(static_cast<const __m128i*>(static_cast<const void*>(at)));
 }
 template <class T>
 CARILLON_GCM_INLINE void store(T* at, __m128i value) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(at), value);
+    _mm_storeu_si128(static_cast<__m128i*>(static_cast<void*>(at)), value);
 }
 /// SP 800-38D counts bits from the other end.
 CARILLON_GCM_INLINE __m128i reversed(__m128i block) {
