@@ -42,8 +42,8 @@ class Way {
         types.set(0), types.set(101);
         splice.set(types, 8000);
     }
-    bool live(std::uint16_t sequence, std::uint32_t timestamp, std::uint32_t ssrc = kLive) {
-        auto packet = rtp(sequence, timestamp, ssrc);
+    bool live(std::uint16_t number, std::uint32_t time, std::uint32_t ssrc = kLive) {
+        auto packet = rtp(number, time, ssrc);
         return splice.live(packet, now) && (sent.push_back(*rtp::Header::parse(packet)), true);
     }
     bool made() {
