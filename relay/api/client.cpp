@@ -74,14 +74,23 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
         });
     }
 
-    void read_head() {
-        connection->read(asio::buffer(head), [self = shared_from_this()](error_code ec) {
-            const auto length = frame_length(self->head.data());
-            if (ec || !self->open || length > kMaxFrame) return self->lose();
-            self->body.resize(length);
-            self->connection->read(asio::buffer(self->body), [self](error_code failed) {
-                if (failed || !self->open || !self->take()) return self->lose();
-                if (self->open) self->read_head();
+    /// Goes from one read to the next. Where the io_context ends before the connection does, the read that waits ends
+    /// with it, and with that the requests: their callbacks may hold the client, which would hold itself.
+    struct Reading {
+        explicit Reading(std::shared_ptr<Impl> impl) : of{std::move(impl)} {}
+        Reading(const Reading&) = delete;
+        ~Reading() { std::exchange(of->waiting, {}); }
+        std::shared_ptr<Impl> of;
+    };
+
+    void read_head(std::shared_ptr<Reading> reading) {
+        connection->read(asio::buffer(head), [this, reading = std::move(reading)](error_code ec) {
+            const auto length = frame_length(head.data());
+            if (ec || !open || length > kMaxFrame) return lose();
+            body.resize(length);
+            connection->read(asio::buffer(body), [this, reading](error_code failed) {
+                if (failed || !open || !take()) return lose();
+                if (open) read_head(reading);
             });
         });
     }
@@ -180,7 +189,7 @@ void Client::connect(std::function<void(std::expected<void, Error>)> done) {
         if (!made) return done(std::unexpected{Error{Failure::disconnected, made.error()}});
         impl->connection = std::move(*made);
         impl->open = true;
-        impl->read_head();
+        impl->read_head(std::make_shared<Impl::Reading>(impl));
         impl->tick();
         proto::Request request;
         request.mutable_hello()->set_version(kVersion);
