@@ -39,6 +39,9 @@ if(CARILLON_SANITIZE)
   add_compile_options(-fsanitize=${CARILLON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${CARILLON_SANITIZE})
 endif()
+if(CARILLON_FUZZ)  # what is fuzzed tells libFuzzer which ways it took, or it would search blindly
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 include_directories(${CMAKE_SOURCE_DIR})
 
 # In a build with sanitizers a test that starts programs is watched over: a report of any of them fails it, whether the
@@ -130,7 +133,7 @@ function(carillon_test name)
 endfunction()
 
 # carillon_fuzz(<name> <source.cpp> [LINK <target>...])
-# With CARILLON_FUZZ: a libFuzzer target <name>. Always: a test that replays tests/fuzz/corpus/<name>/ through it.
+# With CARILLON_FUZZ: a libFuzzer target <name>, one of `fuzzers`. Otherwise: a test that replays tests/fuzz/corpus/<name>/ through it.
 function(carillon_fuzz name source)
   cmake_parse_arguments(arg "BOOST" "" "LINK" ${ARGN})
   if(CARILLON_FUZZ)
@@ -138,6 +141,10 @@ function(carillon_fuzz name source)
     target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     target_link_libraries(${name} PRIVATE ${arg_LINK})
+    if(NOT TARGET fuzzers)
+      add_custom_target(fuzzers)
+    endif()
+    add_dependencies(fuzzers ${name})
   else()
     add_executable(${name} ${source} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cpp)
     target_link_libraries(${name} PRIVATE ${arg_LINK})
