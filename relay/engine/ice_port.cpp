@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "relay/engine/socket_drops.h"
+#include "relay/ports/mark.h"
 
 namespace carillon::relay {
 namespace {
@@ -24,6 +25,10 @@ struct IcePort::Batch {
     std::array<sockaddr_storage, kSize> from;
     std::array<iovec, kSize> vectors;
     std::array<mmsghdr, kSize> messages;
+    struct alignas(cmsghdr) Told {
+        std::array<std::byte, 64> octets{};  // a mark and a time
+    };
+    std::array<Told, kSize> told;
 
     Batch() {
         for (std::size_t i = 0; i < kSize; ++i) {
@@ -32,17 +37,24 @@ struct IcePort::Batch {
             messages[i].msg_hdr.msg_name = &from[i];
             messages[i].msg_hdr.msg_iov = &vectors[i];
             messages[i].msg_hdr.msg_iovlen = 1;
+            messages[i].msg_hdr.msg_control = told[i].octets.data();
         }
     }
     std::size_t receive(int fd, LatencyProbe& probe) {
-        for (auto& message : messages) message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
-        const int got = probe.looks_at(fd) ? probe.receive(messages)
-                                           : ::recvmmsg(fd, messages.data(), kSize, MSG_DONTWAIT, nullptr);
-        return got > 0 ? static_cast<std::size_t>(got) : 0;
+        for (auto& message : messages) {
+            message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+            message.msg_hdr.msg_controllen = sizeof(Told);
+        }
+        const int got = ::recvmmsg(fd, messages.data(), kSize, MSG_DONTWAIT, nullptr);
+        if (got <= 0) return 0;
+        if (probe.looks_at(fd)) [[unlikely]]
+            probe.note(std::span{messages}.first(static_cast<std::size_t>(got)));
+        return static_cast<std::size_t>(got);
     }
     std::span<std::byte> buffer(std::size_t index) { return data[index]; }
     std::size_t size(std::size_t index) const { return messages[index].msg_len; }
     Bytes datagram(std::size_t index) const { return Bytes{data[index]}.first(size(index)); }
+    std::uint8_t mark(std::size_t index) { return Mark::of(messages[index].msg_hdr); }
     bool whole(std::size_t index) const { return (messages[index].msg_hdr.msg_flags & MSG_TRUNC) == 0; }
 };
 
@@ -51,6 +63,7 @@ IcePort::IcePort(std::vector<UdpSocket> sockets, std::shared_ptr<IcePortCounters
     for (std::size_t i = 0; i < sockets_.size(); ++i) {
         ports_.push_back(std::make_unique<Port>());
         ports_.back()->fd = sockets_[i].fd();
+        Mark::tell(sockets_[i].fd());
         ports_.back()->socket = static_cast<std::uint8_t>(i);
         ports_.back()->service = this;
     }
@@ -150,7 +163,8 @@ Drop IcePort::pass(IceSeat& seat, std::size_t index, const Path& from, SteadyTim
         taps->leaves(decision.leg, decision.fd, packet, decision.to);
     sockaddr_storage to;
     const auto length = decision.to.fill(to);
-    out_.add(decision.fd, to, length, {}, packet);
+    const auto mark = batch_->mark(index);
+    out_.add(decision.fd, to, length, {}, packet, decision.leg == port.leg ? Mark::without_ecn(mark) : mark);
     return Drop::none;
 }
 

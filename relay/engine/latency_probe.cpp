@@ -40,27 +40,18 @@ void LatencyProbe::look_at(int socket, SteadyTime now) {
     ask(socket, 1);
 }
 
-int LatencyProbe::receive(std::span<mmsghdr> messages) {
-    const auto most = std::min(messages.size(), kMost);
-    for (std::size_t i = 0; i < most; ++i) {
-        messages[i].msg_hdr.msg_control = control_[i].octets.data();
-        messages[i].msg_hdr.msg_controllen = control_[i].octets.size();
-    }
-    const int count = ::recvmmsg(socket_, messages.data(), static_cast<unsigned>(most), MSG_DONTWAIT, nullptr);
-    const bool settled = std::chrono::steady_clock::now() - since_ > kSettled;
+void LatencyProbe::note(std::span<mmsghdr> received) {
     waiting_ = 0;
-    for (std::size_t i = 0; i < most; ++i) {
-        auto& head = messages[i].msg_hdr;
-        const auto* stamp = static_cast<int>(i) < count && settled ? CMSG_FIRSTHDR(&head) : nullptr;
-        if (stamp && stamp->cmsg_level == SOL_SOCKET && stamp->cmsg_type == SCM_TIMESTAMPNS) {
+    if (std::chrono::steady_clock::now() - since_ <= kSettled) return;
+    for (auto& message : received.first(std::min(received.size(), kMost))) {
+        auto& head = message.msg_hdr;
+        for (auto* one = CMSG_FIRSTHDR(&head); one; one = CMSG_NXTHDR(&head, one)) {
+            if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_TIMESTAMPNS) continue;
             timespec came{};
-            std::memcpy(&came, CMSG_DATA(stamp), sizeof came);
+            std::memcpy(&came, CMSG_DATA(one), sizeof came);
             came_[waiting_++] = since_epoch(came);
         }
-        head.msg_control = nullptr;
-        head.msg_controllen = 0;
     }
-    return count;
 }
 
 void LatencyProbe::count() {

@@ -31,8 +31,8 @@ class LatencyHistogram {
 /// Threading: its shard.  Allocates nothing.
 class LatencyProbe {
   public:
-    static constexpr unsigned kRest = 15;  ///< ticks between two looks of a tick each
-    static constexpr std::size_t kMost = 64;
+    static constexpr unsigned kRest = 15;     ///< ticks between two looks of a tick each
+    static constexpr std::size_t kMost = 64;  ///< datagrams of one read that are looked at
 
     explicit LatencyProbe(LatencyHistogram& into) : into_{into} {}
 
@@ -42,8 +42,8 @@ class LatencyProbe {
     void look_at(int socket, SteadyTime now);
     bool looks_at(int socket) const { return socket == socket_; }
 
-    /// recvmmsg(2) that keeps when each has come. The messages' control fields are left empty.
-    int receive(std::span<mmsghdr> messages);
+    /// What was read from it: keeps when each has come, as their control data tell.
+    void note(std::span<mmsghdr> received);
     /// What was read has been sent, or what of it was to be.
     void sent() {
         if (waiting_ > 0) [[unlikely]]
@@ -51,16 +51,12 @@ class LatencyProbe {
     }
 
   private:
-    struct alignas(cmsghdr) Control {
-        std::array<std::byte, 64> octets{};
-    };
     void count();
 
     LatencyHistogram& into_;
     int socket_ = -1;
     unsigned rested_ = 0;
     SteadyTime since_{};
-    std::array<Control, kMost> control_;
     std::array<std::chrono::nanoseconds, kMost> came_{};  // of those that wait to be sent; real time
     std::size_t waiting_ = 0;
 };

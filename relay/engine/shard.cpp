@@ -81,11 +81,19 @@ void Shard::add(std::unique_ptr<Stream> stream) {
     post([this, shared] {
         auto& kept = streams_[key((*shared)->session(), (*shared)->id())];
         kept = std::move(*shared);
-        for (auto& port : kept->ports())
-            if (!port.shared) watch(port);
+        for (auto& port : kept->ports()) {
+            if (port.shared) continue;
+            watch(port);
+            marks_.begin(port.fd);
+        }
         if (ice_port_) kept->take_seats(*ice_port_);
         if (auto* program = kept->program()) program->attach(*kept);
     });
+}
+
+void Shard::close_ports(Stream& stream) {
+    for (const auto& port : stream.ports())
+        if (!port.shared) marks_.end(port.fd);
 }
 
 void Shard::with(std::string key, std::function<void(Stream*)> work, std::function<void()> done) {
@@ -116,6 +124,7 @@ void Shard::remove(std::vector<std::string> keys, std::function<void(std::vector
             gather(*found->second, std::chrono::steady_clock::now());
             count_kernel_drops(*found->second);
             counters.push_back(found->second->counters(std::chrono::steady_clock::now()));
+            close_ports(*found->second);
             streams_.erase(found);  // closing a descriptor takes it out of the epoll set
         }
         done(std::move(counters));
@@ -240,9 +249,10 @@ void Shard::coalesce(SteadyTime looked) const {
 
 void Shard::drain(Port& port, SteadyTime now) {
     auto& batch = *batch_;
-    const std::size_t count = probe_.looks_at(port.fd) ? receive(port.fd) : receive(port, now);
+    const std::size_t count = probe_.looks_at(port.fd) ? receive(port.fd) : receive(port);
     std::size_t queued = 0;
     int fd = -1;
+    std::uint8_t mark = 0;
     for (std::size_t i = 0; i < count; ++i) {
         const auto& message = batch.received[i];
         if ((message.msg_hdr.msg_flags & MSG_TRUNC) != 0) {
@@ -261,22 +271,20 @@ void Shard::drain(Port& port, SteadyTime now) {
             if (decision.drop != Drop::consumed) port.stream->count_drop(port.leg, decision.drop);
             continue;
         }
-        if (decision.fd != fd && queued > 0) {
-            send(fd, queued);
+        const auto own = decision.leg == port.leg ? Mark::without_ecn(batch.marks[i]) : batch.marks[i];
+        if ((decision.fd != fd || own != mark) && queued > 0) {
+            send(fd, queued, mark);
             queued = 0;
         }
         fd = decision.fd;
+        mark = own;
         batch.sending[queued].msg_hdr.msg_namelen = decision.to.fill(batch.to[queued]);
         batch.out[queued] = {batch.data[i].data(), decision.size > 0 ? decision.size : message.msg_len};
         if (taps) [[unlikely]]
             taps->leaves(decision.leg, fd, {batch.data[i].data(), batch.out[queued].iov_len}, decision.to);
         ++queued;
     }
-    if (queued > 0) {
-        if (port.mark.news_for(fd)) [[unlikely]]
-            mark(port, fd);
-        send(fd, queued);
-    }
+    if (queued > 0) send(fd, queued, mark);
     probe_.sent();
     if (port.stream->has_due()) pass_due(*port.stream, now);
 }
@@ -390,6 +398,7 @@ void Shard::tick(SteadyTime now) {
                  .stream = found->second->id(),
                  .leg = {},
                  .counters = found->second->counters(now)});
+        close_ports(*found->second);
         streams_.erase(found);
     }
 }

@@ -15,6 +15,7 @@
 #include "relay/engine/latency_probe.h"
 #include "relay/engine/shard_service.h"
 #include "relay/engine/stream.h"
+#include "relay/ports/mark.h"
 
 namespace carillon::relay {
 
@@ -82,11 +83,10 @@ class Shard {
     void choose_probed(SteadyTime now);
     void answer_bindings(const Port& port, SteadyTime now);
     std::size_t receive(int fd);
-    std::size_t receive(Port& port, SteadyTime now);
-    std::size_t receive_marked(Port& port, SteadyTime now);
-    void mark(Port& port, int fd);
-    void send(int fd, std::size_t count);
-    bool send_segments(int fd, std::size_t count);
+    std::size_t receive(Port& port);
+    void send(int fd, std::size_t count, std::uint8_t mark);
+    bool send_segments(int fd, std::size_t count, std::optional<std::uint8_t> mark);
+    void close_ports(Stream& stream);
     void watch(Port& port);
 
     static constexpr std::size_t kBatch = 32;
@@ -107,6 +107,7 @@ class Shard {
     std::vector<std::unique_ptr<ShardService>> services_;
     IcePort* ice_port_ = nullptr;  // one of them
     std::unique_ptr<Batch> batch_;
+    SocketMarks marks_;
     std::atomic<std::uint64_t> forwarded_{0};
     std::atomic<std::uint64_t> bindings_{0};
     std::atomic<std::uint64_t> kernel_drops_{0};

@@ -1,32 +1,33 @@
 /// How a shard reads its sockets and sends from them, in as few system calls as it can.
-#include <netinet/in.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "relay/engine/shard_batch.h"
+#include "relay/ports/send_control.h"
 
 namespace carillon::relay {
 
 std::size_t Shard::receive(int fd) {
     auto& batch = *batch_;
-    const int count = probe_.looks_at(fd) ? probe_.receive(batch.received)
-                                          : ::recvmmsg(fd, batch.received.data(), kBatch, MSG_DONTWAIT, nullptr);
+    const int count = ::recvmmsg(fd, batch.received.data(), kBatch, MSG_DONTWAIT, nullptr);
     if (count <= 0) return 0;  // an ICMP error is taken with the read and is nobody's end
-    for (int i = 0; i < count; ++i)
-        batch.received[static_cast<std::size_t>(i)].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
-    return static_cast<std::size_t>(count);
+    const auto got = static_cast<std::size_t>(count);
+    if (probe_.looks_at(fd)) [[unlikely]]
+        probe_.note(std::span{batch.received}.first(got));
+    for (std::size_t i = 0; i < got; ++i) {
+        batch.marks[i] = Mark::of(batch.received[i].msg_hdr);
+        batch.make_room(i);
+    }
+    return got;
 }
 
 // Asking for many costs a second look at an empty socket. Where datagrams have come one by one for a while, as those
 // of a voice do, one is asked for; who has another one waiting at the very next look is asked for many again. Looks
 // that found more ports than they could take count as one: then it is work that piles up.
-std::size_t Shard::receive(Port& port, SteadyTime now) {
+std::size_t Shard::receive(Port& port) {
     constexpr std::uint8_t kAlone = 8;
-    if (port.mark.due(now)) return receive_marked(port, now);
     if (round_ - std::exchange(port.last_round, round_) <= 1) port.alone = 0;
     if (port.alone < kAlone) {
         const auto count = receive(port.fd);
@@ -34,48 +35,31 @@ std::size_t Shard::receive(Port& port, SteadyTime now) {
         return count;
     }
     auto& batch = *batch_;
-    socklen_t length = sizeof(sockaddr_storage);
-    const auto size = ::recvfrom(port.fd, batch.data[0].data(), kMaxDatagram, MSG_DONTWAIT | MSG_TRUNC,
-                                 reinterpret_cast<sockaddr*>(batch.from.data()), &length);
+    auto& message = batch.received[0];
+    const auto size = ::recvmsg(port.fd, &message.msg_hdr, MSG_DONTWAIT);
     if (size < 0) return 0;
-    const bool whole = static_cast<std::size_t>(size) <= kMaxDatagram;
-    batch.received[0].msg_len = static_cast<unsigned>(size);
-    batch.received[0].msg_hdr.msg_flags = whole ? 0 : MSG_TRUNC;
+    message.msg_len = static_cast<unsigned>(size);
+    batch.marks[0] = Mark::of(message.msg_hdr);
+    batch.make_room(0);
     return 1;
 }
 
-std::size_t Shard::receive_marked(Port& port, SteadyTime now) {
-    alignas(cmsghdr) std::array<std::byte, 64> control;
-    auto& message = batch_->received[0].msg_hdr;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const auto size = ::recvmsg(port.fd, &message, MSG_DONTWAIT | MSG_TRUNC);
-    if (size >= 0) port.mark.seen(Mark::of(message), now);
-    message.msg_control = nullptr;
-    message.msg_controllen = 0;
-    message.msg_namelen = sizeof(sockaddr_storage);
-    batch_->received[0].msg_len = static_cast<unsigned>(std::max<ssize_t>(size, 0));
-    return size >= 0 ? 1 : 0;
-}
-
-/// A socket that many share has no mark of one of them.
-void Shard::mark(Port& port, int fd) {
-    const auto& all = port.stream->ports();
-    const auto out = std::ranges::find_if(all, [fd](const Port& other) { return other.fd == fd; });
-    port.mark.told(fd);
-    if (out != all.end() && !out->shared) port.mark.put_on(fd);
-}
-
-void Shard::send(int fd, std::size_t count) {
+void Shard::send(int fd, std::size_t count, std::uint8_t mark) {
     auto& batch = *batch_;
-    if (count == 1) {
+    const auto told = marks_.differs(fd, mark) ? std::optional{mark} : std::nullopt;
+    if (count == 1 && !told) {
         const auto& one = batch.sending[0].msg_hdr;
         const auto sent = ::sendto(fd, batch.out[0].iov_base, batch.out[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL,
                                    static_cast<const sockaddr*>(one.msg_name), one.msg_namelen);
         if (sent >= 0) forwarded_.fetch_add(1, std::memory_order_relaxed);
         return;
     }
-    if (send_segments(fd, count)) return;
+    if (count > 1 && send_segments(fd, count, told)) return;
+    SendControl control;
+    for (std::size_t i = 0; i < count; ++i) {
+        control.clear(batch.sending[i].msg_hdr);
+        if (told) control.mark(batch.sending[i].msg_hdr, *told);
+    }
     std::size_t sent = 0;
     while (sent < count) {
         const int now = ::sendmmsg(fd, batch.sending.data() + sent, static_cast<unsigned>(count - sent),
@@ -91,7 +75,7 @@ void Shard::send(int fd, std::size_t count) {
 
 // A video frame comes as packets of one size, the last one shorter: the kernel takes those to one destination as a
 // single message and cuts it late (udp(7), UDP_SEGMENT). False: nothing was sent, go packet by packet.
-bool Shard::send_segments(int fd, std::size_t count) {
+bool Shard::send_segments(int fd, std::size_t count, std::optional<std::uint8_t> mark) {
     constexpr std::size_t kMaxMessage = 60'000;  // a UDP datagram's limit, with room for headers
     auto& batch = *batch_;
     const auto& first = batch.sending[0].msg_hdr;
@@ -105,20 +89,14 @@ bool Shard::send_segments(int fd, std::size_t count) {
             return false;
         }
     }
-    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> control{};
     msghdr message{};
     message.msg_name = first.msg_name;
     message.msg_namelen = first.msg_namelen;
     message.msg_iov = batch.out.data();
     message.msg_iovlen = count;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    auto* segment = CMSG_FIRSTHDR(&message);
-    segment->cmsg_level = IPPROTO_UDP;
-    segment->cmsg_type = UDP_SEGMENT;
-    segment->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-    const auto value = static_cast<std::uint16_t>(size);
-    std::memcpy(CMSG_DATA(segment), &value, sizeof value);
+    SendControl control;
+    control.segments(message, size);
+    if (mark) control.mark(message, *mark);
     if (::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         // EIO: the device cannot checksum segments. EINVAL is about this message alone: larger than the path's MTU.
         if (errno == EIO || errno == ENOPROTOOPT) segmentation_ = false;

@@ -20,7 +20,6 @@
 #include "relay/learning/plain_learner.h"
 #include "relay/media/announcement.h"
 #include "relay/media/media_link.h"
-#include "relay/ports/mark.h"
 #include "relay/ports/port_allocator.h"
 #include "relay/tap/stream_taps.h"
 
@@ -40,7 +39,6 @@ struct Port {
     std::uint32_t kernel_drops = 0;   ///< as the kernel last told
     std::uint32_t last_round = 0;     ///< of its shard, in which it had something
     std::uint8_t alone = 0;           ///< reads in a row that found a single datagram
-    Mark mark{};
     bool shared = false;  ///< the socket is its shard's ICE port, which reads it
 };
 

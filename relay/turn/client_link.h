@@ -13,8 +13,9 @@ class ClientLink {
     virtual ~ClientLink() = default;
     /// An answer or an indication about the allocation; a client that cannot take even those is let go.
     virtual void tell(Bytes message) = 0;
-    /// Relayed data, as a message of two parts. False: dropped, because the client does not keep up.
-    virtual bool relay(Bytes header, Bytes payload) = 0;
+    /// Relayed data, as a message of two parts; `mark`: the DSCP and ECN it came with, for who sends datagrams. False:
+    /// dropped, because the client does not keep up.
+    virtual bool relay(Bytes header, Bytes payload, std::uint8_t mark) = 0;
     const stun::turn::FiveTuple& tuple() const { return tuple_; }
 
   protected:

@@ -8,6 +8,8 @@
 #include <array>
 #include <cstring>
 
+#include "relay/ports/send_control.h"
+
 namespace carillon::relay {
 namespace {
 
@@ -28,9 +30,16 @@ int read_datagram(BIO* bio, char* out, int size) noexcept {
 }
 
 int write_datagram(BIO* bio, const char* data, int size) noexcept {
-    const auto& pipe = pipe_of(bio);
-    ::sendto(pipe.fd, data, static_cast<std::size_t>(size), MSG_DONTWAIT | MSG_NOSIGNAL,
-             reinterpret_cast<const sockaddr*>(&pipe.to), pipe.length);
+    auto& pipe = pipe_of(bio);
+    iovec vector{const_cast<char*>(data), static_cast<std::size_t>(size)};
+    msghdr message{};
+    message.msg_name = &pipe.to;
+    message.msg_namelen = pipe.length;
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    SendControl beside;
+    if (pipe.mark != 0) beside.mark(message, pipe.mark);
+    ::sendmsg(pipe.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     return size;  // what the kernel cannot take is lost, as datagrams are
 }
 
@@ -135,12 +144,14 @@ void DtlsClient::tell(Bytes message) {
     ERR_clear_error();
 }
 
-bool DtlsClient::relay(Bytes header, Bytes payload) {
+bool DtlsClient::relay(Bytes header, Bytes payload, std::uint8_t mark) {
     std::array<std::byte, kMessageMost> message;
     if (!shaken_ || header.size() + payload.size() > message.size()) return false;
     std::ranges::copy(header, message.begin());
     std::ranges::copy(payload, message.begin() + static_cast<std::ptrdiff_t>(header.size()));
+    session_.pipe->mark = mark;
     tell(Bytes{message}.first(header.size() + payload.size()));
+    session_.pipe->mark = 0;
     return true;
 }
 

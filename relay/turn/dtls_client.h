@@ -21,6 +21,7 @@ struct DatagramPipe {
     int fd = -1;
     sockaddr_storage to{};
     socklen_t length = 0;
+    std::uint8_t mark = 0;  ///< of what is written: DSCP and ECN
     CookieClient cookie;
 };
 
@@ -50,7 +51,7 @@ class DtlsClient final : public ClientLink {
     bool shake_hands();
     bool take(Bytes datagram, ClientEvents& events, std::span<std::byte> buffer, SteadyTime now);
     void tell(Bytes message) override;
-    bool relay(Bytes header, Bytes payload) override;
+    bool relay(Bytes header, Bytes payload, std::uint8_t mark) override;
     /// Sends lost parts of the handshake again; false: it is over.
     bool tick(SteadyTime now, bool has_allocation);
     bool shaken() const { return shaken_; }

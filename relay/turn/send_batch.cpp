@@ -1,8 +1,5 @@
 #include "relay/turn/send_batch.h"
 
-#include <netinet/in.h>
-#include <netinet/udp.h>
-
 #include <algorithm>
 #include <cerrno>
 
@@ -10,22 +7,24 @@ namespace carillon::relay {
 
 SendBatch::SendBatch() = default;
 
-bool SendBatch::fits_last(int fd, const sockaddr_storage& to, socklen_t length, std::size_t parts,
-                          std::size_t size) const {
+bool SendBatch::fits_last(const Run& next, const sockaddr_storage& to, socklen_t length) const {
     if (!segmentation_ || run_count_ == 0) return false;
     const auto& last = runs_[run_count_ - 1];
-    return last.fd == fd && !last.closed && last.parts == parts && size <= last.size && last.segments < kMaxSegments &&
-           last.total + size <= kMaxMessage && messages_[run_count_ - 1].msg_hdr.msg_namelen == length &&
+    return last.fd == next.fd && last.mark == next.mark && !last.closed && last.parts == next.parts &&
+           next.size <= last.size && last.segments < kMaxSegments && last.total + next.size <= kMaxMessage &&
+           messages_[run_count_ - 1].msg_hdr.msg_namelen == length &&
            std::memcmp(&to_[run_count_ - 1], &to, length) == 0;
 }
 
-void SendBatch::add(int fd, const sockaddr_storage& to, socklen_t length, Bytes header, Bytes payload) {
-    const std::size_t parts = header.empty() ? 1 : 2;
+void SendBatch::add(int fd, const sockaddr_storage& to, socklen_t length, Bytes header, Bytes payload,
+                    std::uint8_t mark) {
     const std::size_t size = header.size() + payload.size();
     if (vector_count_ + 2 > vectors_.size() || header_count_ == headers_.size()) flush();
-    if (!fits_last(fd, to, length, parts, size)) {
+    Run next{.fd = fd, .parts = header.empty() ? 1U : 2U, .size = size, .mark = mark};
+    if (!fits_last(next, to, length)) {
         if (run_count_ == kRuns) flush();
-        runs_[run_count_] = {.fd = fd, .first = vector_count_, .parts = parts, .size = size};
+        next.first = vector_count_;
+        runs_[run_count_] = next;
         std::memcpy(&to_[run_count_], &to, length);
         messages_[run_count_].msg_hdr.msg_namelen = length;
         ++run_count_;
@@ -48,17 +47,10 @@ void SendBatch::prepare(std::size_t index) {
     head.msg_name = &to_[index];
     head.msg_iov = vectors_.data() + run.first;
     head.msg_iovlen = run.segments * run.parts;
-    head.msg_control = nullptr;
-    head.msg_controllen = 0;
-    if (run.segments < 2) return;
-    head.msg_control = control_[index].octets.data();
-    head.msg_controllen = CMSG_SPACE(sizeof(std::uint16_t));
-    auto* segment = CMSG_FIRSTHDR(&head);
-    segment->cmsg_level = IPPROTO_UDP;
-    segment->cmsg_type = UDP_SEGMENT;
-    segment->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-    const auto size = static_cast<std::uint16_t>(run.size);
-    std::memcpy(CMSG_DATA(segment), &size, sizeof size);
+    auto& control = control_[index];
+    control.clear(head);
+    if (run.segments > 1) control.segments(head, run.size);
+    if (run.mark != 0) control.mark(head, run.mark);
 }
 
 void SendBatch::flush() {
@@ -98,10 +90,12 @@ void SendBatch::send_singly(const Run& run, const msghdr& head) {
     if (errno == EIO || errno == ENOPROTOOPT) segmentation_ = false;
     for (std::size_t i = 0; i < run.segments; ++i) {
         msghdr one{};
+        SendControl control;
         one.msg_name = head.msg_name;
         one.msg_namelen = head.msg_namelen;
         one.msg_iov = head.msg_iov + i * run.parts;
         one.msg_iovlen = run.parts;
+        if (run.mark != 0) control.mark(one, run.mark);
         if (::sendmsg(run.fd, &one, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) ++sent_;
     }
 }

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "config/base/bytes.h"
+#include "relay/ports/send_control.h"
 
 namespace carillon::relay {
 
@@ -16,8 +17,8 @@ namespace carillon::relay {
 class SendBatch {
   public:
     SendBatch();
-    /// A datagram of `header` (at most 4 octets, perhaps none) and `payload`.
-    void add(int fd, const sockaddr_storage& to, socklen_t length, Bytes header, Bytes payload);
+    /// A datagram of `header` (at most 4 octets, perhaps none) and `payload`; `mark`: its DSCP and ECN.
+    void add(int fd, const sockaddr_storage& to, socklen_t length, Bytes header, Bytes payload, std::uint8_t mark = 0);
     void flush();
     std::uint64_t sent() const { return sent_; }
 
@@ -27,7 +28,7 @@ class SendBatch {
     static constexpr std::size_t kMaxSegments = 60;     // of one message; kernels take 64
     static constexpr std::size_t kMaxMessage = 60'000;  // a UDP datagram's limit, with room for headers
 
-    /// Datagrams to one place, of one size but for a shorter last one.
+    /// Datagrams to one place, of one mark, of one size but for a shorter last one.
     struct Run {
         int fd = -1;
         std::size_t first = 0;  // in vectors_
@@ -36,8 +37,9 @@ class SendBatch {
         std::size_t size = 0;
         std::size_t total = 0;
         bool closed = false;
+        std::uint8_t mark = 0;
     };
-    bool fits_last(int fd, const sockaddr_storage& to, socklen_t length, std::size_t parts, std::size_t size) const;
+    bool fits_last(const Run& next, const sockaddr_storage& to, socklen_t length) const;
     void prepare(std::size_t run);
     void send_range(std::size_t first, std::size_t last);
     void send_singly(const Run& run, const msghdr& head);
@@ -45,10 +47,7 @@ class SendBatch {
     std::array<Run, kRuns> runs_;
     std::array<sockaddr_storage, kRuns> to_;
     std::array<mmsghdr, kRuns> messages_{};
-    struct alignas(8) Control {
-        std::array<std::byte, 32> octets{};
-    };
-    std::array<Control, kRuns> control_;
+    std::array<SendControl, kRuns> control_;
     std::array<iovec, 2 * kSegments> vectors_;
     std::array<std::array<std::byte, 4>, kSegments> headers_;
     std::size_t run_count_ = 0;

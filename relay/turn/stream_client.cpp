@@ -138,7 +138,7 @@ void StreamClient::tell(Bytes message) {
     door_.write_later(*this);
 }
 
-bool StreamClient::relay(Bytes header, Bytes payload) {
+bool StreamClient::relay(Bytes header, Bytes payload, std::uint8_t) {
     const auto size = header.size() + payload.size();
     if (closed() || waiting() + size > kRelayedMost) return false;
     if (out_.empty()) progress_ = std::chrono::steady_clock::now();

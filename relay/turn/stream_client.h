@@ -37,7 +37,7 @@ class StreamClient final : public StreamEnd, public ClientLink {
     void start(SteadyTime now);
     void ready(std::uint32_t events, SteadyTime now) override;
     void tell(Bytes message) override;
-    bool relay(Bytes header, Bytes payload) override;
+    bool relay(Bytes header, Bytes payload, std::uint8_t mark) override;
     /// Past a deadline, or beyond what may wait for it.
     bool overdue(SteadyTime now) const;
     bool overflowed() const { return waiting() > kAnswersMost; }

@@ -11,6 +11,7 @@
 #include <memory>
 #include <utility>
 
+#include "relay/ports/mark.h"
 #include "relay/turn/turn_service.h"
 
 namespace carillon::relay {
@@ -38,7 +39,7 @@ struct TurnService::Buffers {
     template <std::size_t N>
     struct Set {
         struct alignas(cmsghdr) Control {
-            std::array<std::byte, CMSG_SPACE(sizeof(int))> octets{};
+            std::array<std::byte, 2 * CMSG_SPACE(sizeof(int))> octets{};  // a size and a mark
         };
         std::unique_ptr<std::byte[]> data{new std::byte[N * kStride]};  // not touched before it is written to
         std::array<Control, N> controls;
@@ -64,6 +65,8 @@ struct TurnService::Buffers {
             const int got = ::recvmmsg(fd, messages.data() + first, static_cast<unsigned>(most), MSG_DONTWAIT, nullptr);
             return got > 0 ? static_cast<std::size_t>(got) : 0;
         }
+        /// Of all datagrams of the message: those that differ are not joined.
+        std::uint8_t mark(std::size_t i) { return Mark::of(messages[i].msg_hdr); }
         /// Each datagram of the message, but for those larger than any that is relayed.
         template <class Take>
         void each(std::size_t i, Take take) {
@@ -78,10 +81,11 @@ struct TurnService::Buffers {
       private:
         /// The size of each of them when the message is several datagrams, 0 when it is one.
         std::size_t joined(std::size_t i) {
-            const auto* control = CMSG_FIRSTHDR(&messages[i].msg_hdr);
-            if (!control || control->cmsg_level != IPPROTO_UDP || control->cmsg_type != UDP_GRO) return 0;
+            auto& head = messages[i].msg_hdr;
             int size = 0;
-            std::memcpy(&size, CMSG_DATA(control), sizeof size);
+            for (auto* one = CMSG_FIRSTHDR(&head); one; one = CMSG_NXTHDR(&head, one))
+                if (one->cmsg_level == IPPROTO_UDP && one->cmsg_type == UDP_GRO)
+                    std::memcpy(&size, CMSG_DATA(one), sizeof size);
             return size > 0 && static_cast<std::size_t>(size) < messages[i].msg_len ? static_cast<std::size_t>(size)
                                                                                     : 0;
         }

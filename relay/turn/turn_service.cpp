@@ -51,6 +51,7 @@ void TurnService::start(std::function<void(Port&)>) {
     for (const auto& listener : listeners_) {
         ports_.push_back(std::make_unique<ListenPort>(*this, listener));
         join_datagrams(listener.socket.fd());
+        Mark::tell(listener.socket.fd());
         poller_.add(*ports_.back(), EPOLLIN);
     }
     for (auto& listener : stream_listeners_) streams_.listen(std::move(listener.socket), listener.local);
@@ -104,10 +105,13 @@ void TurnService::from_client(ListenPort& port, SteadyTime now) {
     auto got = Buffers::kFromClients;
     for (int round = 0; round < kMostRounds && got == Buffers::kFromClients; ++round) {
         got = read.receive(port.fd, 0, Buffers::kFromClients);
-        for (std::size_t i = 0; i < got; ++i)
+        for (std::size_t i = 0; i < got; ++i) {
+            mark_ = read.mark(i);
             read.each(i, [&](Bytes datagram) { from_client(port, datagram, read.from[i], now); });
+        }
         peers_.flush();
     }
+    mark_ = 0;
 }
 
 void TurnService::from_client(ListenPort& port, Bytes datagram, const sockaddr_storage& source, SteadyTime now) {

@@ -102,7 +102,7 @@ class TurnService final : public ShardService, private stun::turn::Host, private
     std::expected<stun::turn::Opened, stun::turn::Refusal> open_tcp(const stun::turn::RelayRequest& request);
     void send_unfragmented(RelayPort& port, const stun::TransportAddress& peer, Bytes data);
     void from_peer(RelayPort& port, SteadyTime now);
-    void from_peer(RelayPort& port, Bytes datagram, const sockaddr_storage& source, SteadyTime now);
+    void from_peer(RelayPort& port, Bytes datagram, std::uint8_t mark, const sockaddr_storage& source, SteadyTime now);
     void icmp(RelayPort& port, SteadyTime now);
     void to_client(const stun::turn::Allocation& allocation, Bytes message);
     void expire_peers(SteadyTime now);
@@ -127,6 +127,7 @@ class TurnService final : public ShardService, private stun::turn::Host, private
     std::vector<std::unique_ptr<stun::turn::Relay>> ended_;  // until no event of this round can name them
     std::vector<std::unique_ptr<TurnPort>> ended_ports_;
     std::unordered_map<std::uint32_t, TcpPeer*> tcp_peers_;  // by connection identifier
+    std::uint8_t mark_ = 0;                                  // of the client's datagram that is being handled
     std::uint64_t relayed_ = 0;                              // over streams and DTLS
     ClientLink* asking_ = nullptr;                           // whose message is being handled, unless plain UDP
     StreamDoor streams_;

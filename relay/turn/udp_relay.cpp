@@ -39,7 +39,7 @@ void TurnService::send(turn::Allocation& allocation, const TransportAddress& pee
     if (dont_fragment) return send_unfragmented(*port, peer, data);
     sockaddr_storage to;
     const auto length = fill(shared_->outward(peer), to);
-    peers_.add(port->fd, to, length, {}, data);
+    peers_.add(port->fd, to, length, {}, data, mark_);
 }
 
 // RFC 8656 §15: the DF bit for this one alone.
@@ -50,7 +50,10 @@ void TurnService::send_unfragmented(RelayPort& port, const TransportAddress& pee
     const int always = IP_PMTUDISC_DO;
     const int usual = IP_PMTUDISC_DONT;
     ::setsockopt(port.fd, level, option, &always, sizeof always);
-    answer(port.fd, shared_->outward(peer), data);
+    sockaddr_storage to;
+    const auto length = fill(shared_->outward(peer), to);
+    peers_.add(port.fd, to, length, {}, data, mark_);
+    peers_.flush();
     ::setsockopt(port.fd, level, option, &usual, sizeof usual);
 }
 
@@ -65,11 +68,12 @@ void TurnService::from_peer(RelayPort& port, SteadyTime now) {
     const auto got = read.receive(port.fd, first, asked);
     Buffers::learn(port, asked, got);
     for (std::size_t i = first; i < first + got; ++i)
-        read.each(i, [&](Bytes datagram) { from_peer(port, datagram, read.from[i], now); });
+        read.each(i, [&](Bytes datagram) { from_peer(port, datagram, read.mark(i), read.from[i], now); });
     buffers_->held += got;
 }
 
-void TurnService::from_peer(RelayPort& port, Bytes datagram, const sockaddr_storage& source, SteadyTime now) {
+void TurnService::from_peer(RelayPort& port, Bytes datagram, std::uint8_t mark, const sockaddr_storage& source,
+                            SteadyTime now) {
     auto& relay = *port.relay;
     auto& allocation = *relay.allocation;
     const auto peer = shared_->inward(to_stun(source));
@@ -79,8 +83,8 @@ void TurnService::from_peer(RelayPort& port, Bytes datagram, const sockaddr_stor
         std::array<std::byte, turn::kChannelHeader> header;
         turn::ChannelData::write_header(header.data(), channel->number, datagram.size());
         if (relay.client_length > 0)
-            return clients_.add(relay.client_fd, relay.client, relay.client_length, header, datagram);
-        if (!relay.link || !relay.link->relay(header, datagram)) return count(counters_->dropped);
+            return clients_.add(relay.client_fd, relay.client, relay.client_length, header, datagram, mark);
+        if (!relay.link || !relay.link->relay(header, datagram, mark)) return count(counters_->dropped);
         ++relayed_;
         return;
     }
@@ -92,10 +96,10 @@ void TurnService::from_peer(RelayPort& port, Bytes datagram, const sockaddr_stor
     std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(head.size() + datagram.size()), padding, std::byte{0});
     const auto whole = out.first(head.size() + datagram.size() + padding);
     if (relay.client_length > 0) {
-        clients_.flush();  // in order with what came before
-        return to_client(allocation, whole);
+        clients_.add(relay.client_fd, relay.client, relay.client_length, {}, whole, mark);
+        return clients_.flush();  // before the next one takes the buffer
     }
-    if (!relay.link || !relay.link->relay({}, whole)) return count(counters_->dropped);
+    if (!relay.link || !relay.link->relay({}, whole, mark)) return count(counters_->dropped);
     ++relayed_;
 }
 

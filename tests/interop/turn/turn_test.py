@@ -11,7 +11,7 @@ import sys
 import time
 import unittest
 
-from turn_client import LIFETIME, REFRESH, Client
+from turn_client import FAMILY, LIFETIME, REFRESH, Client
 from worker import PASSWORD, USER, Worker, certificate, free_port
 
 BIN = sys.argv[1]
@@ -135,6 +135,80 @@ class Joined(unittest.TestCase):
         self.send_joined(self.client.socket, [struct.pack("!HH", 0x4000, padding) + b"a" * padding, request])
         self.assertEqual(self.peer.recv(4000), b"a" * padding)
         self.assertEqual(self.client.receive()[8:20], transaction)
+
+
+class Marks(unittest.TestCase):
+    """RFC 8656 §15, RFC 3168: DSCP and ECN of each datagram go along with what it carries, both ways."""
+    EXPEDITED, CAPABLE, CONGESTION = 46 << 2, 2, 3
+    MARKS = [0, EXPEDITED, EXPEDITED | CAPABLE, EXPEDITED | CONGESTION, CONGESTION, CAPABLE, 0]
+
+    def setUp(self):
+        self.worker = Worker(BIN, "--turn-allow", "127.0.0.0/8", "--turn-allow", "::1/128")
+        self.addCleanup(self.worker.stop)
+
+    def see_marks(self, end):
+        v6 = end.family == socket.AF_INET6
+        end.settimeout(5)
+        end.setsockopt(socket.IPPROTO_IPV6 if v6 else socket.IPPROTO_IP, socket.IPV6_RECVTCLASS if v6 else socket.IP_RECVTOS, 1)
+
+    def set_mark(self, end, mark):
+        v6 = end.family == socket.AF_INET6
+        end.setsockopt(socket.IPPROTO_IPV6 if v6 else socket.IPPROTO_IP, socket.IPV6_TCLASS if v6 else socket.IP_TOS, mark)
+
+    def take(self, end):
+        """The last octets of a datagram, which are the payload in messages of every kind here, and its mark."""
+        data, told, _, _ = end.recvmsg(4000, 256)
+        marks = [value[0] for level, kind, value in told if (level, kind) in (
+            (socket.IPPROTO_IP, socket.IP_TOS), (socket.IPPROTO_IPV6, socket.IPV6_TCLASS))]
+        return data[-8:], marks[0]
+
+    def meet(self, address):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.peer = socket.socket(family, socket.SOCK_DGRAM)
+        self.addCleanup(self.peer.close)
+        self.peer.bind((address, 0))
+        self.client = Client((address, self.worker.port))
+        self.addCleanup(self.client.close)
+        self.assertEqual(self.client.allocate(*([(FAMILY, b"\x02\0\0\0")] if ":" in address else [])).code(), 0)
+        self.assertEqual(self.client.permit(self.peer.getsockname()[:2]), 0)
+        for end in (self.peer, self.client.socket):
+            self.see_marks(end)
+
+    def both_ways(self, send):
+        for number, mark in enumerate(self.MARKS):
+            data = struct.pack("!Q", number)
+            self.set_mark(self.client.socket, mark)
+            send(data)
+            self.assertEqual(self.take(self.peer), (data, mark))
+            self.set_mark(self.peer, mark)
+            self.peer.sendto(data, self.client.relayed)
+            self.assertEqual(self.take(self.client.socket), (data, mark))
+
+    def marks_are_kept(self, address):
+        self.meet(address)
+        self.both_ways(lambda data: self.client.send(self.peer.getsockname()[:2], data))
+        self.set_mark(self.client.socket, 0)
+        self.assertEqual(self.client.bind(0x4000, self.peer.getsockname()[:2]), 0)
+        self.both_ways(lambda data: self.client.send_channel(0x4000, data))
+
+    def test_by_ipv4(self):
+        self.marks_are_kept("127.0.0.1")
+
+    def test_by_ipv6(self):
+        self.marks_are_kept("::1")
+
+    def test_bursts_with_congestion_in_their_middle(self):
+        self.meet("127.0.0.1")
+        self.assertEqual(self.client.bind(0x4000, self.peer.getsockname()), 0)
+        wanted = [(struct.pack("!Q", i), self.CONGESTION if i in (4, 7) else self.CAPABLE) for i in range(12)]
+        for data, mark in wanted:
+            self.set_mark(self.client.socket, mark)
+            self.client.send_channel(0x4000, data)
+        self.assertEqual([self.take(self.peer) for _ in wanted], wanted)
+        for data, mark in wanted:
+            self.set_mark(self.peer, mark)
+            self.peer.sendto(data, self.client.relayed)
+        self.assertEqual([self.take(self.client.socket) for _ in wanted], wanted)
 
 
 class Certificates(unittest.TestCase):
