@@ -98,6 +98,9 @@ int main(int argc, char** argv) {
     app.add_option("--ice-port", options.ice_port,
                    "UDP port that ICE legs which end at the worker share, the next one for each further shard; outside "
                    "of --ports [0: each has ports of its own]");
+    app.add_option("--ice-tcp-port", options.ice_tcp_port,
+                   "TCP port where ICE legs are reached by who gets no UDP through, the next one for each further "
+                   "shard [0: none]");
     app.add_option("--receive-buffer", options.ports.receive_buffer,
                    "Octets of kernel buffer per port [the kernel's default]");
     app.add_option("--journal", journal,

@@ -315,6 +315,7 @@ void Client::status(Callback<WorkerStatus> done) {
                                     .cpu_load = status.cpu_load(),
                                     .packets_per_second = status.packets_per_second(),
                                     .kernel_flows = status.kernel_flows(),
+                                    .ice_tcp_connections = status.ice_tcp_connections(),
                                     .turn_allocations = status.turn_allocations(),
                                     .turn_connections = status.turn_connections(),
                                     .turn_packets = status.turn_packets(),

@@ -72,7 +72,8 @@ struct StreamSetup {
 struct Ports {
     std::vector<Address> a;  ///< advertised addresses of leg A, best first
     std::vector<Address> b;
-    std::string fingerprint;  ///< of the relay's certificate, SHA-256; bridged streams only
+    std::string fingerprint;                ///< of the relay's certificate, SHA-256; bridged streams only
+    std::vector<Address> tcp_a{}, tcp_b{};  ///< where ICE legs are reached over TCP
 };
 struct LegCounters {
     std::uint64_t packets = 0, bytes = 0, expected = 0, lost = 0, late = 0, duplicates = 0, stun = 0, silent_ms = 0;
@@ -106,6 +107,7 @@ struct WorkerStatus {
     double cpu_load = 0;             ///< over the last second, in processors
     std::uint64_t packets_per_second = 0;
     std::uint64_t kernel_flows = 0;                                           ///< that the kernel forwards now
+    std::uint64_t ice_tcp_connections = 0;                                    ///< now
     std::uint64_t turn_allocations = 0, turn_connections = 0;                 ///< now
     std::uint64_t turn_packets = 0, turn_dropped = 0, turn_unauthorized = 0;  ///< since start
     std::vector<std::uint64_t> latency;             ///< packets looked at by delay inside of the relay: latency.h

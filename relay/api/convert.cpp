@@ -140,6 +140,8 @@ Ports from_proto(const proto::Ports& ports) {
     for (const auto& address : ports.a()) out.a.push_back(from_proto(address));
     for (const auto& address : ports.b()) out.b.push_back(from_proto(address));
     out.fingerprint = ports.fingerprint();
+    for (const auto& address : ports.tcp_a()) out.tcp_a.push_back(from_proto(address));
+    for (const auto& address : ports.tcp_b()) out.tcp_b.push_back(from_proto(address));
     return out;
 }
 
@@ -147,6 +149,8 @@ void to_proto(const Ports& ports, proto::Ports& out) {
     for (const auto& address : ports.a) to_proto(address, *out.add_a());
     for (const auto& address : ports.b) to_proto(address, *out.add_b());
     out.set_fingerprint(ports.fingerprint);
+    for (const auto& address : ports.tcp_a) to_proto(address, *out.add_tcp_a());
+    for (const auto& address : ports.tcp_b) to_proto(address, *out.add_tcp_b());
 }
 
 StreamCounters from_proto(const proto::StreamCounters& counters) {

@@ -215,7 +215,10 @@ void BridgedLeg::restore(const journal::ReadLeg& left, SteadyTime now) {
         for (const auto& state : left.outbound) outbound_->restore(state);
 }
 
-void BridgedLeg::tick() {
+void BridgedLeg::tick(SteadyTime now) {
+    for (std::size_t component = 0; component < ice_.size(); ++component)
+        if (const auto check = ice_[component].late_nomination(now, room_); !check.empty())
+            send_(component, in_use(component), check);
     if (!dtls_) return;
     dtls_->on_timer();
     take_keys();

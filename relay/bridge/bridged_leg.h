@@ -40,7 +40,7 @@ class BridgedLeg {
     /// Seals in place; answers the new size.
     std::expected<std::size_t, Drop> seal(std::span<std::byte> buffer, std::size_t size, bool rtcp);
     /// Resends what of a handshake got lost.
-    void tick();
+    void tick(SteadyTime now);
 
     bool ice() const { return !ice_.empty(); }
     const Path& in_use(std::size_t component) const { return ice_[component].in_use(); }

@@ -11,13 +11,11 @@ void Stream::make_bridged(std::size_t leg, const api::LegSetup& setup,
                           const std::shared_ptr<const dtls::Identity>& identity) {
     auto send = [this, leg](std::size_t component, const Path& to, Bytes datagram) {
         if (to.empty()) return;
-        sockaddr_storage raw{};
-        const auto length = to.address.fill(raw);
-        const int fd = legs_[leg].components[component].sockets[to.socket].fd();
+        const auto decision = towards(leg, component, to);
+        if (decision.drop != Drop::none) return;
         if (taps_) [[unlikely]]
-            taps_->leaves(static_cast<std::uint8_t>(leg), fd, datagram, to.address);
-        ::sendto(fd, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                 reinterpret_cast<const sockaddr*>(&raw), length);
+            taps_->leaves(static_cast<std::uint8_t>(leg), decision.fd, datagram, to.address);
+        relay::send(decision, datagram);
     };
     bridged_[leg] = std::make_unique<BridgedLeg>(legs_[leg].components.size(), identity, std::move(send));
     bridged_[leg]->update(setup);
@@ -34,7 +32,7 @@ Decision Stream::decide_bridged(const Port& port, std::span<std::byte> buffer, s
     if (opened.drop != Drop::none) return {.drop = opened.drop, .to = {}};
     if (opened.answer) {
         ++leg.statistics.stun;
-        return {.fd = port.fd, .to = from, .size = opened.size, .leg = port.leg};
+        return {.fd = port.fd, .to = from, .size = opened.size, .leg = port.leg, .link = port.link};
     }
     const auto media = buffer.first(opened.size);
     if (taps_) [[unlikely]]
@@ -67,14 +65,16 @@ Decision Stream::leave(std::size_t leg, std::span<std::byte> buffer, std::size_t
         far.ice() ? far.in_use(component) : std::get<PlainLearner>(beyond.components[component].learner).target();
     // RFC 7675: an endpoint that has stopped its checks has taken its consent back.
     if (to.empty() || (far.ice() && !far.consented(component, now))) return {.drop = Drop::no_far_side, .to = {}};
-    const int fd = beyond.components[component].sockets[to.socket].fd();
+    auto decision = towards(leg, component, to);
+    if (decision.drop != Drop::none) return decision;
     if (announcement_ && !rtcp) [[unlikely]]
         size = announcement_->replace(leg, buffer.first(buffer.size() - srtp::kMaxOverhead), size);
     if (taps_) [[unlikely]]
-        taps_->about_to_seal(static_cast<std::uint8_t>(leg), fd, buffer.first(size), rtcp, to.address);
+        taps_->about_to_seal(static_cast<std::uint8_t>(leg), decision.fd, buffer.first(size), rtcp, to.address);
     const auto sealed = far.seal(buffer, size, rtcp);
     if (!sealed) return {.drop = sealed.error(), .to = {}};
-    return {.fd = fd, .to = to.address, .size = *sealed, .leg = static_cast<std::uint8_t>(leg)};
+    decision.size = *sealed;
+    return decision;
 }
 
 void Stream::carry(std::unique_ptr<MediaLink> program) {
@@ -105,17 +105,13 @@ void Stream::ask_key_frame(std::size_t leg, std::uint32_t ssrc, SteadyTime now) 
     std::array<std::byte, request.size() + srtp::kMaxOverhead> buffer{};
     std::ranges::copy(request, buffer.begin());
     const auto decision = leave(leg, buffer, request.size(), true, now);
-    if (decision.drop != Drop::none) return;  // it is asked again
-    sockaddr_storage to{};
-    const auto length = decision.to.fill(to);
-    ::sendto(decision.fd, buffer.data(), decision.size, MSG_DONTWAIT | MSG_NOSIGNAL,
-             reinterpret_cast<const sockaddr*>(&to), length);
+    if (decision.drop == Drop::none) send(decision, {buffer.data(), decision.size});  // else it is asked again
 }
 
-void Stream::tick() {
-    if (announcement_ && announcement_->tick(std::chrono::steady_clock::now())) announce(nullptr);
+void Stream::tick(SteadyTime now) {
+    if (announcement_ && announcement_->tick(now)) announce(nullptr);
     for (auto& leg : bridged_)
-        if (leg) leg->tick();
+        if (leg) leg->tick(now);
     if (!record_) return;
     for (std::size_t leg = 0; leg < 2; ++leg)
         if (bridged_[leg] && bridged_[leg]->keys_changed()) save_leg(leg, nullptr);

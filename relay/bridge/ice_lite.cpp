@@ -35,7 +35,10 @@ IceLite::IceLite(IceCredentials own, bool controlling, std::uint64_t tie_breaker
 
 void IceLite::remote(std::vector<IceCredentials> credentials) {
     // An endpoint that has restarted (RFC 8445 §9) waits to be nominated anew.
-    if (!credentials.empty() && (remote_.empty() || !(remote_.back() == credentials.back()))) confirmed_ = false;
+    if (!credentials.empty() && (remote_.empty() || !(remote_.back() == credentials.back()))) {
+        confirmed_ = false;
+        tcp_since_ = asked_late_ = {};
+    }
     remote_ = std::move(credentials);
 }
 
@@ -44,6 +47,7 @@ void IceLite::restart(IceCredentials own) {
     own_.push_back(std::move(own));
     if (own_.size() > kMaxGenerations) own_.erase(own_.begin());
     confirmed_ = false;
+    tcp_since_ = asked_late_ = {};
 }
 
 void IceLite::restore(std::vector<IceCredentials> own_before, bool controlling, bool confirmed, SteadyTime now) {
@@ -98,11 +102,33 @@ IceLite::Outcome IceLite::on_request(const stun::Message& check, const Path& fro
     stun::Builder builder{reply, stun::Class::success, stun::Method::binding, id};
     builder.xor_address(Attribute::xor_mapped_address, reflexive(from.address));
     Outcome outcome{.drop = Drop::none, .reply = builder.integrity(key).fingerprint().finish(), .check = {}};
-    if (controlling_ && !confirmed_) {
+    if (controlling_ && !confirmed_ && may_nominate(from, now)) {
         outcome.check = make_check(room.subspan(kRoom / 2, kRoom / 2));
         asked_at_ = from;
     }
     return outcome;
+}
+
+/// RFC 6544 §4.2: UDP is the better way, so a connection that is there first does not win at once.
+bool IceLite::may_nominate(const Path& path, SteadyTime now) {
+    if (!path.over_tcp()) return true;
+    if (tcp_since_ == SteadyTime{}) tcp_since_ = now;
+    return now - tcp_since_ >= kUdpFirst;
+}
+
+Bytes IceLite::late_nomination(SteadyTime now, std::span<std::byte> room) {
+    constexpr std::chrono::seconds kAgain{3};  // TCP loses nothing: only an endpoint that was not ready is asked again
+    if (!controlling_ || confirmed_ || remote_.empty() || tcp_since_ == SteadyTime{}) return {};
+    if (!in_use().over_tcp() || now - tcp_since_ < kUdpFirst || now - asked_late_ < kAgain) return {};
+    asked_late_ = now;
+    return ask(in_use(), room);
+}
+
+void IceLite::forget(const Path& path) {
+    if (in_use() == path) confirmed_ = false;
+    if (asked_at_ == path) asked_at_ = {};
+    tcp_since_ = asked_late_ = {};
+    learner_.forget(path);
 }
 
 /// §7.3.1.1: both think they control, or neither does. The larger tie-breaker keeps its role; ours changes here.
@@ -158,6 +184,7 @@ Drop IceLite::on_answer(const stun::Message& answer, const Path& from, SteadyTim
     learner_.on_other(from, now);
     if (answer.message_class() == stun::Class::success) {
         confirmed_ = true;
+        if (controlling_) learner_.nominate(from, now);
         return Drop::none;
     }
     const auto code = answer.attribute(Attribute::error_code);

@@ -24,6 +24,8 @@ class IceLite {
     static constexpr std::size_t kRoom = 512;            ///< octets that on_stun() writes into
     static constexpr std::chrono::seconds kConsent{30};  ///< RFC 7675 §5.1
     static constexpr std::size_t kMaxGenerations = 4;
+    /// How long a connection waits to be nominated: UDP may prove itself meanwhile.
+    static constexpr std::chrono::milliseconds kUdpFirst{750};
 
     struct Outcome {
         Drop drop = Drop::none;
@@ -43,6 +45,10 @@ class IceLite {
     /// A check of ours to an address whose own check has come: who answers it gets what is sent there. Written to
     /// `room` (kRoom octets); empty: nothing is known of the endpoint yet.
     Bytes ask(const Path& to, std::span<std::byte> room);
+    /// A nomination that has waited for its time, to in_use(). Written to `room`; empty: none is due.
+    Bytes late_nomination(SteadyTime now, std::span<std::byte> room);
+    /// A connection that has ended. Wherever the endpoint is found next has to be nominated anew.
+    void forget(const Path& path);
     /// Whether anything else from there may be looked at.
     bool on_other(const Path& from, SteadyTime now) { return learner_.on_other(from, now); }
     const Path& in_use() const { return learner_.in_use(); }
@@ -69,6 +75,7 @@ class IceLite {
     Drop on_answer(const stun::Message& answer, const Path& from, SteadyTime now);
     bool conflicts(const stun::Message& check);
     const IceCredentials& own_of(const stun::Message& check) const;
+    bool may_nominate(const Path& path, SteadyTime now);
     Bytes make_check(std::span<std::byte> out);
 
     std::vector<IceCredentials> own_;     // newest last
@@ -78,6 +85,8 @@ class IceLite {
     IceLearner learner_;
     stun::TransactionId asked_{};
     Path asked_at_;
+    SteadyTime tcp_since_{};  // a connection has waited since then to be nominated
+    SteadyTime asked_late_{};
     bool confirmed_ = false;
     bool known_controlling_ = false;
     bool known_confirmed_ = false;

@@ -167,7 +167,8 @@ bool Worker::take_up(journal::ReadStream& left, std::size_t shard, SteadyTime no
             bound[leg].push_back(std::move(*claimed));
         }
     }
-    opened.told = {told(bound[0]), told(bound[1])};
+    opened.told = {told(bound[0]), told(bound[1]), {}, told_tcp(left.setup, 0, bound[0].size(), shard),
+                   told_tcp(left.setup, 1, bound[1].size(), shard)};
     std::shared_ptr<const dtls::Identity> certificate;
     if (left.setup.mode == api::Mode::bridge) {
         certificate = identity();

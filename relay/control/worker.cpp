@@ -16,6 +16,7 @@ Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
       options_{std::move(options)},
       ports_{options_.ports},
       ice_ports_{options_.ports, options_.ice_port, std::max<std::size_t>(options_.shards, 1)},
+      ice_tcp_{options_.ports, options_.ice_tcp_port, std::max<std::size_t>(options_.shards, 1), options_.ice_tcp},
       beats_{io_},
       taps_{io, [this](const proto::Event& event) {
                 if (event_) event_(event);
@@ -49,6 +50,7 @@ Worker::Worker(boost::asio::io_context& io, WorkerOptions options)
         shard->serve(std::move(outlet));
     }
     for (std::size_t i = 0; ice_ports_.on() && i < shards_.size(); ++i) shards_[i]->serve_ice(ice_ports_.port_of(i));
+    for (std::size_t i = 0; ice_tcp_.on() && i < shards_.size(); ++i) shards_[i]->serve_ice(ice_tcp_.port_of(i));
     programs_ = std::make_unique<MediaPrograms>(options_.media);
     open_kernel_path();
     take_up();  // before anybody else takes a port
@@ -208,7 +210,11 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     if (known == sessions_.end()) known = sessions_.emplace(name, Session{.shard = shard, .streams = {}}).first;
     OpenedStream opened{.mode = setup.mode,
                         .rtcp = setup.rtcp,
-                        .told = {told(bound[0]), told(bound[1]), {}},
+                        .told = {told(bound[0]),
+                                 told(bound[1]),
+                                 {},
+                                 told_tcp(setup, 0, bound[0].size(), shard),
+                                 told_tcp(setup, 1, bound[1].size(), shard)},
                         .ports = {},
                         .program = {},
                         .program_kind = setup.program.kind};
@@ -233,7 +239,7 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
     taps_.stream_opened(name, *stream);
     auto& home = *shards_[known->second.shard];
     // A port of its own keeps what comes before the shard knows of it; on a shared one that would be a stranger's.
-    const bool shares = std::ranges::any_of(stream->ports(), &Port::shared);
+    const bool shares = ice_tcp_.on() || std::ranges::any_of(stream->ports(), &Port::shared);
     home.add(std::move(stream));
     if (!shares) return respond(std::move(reply));
     home.with(

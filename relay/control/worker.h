@@ -16,6 +16,7 @@
 #include "relay/api/convert.h"
 #include "relay/api/latency.h"
 #include "relay/control/ice_ports.h"
+#include "relay/control/ice_tcp_ports.h"
 #include "relay/control/sound_shelf.h"
 #include "relay/control/tap_desk.h"
 #include "relay/engine/shard.h"
@@ -32,7 +33,9 @@ struct WorkerOptions {
     PortOptions ports;
     /// What endpoints are told instead of the bind address at the same place; an empty text: the bind address itself.
     std::vector<std::string> advertise;
-    std::uint16_t ice_port = 0;  ///< that ICE legs which end here share, the next for each further shard; 0: none
+    std::uint16_t ice_port = 0;      ///< that ICE legs which end here share, the next for each further shard; 0: none
+    std::uint16_t ice_tcp_port = 0;  ///< where ICE legs are reached over TCP, the next for each further shard; 0: none
+    IceTcpLimits ice_tcp{};
     std::size_t shards = 1;
     bool pin = false;  ///< shard n to processor n
     std::size_t max_sessions = 100'000;
@@ -117,6 +120,9 @@ class Worker {
                    const journal::LegPorts& ports);
     /// Whether a leg may be called by what it is now said to be called by.
     bool may_rename(const std::string& session, const std::string& stream, std::size_t leg, const api::LegSetup& setup);
+    /// Where that leg is reached over TCP; empty: nowhere.
+    std::vector<api::Address> told_tcp(const api::StreamSetup& setup, std::size_t leg, std::size_t components,
+                                       std::size_t shard) const;
     std::optional<BoundPort> claim_port(const journal::ReadStream& left, std::size_t leg, std::size_t component,
                                         std::size_t shard);
     // What a predecessor has left (taking_up.cpp).
@@ -143,6 +149,7 @@ class Worker {
     WorkerOptions options_;
     PortAllocator ports_;
     IcePorts ice_ports_;
+    IceTcpPorts ice_tcp_;
     std::map<std::string, Session> sessions_;
     std::vector<journal::LeftAllocation> turn_left_;  // until the shards have them
     std::vector<journal::LeftReservation> turn_reserved_;

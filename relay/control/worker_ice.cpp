@@ -37,6 +37,15 @@ std::vector<BoundPort> Worker::take_ports(const std::string& session, const api:
     return bound;
 }
 
+std::vector<api::Address> Worker::told_tcp(const api::StreamSetup& setup, std::size_t leg, std::size_t components,
+                                           std::size_t shard) const {
+    const bool ice = setup.mode == api::Mode::ice || may_share(setup, leg);
+    if (!ice_tcp_.on() || !ice) return {};
+    std::vector<BoundPort> ports(components);
+    for (auto& port : ports) port.port = ice_tcp_.number(shard);
+    return told(ports);
+}
+
 void Worker::give_back(const std::string& session, const std::string& stream, std::size_t leg,
                        const journal::LegPorts& ports) {
     ice_ports_.release(leg_of(session, stream, leg));

@@ -52,7 +52,7 @@ std::uint64_t Worker::packets() const {
     for (const auto& counters : turn_) sum += counters->packets;
     for (const auto* outlet : outlets_) sum += outlet->sent();
     for (const auto& counters : ice_ports_.counters()) sum += counters->packets;
-    return sum;
+    return sum + ice_tcp_.packets();
 }
 
 api::LatencyCounts Worker::latency() const {
@@ -100,6 +100,8 @@ void Worker::status(Respond respond) {
         kernel_drops += counters->kernel_drops;
     }
     for (const auto& [why, number] : ice_ports_.drops()) (*status.mutable_drops())[why] = number;
+    for (const auto& [why, number] : ice_tcp_.drops()) (*status.mutable_drops())[why] = number;
+    status.set_ice_tcp_connections(ice_tcp_.connections());
     status.set_kernel_drops(kernel_drops);
     std::uint64_t bindings = 0;
     for (const auto& shard : shards_) bindings += shard->binding_requests();

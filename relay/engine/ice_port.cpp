@@ -161,6 +161,10 @@ Drop IcePort::pass(IceSeat& seat, std::size_t index, const Path& from, SteadyTim
     const Bytes packet{batch_->data[index].data(), decision.size};
     if (taps) [[unlikely]]
         taps->leaves(decision.leg, decision.fd, packet, decision.to);
+    if (decision.link) [[unlikely]] {
+        decision.link->send(packet);
+        return Drop::none;
+    }
     sockaddr_storage to;
     const auto length = decision.to.fill(to);
     const auto mark = batch_->mark(index);

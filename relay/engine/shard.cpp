@@ -17,6 +17,7 @@
 #include "relay/engine/ice_port.h"
 #include "relay/engine/shard_batch.h"
 #include "relay/engine/socket_drops.h"
+#include "relay/icetcp/ice_tcp_port.h"
 #include "stun/binding_server.h"
 
 namespace carillon::relay {
@@ -87,6 +88,7 @@ void Shard::add(std::unique_ptr<Stream> stream) {
             marks_.begin(port.fd);
         }
         if (ice_port_) kept->take_seats(*ice_port_);
+        if (tcp_port_) kept->take_seats(*tcp_port_);
         if (auto* program = kept->program()) program->attach(*kept);
     });
 }
@@ -193,6 +195,11 @@ void Shard::serve_ice(std::unique_ptr<IcePort> port) {
     serve(std::move(port));
 }
 
+void Shard::serve_ice(std::unique_ptr<IceTcpPort> port) {
+    post([this, raw = port.get()] { tcp_port_ = raw; });
+    serve(std::move(port));
+}
+
 void Shard::run() {
     constexpr std::chrono::milliseconds kTick{250};
     constexpr int kMaxEvents = 256;
@@ -233,6 +240,8 @@ void Shard::run() {
             tick(now);
             for (const auto& service : services_) service->tick(now);
         }
+        if (tcp_port_ && tcp_port_->waits()) [[unlikely]]
+            tcp_port_->flush();  // what commands and timers have said
         if (together) coalesce(now);
     }
     streams_.clear();
@@ -271,6 +280,12 @@ void Shard::drain(Port& port, SteadyTime now) {
             if (decision.drop != Drop::consumed) port.stream->count_drop(port.leg, decision.drop);
             continue;
         }
+        if (decision.link) [[unlikely]] {
+            const Bytes packet{batch.data[i].data(), decision.size > 0 ? decision.size : message.msg_len};
+            if (taps) taps->leaves(decision.leg, decision.fd, packet, decision.to);
+            if (decision.link->send(packet)) forwarded_.fetch_add(1, std::memory_order_relaxed);
+            continue;
+        }
         const auto own = decision.leg == port.leg ? Mark::without_ecn(batch.marks[i]) : batch.marks[i];
         if ((decision.fd != fd || own != mark) && queued > 0) {
             send(fd, queued, mark);
@@ -292,11 +307,7 @@ void Shard::drain(Port& port, SteadyTime now) {
 void Shard::pass_due(Stream& stream, SteadyTime now) {
     const auto send_one = [this, &stream](const Decision& decision, Bytes check) {
         if (auto* taps = stream.taps()) taps->leaves(decision.leg, decision.fd, check, decision.to);
-        sockaddr_storage to{};
-        const auto length = decision.to.fill(to);
-        const auto sent = ::sendto(decision.fd, check.data(), check.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                                   reinterpret_cast<const sockaddr*>(&to), length);
-        if (sent >= 0) forwarded_.fetch_add(1, std::memory_order_relaxed);
+        if (relay::send(decision, check)) forwarded_.fetch_add(1, std::memory_order_relaxed);
     };
     // One check that passes may prove what another waits for; each component of a leg is proven for the first time
     // once.
@@ -363,7 +374,7 @@ void Shard::tick(SteadyTime now) {
     for (auto& [key, stream] : streams_) {
         if (now - stream->gathered() >= kGather) stream->gather(now);
         forwarded_.fetch_add(stream->take_forwarded(), std::memory_order_relaxed);
-        stream->tick();
+        stream->tick(now);
         if (auto* notes = stream->rtcp_notes()) tell_rtcp(*stream, *notes);
         if (stream->expired(now)) {
             ended.push_back(key);

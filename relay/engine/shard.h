@@ -20,6 +20,7 @@
 namespace carillon::relay {
 
 class IcePort;
+class IceTcpPort;
 
 struct ShardOptions {
     std::chrono::milliseconds media_timeout{60'000};
@@ -58,6 +59,8 @@ class Shard {
     void serve(std::unique_ptr<ShardService> service);
     /// The port that the ICE legs of its streams may share; before any of them comes.
     void serve_ice(std::unique_ptr<IcePort> port);
+    /// Where they are reached over TCP; before any of them comes.
+    void serve_ice(std::unique_ptr<IceTcpPort> port);
     /// Runs on the shard's thread, in order. From any thread.
     void post(std::function<void()> command);
     /// Ends the thread; the streams and services end with it. What is posted afterwards does not run.
@@ -105,7 +108,8 @@ class Shard {
     std::vector<std::unique_ptr<Port>> binding_ports_;
     BindingRate binding_rate_;
     std::vector<std::unique_ptr<ShardService>> services_;
-    IcePort* ice_port_ = nullptr;  // one of them
+    IcePort* ice_port_ = nullptr;     // one of them
+    IceTcpPort* tcp_port_ = nullptr;  // one of them
     std::unique_ptr<Batch> batch_;
     SocketMarks marks_;
     std::atomic<std::uint64_t> forwarded_{0};

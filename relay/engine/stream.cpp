@@ -4,6 +4,7 @@
 
 #include "media/rtp/packet.h"
 #include "relay/engine/call_quality.h"
+#include "relay/icetcp/ice_tcp_seat.h"
 
 namespace carillon::relay {
 namespace {
@@ -74,6 +75,7 @@ void Stream::update(std::size_t leg, const api::LegSetup& setup, SteadyTime now)
     if (flows_) flows_->take_back();
     if (bridged_[leg]) bridged_[leg]->update(setup);
     if (seats_[leg]) seats_[leg]->renew();
+    renew_tcp_names();
     if (record_) save_leg(leg, &setup);
     for (const auto& remote : setup.remotes) {
         const std::size_t index = remote.component - 1;
@@ -112,9 +114,7 @@ Decision Stream::decide(const Port& port, Bytes datagram, const Address& from, S
         ++near.statistics.stun;
     }
     if (to.empty()) return {.drop = Drop::no_far_side, .to = {}};
-    return {.fd = far.components[port.component].sockets[to.socket].fd(),
-            .to = to.address,
-            .leg = static_cast<std::uint8_t>(1 - port.leg)};
+    return towards(1 - port.leg, port.component, to);
 }
 
 Drop Stream::pass_ice(Leg& near, Leg& far, std::size_t component, Bytes datagram, const Path& from, Path& to,
@@ -174,6 +174,10 @@ Drop Stream::pass_plain(Leg& near, Leg& far, std::size_t component, Bytes datagr
 }
 
 const Port* Stream::port_of(std::size_t leg, std::size_t component, std::size_t socket) const {
+    if (socket >= Path::kFirstLink) {  // it may have ended
+        const auto* link = legs_[leg].components[component].links[socket - Path::kFirstLink];
+        return link ? &link->place() : nullptr;
+    }
     const auto found = std::ranges::find_if(ports_, [&](const Port& port) {
         return port.leg == leg && port.component == component && port.socket == socket;
     });

@@ -15,6 +15,7 @@
 #include "relay/engine/leg_statistics.h"
 #include "relay/engine/rtcp_notes.h"
 #include "relay/engine/stream_flows.h"
+#include "relay/engine/tcp_link.h"
 #include "relay/journal/reader.h"
 #include "relay/learning/ice_learner.h"
 #include "relay/learning/plain_learner.h"
@@ -25,6 +26,8 @@
 
 namespace carillon::relay {
 
+class IceTcpPort;
+class IceTcpSeat;
 class ShardService;
 class Stream;
 
@@ -39,7 +42,8 @@ struct Port {
     std::uint32_t kernel_drops = 0;   ///< as the kernel last told
     std::uint32_t last_round = 0;     ///< of its shard, in which it had something
     std::uint8_t alone = 0;           ///< reads in a row that found a single datagram
-    bool shared = false;  ///< the socket is its shard's ICE port, which reads it
+    bool shared = false;              ///< the socket is its shard's ICE port, which reads it
+    TcpLink* link = nullptr;          ///< not a socket's but a connection's
 };
 
 /// What to do with a datagram.
@@ -47,9 +51,13 @@ struct Decision {
     Drop drop = Drop::none;
     int fd = -1;  ///< the socket to send from
     Address to;
-    std::size_t size = 0;  ///< of what stands in the buffer now; 0: as it came
-    std::uint8_t leg = 0;  ///< whose endpoint it goes to
+    std::size_t size = 0;     ///< of what stands in the buffer now; 0: as it came
+    std::uint8_t leg = 0;     ///< whose endpoint it goes to
+    TcpLink* link = nullptr;  ///< the connection that it goes by; `fd` is what mirrors know the leg by then
 };
+
+/// False: the kernel did not take it, or too much waits for the connection already.
+bool send(const Decision& decision, Bytes packet);
 
 /// Threading: its shard, from the moment it is handed over.  Owns: its sockets.
 class Stream {
@@ -58,6 +66,7 @@ class Stream {
 
     Stream(std::string session, const api::StreamSetup& setup, Ports ports, SteadyTime now,
            std::shared_ptr<const dtls::Identity> identity = {});
+    ~Stream();
     Stream(const Stream&) = delete;
 
     /// The packet path: no lock, no allocation, no log, no exception.
@@ -79,9 +88,20 @@ class Stream {
             media_->pop_made(leg, one);
         }
     }
-    void tick();  ///< a few times a second
+    void tick(SteadyTime now = std::chrono::steady_clock::now());  ///< a few times a second
     /// Its legs on the shard's ICE port are found there from now on.
     void take_seats(IcePort& at);
+    /// Its ICE legs are reached over TCP as well from now on.
+    void take_seats(IceTcpPort& at);
+    // Of connections (stream_links.cpp).
+    /// By which ufrags a check for that leg begins its USERNAME, and whether it is signed with the password of one.
+    std::vector<std::string> check_names(std::size_t leg) const;
+    bool signs(std::size_t leg, const stun::Message& check) const;
+    std::size_t components(std::size_t leg) const { return legs_[leg].components.size(); }
+    /// Finds a place for a connection; another one gives way where there is none. What it brings comes by that port.
+    Port tie(std::size_t leg, std::size_t component, TcpLink& link, bool v6);
+    void untie(const Port& port, const Address& remote);
+    void cut_links(std::size_t leg);
     /// Whether something has changed since, so that checks which came too early may pass now.
     bool has_due() const { return due_; }
     /// Gives each held check another chance: `send(decision, check)` for those that pass now.
@@ -94,6 +114,7 @@ class Stream {
             if (!held) continue;
             const Bytes check{held->data.data(), held->size};
             const auto* from = port_of(port.leg, port.component, held->socket);
+            if (!from) continue;
             const auto decision = on_datagram(*from, check, held->from, now);
             if (decision.drop == Drop::none) send(decision, check);
         }
@@ -152,6 +173,18 @@ class Stream {
     SteadyTime reported{};
 
   private:
+    /// By which socket or connection a packet goes there.
+    Decision towards(std::size_t leg, std::size_t component, const Path& to) const {
+        if (to.over_tcp()) [[unlikely]]
+            return over_link(leg, component, to);
+        return {.fd = legs_[leg].components[component].sockets[to.socket].fd(),
+                .to = to.address,
+                .leg = static_cast<std::uint8_t>(leg)};
+    }
+    Decision over_link(std::size_t leg, std::size_t component, const Path& to) const;
+    /// The leg's own learner of ICE, or nullptr.
+    IceLearner* ice_learner(std::size_t leg, std::size_t component);
+    void renew_tcp_names();
     /// Seals for that leg's end and says where to.
     Decision leave(std::size_t leg, std::span<std::byte> buffer, std::size_t size, bool rtcp, SteadyTime now);
     Decision leave_made(std::size_t leg, std::span<std::byte> buffer, Bytes packet, bool rtcp, SteadyTime now);
@@ -187,6 +220,7 @@ class Stream {
         std::vector<UdpSocket> sockets;
         std::vector<bool> v6;  // by socket
         bool shared = false;   // the sockets are the shard's ICE port
+        std::array<TcpLink*, TcpLink::kMost> links{};
         Learner learner{PlainLearner{1}};
     };
     struct Leg {
@@ -221,6 +255,7 @@ class Stream {
     SteadyTime begun_;                                // opened_, or when it was taken up
     SteadyTime opened_;
     SteadyTime expires_{};
+    std::array<std::unique_ptr<IceTcpSeat>, 2> tcp_seats_;  // last: their connections look at all the rest as they go
 };
 
 }  // namespace carillon::relay

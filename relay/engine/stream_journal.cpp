@@ -29,15 +29,17 @@ bool Stream::paths_changed(std::size_t leg, std::size_t component) {
 void Stream::save_paths(std::size_t leg, std::size_t component) {
     journal::PathSet set;
     const auto add = [&](IceLearner& learner) {
-        set.count = static_cast<std::uint8_t>(learner.proven_count());
-        set.in_use = static_cast<std::uint8_t>(learner.in_use_index());
-        for (std::size_t i = 0; i < set.count; ++i) set.paths[i] = journal::pack(learner.proven_at(i));
+        for (std::size_t i = 0; i < learner.proven_count(); ++i) {
+            if (learner.proven_at(i).over_tcp()) continue;  // the connection ends with this process
+            if (i == learner.in_use_index()) set.in_use = set.count;
+            set.paths[set.count++] = journal::pack(learner.proven_at(i));
+        }
     };
     auto& learner = legs_[leg].components[component].learner;
     if (auto* lite = bridged_[leg] ? bridged_[leg]->ice_of(component) : nullptr) {
         add(lite->learner());
         set.controlling = lite->controlling() ? 1 : 0;
-        set.confirmed = lite->confirmed() ? 1 : 0;
+        set.confirmed = lite->confirmed() && !lite->in_use().over_tcp() ? 1 : 0;
     } else if (auto* ice = std::get_if<IceLearner>(&learner)) {
         add(*ice);
     } else if (const auto& learned = std::get<PlainLearner>(learner).learned(); !learned.empty()) {

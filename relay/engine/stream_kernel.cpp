@@ -42,9 +42,10 @@ std::optional<StreamFlows::Way> Stream::way_of(const Port& port, SteadyTime now)
     };
     const auto& from = path(legs_[port.leg].components[port.component].learner, false);
     const auto& beyond = legs_[1 - port.leg].components;
-    if (from.empty() || from.socket != port.socket || port.component >= beyond.size()) return std::nullopt;
+    if (from.empty() || from.over_tcp() || from.socket != port.socket || port.component >= beyond.size())
+        return std::nullopt;
     const auto& to = path(beyond[port.component].learner, true);
-    if (to.empty()) return std::nullopt;
+    if (to.empty() || to.over_tcp()) return std::nullopt;
     return StreamFlows::Way{from.address, beyond[port.component].sockets[to.socket].fd(), to.address};
 }
 
@@ -56,7 +57,7 @@ std::optional<StreamFlows::Way> Stream::bridged_way_of(const Port& port, SteadyT
     const auto& from =
         near.ice() ? near.in_use(0) : std::get<PlainLearner>(legs_[port.leg].components.front().learner).learned();
     const auto& to = far.ice() ? far.in_use(0) : std::get<PlainLearner>(beyond.learner).target();
-    if (from.empty() || from.socket != port.socket || to.empty()) return std::nullopt;
+    if (from.empty() || from.socket != port.socket || to.empty() || to.over_tcp()) return std::nullopt;
     if (far.ice() && !far.consented(0, now)) return std::nullopt;
     return StreamFlows::Way{from.address, beyond.sockets[to.socket].fd(), to.address};
 }
@@ -101,6 +102,11 @@ void Stream::after_datagram(const Port& port, bool media, const Address& from, c
 Decision Stream::on_bridged(const Port& port, std::span<std::byte> buffer, std::size_t size, const Address& from,
                             SteadyTime now) noexcept {
     if (!flows_) return decide_bridged(port, buffer, size, from, now);
+    if (port.link) {  // a connection's, of which the kernel knows nothing
+        const auto decision = decide_bridged(port, buffer, size, from, now);
+        if (flows_->any()) take_back_what_moved(now);
+        return decision;
+    }
     const Bytes datagram = buffer.first(size);
     const bool media = rtp::looks_like_rtp_or_rtcp(datagram) && !rtp::is_rtcp(datagram) && size >= kRtpHeader;
     const auto index = static_cast<std::size_t>(&port - ports_.data());

@@ -60,10 +60,39 @@ std::size_t IceLearner::find(const Path& path) const {
 }
 
 void IceLearner::use_if_better(std::size_t index, bool nominated, SteadyTime now) {
-    if (index == in_use_) return;
-    if (!nominated && now - proven_[in_use_].heard <= kStale) return;
+    if (index == in_use_) {
+        nominated_ = nominated_ || nominated;
+        return;
+    }
+    const auto& current = proven_[in_use_];
+    const bool tcp = proven_[index].path.over_tcp();
+    const bool better = current.path.over_tcp() && !tcp && !nominated_;  // RFC 6544 §4.2: UDP before TCP
+    if (!nominated && !better && now - current.heard <= (tcp ? kStaleForTcp : kStale)) return;
     in_use_ = index;
+    nominated_ = nominated;
     changed_ = true;
+}
+
+void IceLearner::nominate(const Path& path, SteadyTime now) {
+    if (const auto index = find(path); index < count_) use_if_better(index, true, now);
+}
+
+void IceLearner::forget(const Path& path) {
+    const auto index = find(path);
+    if (index == count_) return;
+    --count_;
+    proven_[index] = std::exchange(proven_[count_], {});
+    for (auto& request : requests_)
+        if (request.from == path) request = {};
+    changed_ = true;
+    if (in_use_ == index) {
+        in_use_ = 0;
+        for (std::size_t i = 1; i < count_; ++i)
+            if (proven_[i].heard > proven_[in_use_].heard) in_use_ = i;
+        nominated_ = false;
+    } else if (in_use_ == count_) {
+        in_use_ = index;  // the last one has its place now
+    }
 }
 
 void IceLearner::restore(std::span<const Path> proven, std::size_t in_use, SteadyTime now) {

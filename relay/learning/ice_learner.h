@@ -33,6 +33,8 @@ class IceLearner {
     static constexpr std::size_t kMaxProven = 4;
     /// How long the address in use may be silent before another proven one takes its place without USE-CANDIDATE.
     static constexpr std::chrono::milliseconds kStale{1000};
+    /// The same where the other one is a connection: who uses both means UDP, unless it says so.
+    static constexpr std::chrono::milliseconds kStaleForTcp{5000};
 
     /// A connectivity check that arrived from `from`. `own` are this endpoint's credentials, `peer` those of the other:
     /// USERNAME is "peer:own", the key the peer's password. Drop::none: proven, pass it on.
@@ -41,6 +43,10 @@ class IceLearner {
     /// Anything else that arrived: whether its source is proven; keeps account of which address is alive.
     bool on_other(const Path& from, SteadyTime now);
     bool proven(const Path& from) const;
+    /// We have nominated it, and were answered.
+    void nominate(const Path& path, SteadyTime now);
+    /// A connection that has ended: media goes to the address that was heard last.
+    void forget(const Path& path);
     /// Where media goes; empty before the first proof.
     const Path& in_use() const { return in_use_ < count_ ? proven_[in_use_].path : kNowhere; }
 
@@ -73,6 +79,7 @@ class IceLearner {
     std::array<Proven, kMaxProven> proven_{};
     std::size_t count_ = 0;
     std::size_t in_use_ = 0;
+    bool nominated_ = false;  // the one in use
     bool changed_ = false;
     std::array<Request, kMaxRequests> requests_{};
     std::size_t next_request_ = 0;

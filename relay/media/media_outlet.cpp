@@ -1,7 +1,6 @@
 #include "relay/media/media_outlet.h"
 
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,14 +20,10 @@ void MediaOutlet::ready(Port& port, std::uint32_t, SteadyTime now) {
     std::uint64_t count = 0;
     [[maybe_unused]] const auto read = ::read(port.fd, &count, sizeof count);
     std::uint64_t sent = 0;
-    const auto send = [&](const Decision& decision) {
-        sockaddr_storage to{};
-        const auto length = decision.to.fill(to);
-        const auto done = ::sendto(decision.fd, buffer_.data(), decision.size, MSG_DONTWAIT | MSG_NOSIGNAL,
-                                   reinterpret_cast<const sockaddr*>(&to), length);
-        if (done >= 0) ++sent;
+    const auto send_one = [&](const Decision& decision) {
+        if (send(decision, {buffer_.data(), decision.size})) ++sent;
     };
-    for (auto* stream : streams_) stream->pass_made(buffer_, now, send);
+    for (auto* stream : streams_) stream->pass_made(buffer_, now, send_one);
     sent_.fetch_add(sent, std::memory_order_relaxed);
 }
 
