@@ -125,6 +125,8 @@ class Watcher:
                 return
             self.frames += 1
             self.times.append(time.monotonic())
+            if self.frames == 10:
+                print("sees pictures", flush=True)
             if (frame.width, frame.height) != (film.WIDTH, film.HEIGHT):
                 self.other_size += 1
                 continue
@@ -136,10 +138,10 @@ class Watcher:
                 self.seen[number] = film.psnr(picture, film.luma(number))
 
     async def ask_key_frame(self, receiver):
-        streams = [s for s in receiver._RTCRtpReceiver__remote_streams]
-        if streams:
-            self.asked = time.monotonic()
-            await receiver._send_rtcp_pli(streams[-1])
+        while not receiver._RTCRtpReceiver__remote_streams:  # on a machine with much to do they take their time
+            await asyncio.sleep(0.2)
+        self.asked = time.monotonic()
+        await receiver._send_rtcp_pli(list(receiver._RTCRtpReceiver__remote_streams)[-1])
 
     def summary(self):
         numbers = list(self.seen)
