@@ -1,5 +1,5 @@
-/// Two libnice agents that know nothing of one another but the worker's ports: full ICE, through a real worker.
-/// Spec: RFC 8445 §7 (checks), §9 (restart); docs/relay.md (ice).
+/// Two libnice agents that know nothing of one another but the worker's ports: full ICE, through a real worker, over
+/// UDP and over TCP. Spec: RFC 8445 §7 (checks), §9 (restart), RFC 6544; docs/relay.md (ice; ICE over TCP).
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <nice/agent.h>
@@ -20,10 +20,11 @@ namespace asio = boost::asio;
 /// One ICE endpoint on loopback. Threading: who iterates the context.
 class Agent {
   public:
-    Agent(GMainContext* context, bool controlling, const char* ip = "127.0.0.1") {
+    enum Means { udp, tcp, both };
+    Agent(GMainContext* context, bool controlling, const char* ip = "127.0.0.1", Means means = udp) : means_{means} {
         agent_ = nice_agent_new_full(context, NICE_COMPATIBILITY_RFC5245, NICE_AGENT_OPTION_NONE);
-        g_object_set(agent_, "controlling-mode", static_cast<gboolean>(controlling), "upnp", FALSE, "ice-tcp", FALSE,
-                     nullptr);
+        g_object_set(agent_, "controlling-mode", static_cast<gboolean>(controlling), "upnp", FALSE, "ice-tcp",
+                     static_cast<gboolean>(means != udp), "ice-udp", static_cast<gboolean>(means != tcp), nullptr);
         NiceAddress loopback;
         nice_address_init(&loopback);
         nice_address_set_from_string(&loopback, ip);
@@ -51,17 +52,19 @@ class Agent {
     /// The other's credentials, and as its only candidate the worker's port.
     void meet(const api::IceCredentials& peer, const api::Address& relayed) {
         nice_agent_set_remote_credentials(agent_, stream_, peer.ufrag.c_str(), peer.pwd.c_str());
-        NiceCandidate* candidate = nice_candidate_new(NICE_CANDIDATE_TYPE_RELAYED);
-        candidate->component_id = 1;
-        candidate->stream_id = stream_;
-        candidate->transport = NICE_CANDIDATE_TRANSPORT_UDP;
-        candidate->priority = 1;
-        g_strlcpy(candidate->foundation, "1", sizeof candidate->foundation);
-        nice_address_set_from_string(&candidate->addr, relayed.ip.c_str());
-        nice_address_set_port(&candidate->addr, relayed.port);
-        GSList* list = g_slist_append(nullptr, candidate);
-        EXPECT_EQ(nice_agent_set_remote_candidates(agent_, stream_, 1, list), 1);
-        g_slist_free_full(list, reinterpret_cast<GDestroyNotify>(nice_candidate_free));
+        add(NICE_CANDIDATE_TRANSPORT_UDP, relayed, 2);
+    }
+    /// And where the worker listens for ICE over TCP.
+    void meet_over_tcp(const api::IceCredentials& peer, const api::Address& relayed) {
+        nice_agent_set_remote_credentials(agent_, stream_, peer.ufrag.c_str(), peer.pwd.c_str());
+        add(NICE_CANDIDATE_TRANSPORT_TCP_PASSIVE, relayed, 1);
+    }
+    Means means() const { return means_; }
+    bool over_tcp() const {
+        NiceCandidate* local = nullptr;
+        NiceCandidate* remote = nullptr;
+        return nice_agent_get_selected_pair(agent_, stream_, 1, &local, &remote) &&
+               remote->transport != NICE_CANDIDATE_TRANSPORT_UDP;
     }
     void restart() { EXPECT_TRUE(nice_agent_restart_stream(agent_, stream_)); }
     bool ready() const { return nice_agent_get_component_state(agent_, stream_, 1) == NICE_COMPONENT_STATE_READY; }
@@ -82,8 +85,22 @@ class Agent {
     static void on_receive(NiceAgent*, guint, guint, guint size, gchar* data, gpointer self) noexcept {
         static_cast<Agent*>(self)->received.assign(data, size);
     }
+    void add(NiceCandidateTransport transport, const api::Address& relayed, guint32 priority) {
+        NiceCandidate* candidate = nice_candidate_new(NICE_CANDIDATE_TYPE_RELAYED);
+        candidate->component_id = 1;
+        candidate->stream_id = stream_;
+        candidate->transport = transport;
+        candidate->priority = priority;
+        g_strlcpy(candidate->foundation, priority == 2 ? "1" : "2", sizeof candidate->foundation);
+        nice_address_set_from_string(&candidate->addr, relayed.ip.c_str());
+        nice_address_set_port(&candidate->addr, relayed.port);
+        GSList* list = g_slist_append(nullptr, candidate);
+        EXPECT_EQ(nice_agent_set_remote_candidates(agent_, stream_, 1, list), 1);
+        g_slist_free_full(list, reinterpret_cast<GDestroyNotify>(nice_candidate_free));
+    }
     NiceAgent* agent_;
     guint stream_;
+    Means means_;
 };
 
 class LibniceTest : public testing::Test {
@@ -92,7 +109,8 @@ class LibniceTest : public testing::Test {
         WorkerOptions options;
         options.ports.bind = {"127.0.0.1", "::1"};
         options.ports.first = static_cast<std::uint16_t>(29'000 + ::getpid() % 9 * 100);
-        options.ports.last = static_cast<std::uint16_t>(options.ports.first + 99);
+        options.ports.last = static_cast<std::uint16_t>(options.ports.first + 97);
+        options.ice_tcp_port = static_cast<std::uint16_t>(options.ports.last + 1);
         socket_ = std::filesystem::temp_directory_path() / ("carillon-libnice-" + std::to_string(::getpid()) + ".sock");
         worker_ = std::make_unique<Worker>(worker_io_, std::move(options));
         server_ = std::make_unique<ControlServer>(worker_io_, socket_, *worker_);
@@ -143,8 +161,16 @@ class LibniceTest : public testing::Test {
         ASSERT_TRUE(until([&] { return answer.has_value(); }));
         ASSERT_TRUE(*answer) << answer->error().reason;
         ports_ = **answer;
-        caller_->meet(callee_->credentials(), ports_.a.front());
-        callee_->meet(caller_->credentials(), callee_v6_ ? ports_.b.back() : ports_.b.front());
+        introduce();
+    }
+    void introduce() {
+        const auto tell = [&](Agent& agent, const Agent& other, const std::vector<api::Address>& udp,
+                              const std::vector<api::Address>& tcp, bool v6) {
+            if (agent.means() != Agent::tcp) agent.meet(other.credentials(), v6 ? udp.back() : udp.front());
+            if (agent.means() != Agent::udp) agent.meet_over_tcp(other.credentials(), v6 ? tcp.back() : tcp.front());
+        };
+        tell(*caller_, *callee_, ports_.a, ports_.tcp_a, false);
+        tell(*callee_, *caller_, ports_.b, ports_.tcp_b, callee_v6_);
     }
     bool both_ready() {
         return until([&] { return caller_->ready() && callee_->ready(); });
@@ -211,12 +237,47 @@ TEST_F(LibniceTest, AnIceRestartGoesThroughTheSamePorts) {
     ASSERT_NE(caller_->credentials().ufrag, old_caller.ufrag);
     update(api::Leg::a, {caller_->credentials(), old_caller});
     update(api::Leg::b, {callee_->credentials(), old_callee});
-    caller_->meet(callee_->credentials(), ports_.a.front());
-    callee_->meet(caller_->credentials(), ports_.b.front());
+    introduce();
     ASSERT_TRUE(both_ready());
     update(api::Leg::a, {caller_->credentials()});
     update(api::Leg::b, {callee_->credentials()});
     expect_data_both_ways("again");
+}
+
+TEST_F(LibniceTest, WhoHasNoUdpReachesWhoHas) {
+    caller_ = std::make_unique<Agent>(context_, true, "127.0.0.1", Agent::tcp);
+    connect();
+    ASSERT_EQ(ports_.tcp_a.size(), 2U);
+    ASSERT_TRUE(both_ready());
+    EXPECT_TRUE(caller_->over_tcp());
+    EXPECT_EQ(caller_->remote_port(), ports_.tcp_a.front().port);
+    EXPECT_FALSE(callee_->over_tcp());
+    expect_data_both_ways("one over tcp");
+}
+
+TEST_F(LibniceTest, TwoWithoutUdpMeetAndRestart) {
+    caller_ = std::make_unique<Agent>(context_, true, "127.0.0.1", Agent::tcp);
+    callee_ = std::make_unique<Agent>(context_, false, "127.0.0.1", Agent::tcp);
+    connect();
+    ASSERT_TRUE(both_ready());
+    expect_data_both_ways("both over tcp");
+    const auto old_caller = caller_->credentials();
+    const auto old_callee = callee_->credentials();
+    caller_->restart();
+    callee_->restart();
+    update(api::Leg::a, {old_caller, caller_->credentials()});
+    update(api::Leg::b, {old_callee, callee_->credentials()});
+    introduce();
+    ASSERT_TRUE(both_ready());
+    expect_data_both_ways("again over tcp");
+}
+
+TEST_F(LibniceTest, UdpIsTakenWhereBothAreThere) {
+    caller_ = std::make_unique<Agent>(context_, true, "127.0.0.1", Agent::both);
+    connect();
+    ASSERT_TRUE(both_ready());
+    expect_data_both_ways("either");
+    EXPECT_TRUE(until([&] { return !caller_->over_tcp(); }));
 }
 
 TEST_F(LibniceTest, AgentsWithOtherCredentialsThanSignalledDoNotConnect) {
