@@ -91,6 +91,18 @@ void check_together(const Settings& settings, const Value& tree, Problems& probl
         for (const unsigned port : {network.stun_port, settings.turn.tls_port, settings.turn.alternate_port})
             if (port != 0 && meets(port, port)) complain("meets a port of STUN or TURN", "Choose another");
     }
+    if (relay.enabled && relay.ice_tcp_port != 0) {
+        const auto last = relay.ice_tcp_port + std::max(1U, relay.media_threads()) - 1;
+        const auto complain = [&](const std::string& what, const char* remedy) {
+            problems.push_back({line_of(tree, "relay", "ice_tcp_port"), "relay.ice_tcp_port", what, remedy});
+        };
+        if (last > 65535) complain("leaves no port for each worker and media thread", "Choose a lower one");
+        const auto meets = [&](unsigned port) { return port >= relay.ice_tcp_port && port <= last; };
+        for (const auto& [port, key] : ports)
+            if (meets(port)) complain("meets network." + key, "Choose another");
+        for (const unsigned port : {network.stun_port, settings.turn.tls_port})
+            if (port != 0 && meets(port)) complain("meets a port of STUN or TURN", "Choose another");
+    }
     const bool elsewhere =
         std::ranges::any_of(relay.external, [](const std::string& worker) { return worker.starts_with("tls://"); });
     const bool proven = !relay.tls_authority.empty() && !relay.tls_certificate.empty() && !relay.tls_key.empty();

@@ -159,7 +159,9 @@ struct RelaySettings {
     std::uint16_t port_min = 30'000;
     std::uint16_t port_max = 39'999;
     std::uint16_t ice_port = 0;  ///< the first of them; 0: none
-    unsigned ice_ports() const { return ice_port == 0 ? 0 : workers * (shards == 0 ? 1 : shards); }
+    std::uint16_t ice_tcp_port = 0;  ///< the same over TCP
+    unsigned media_threads() const { return workers * (shards == 0 ? 1 : shards); }
+    unsigned ice_ports() const { return ice_port == 0 ? 0 : media_threads(); }
     std::vector<std::string> bind;        ///< never empty after loading
     std::vector<std::string> advertised;  ///< empty: the bind addresses, or this machine's when they are wildcards
     Duration media_timeout{60'000};

@@ -279,6 +279,10 @@ Schema relay(RelaySettings& s) {
         .integer("ice_port", s.ice_port, 0, 65535,
                  "One UDP port for the ICE legs of bridged calls, outside of the range above; a further one for each "
                  "further worker and media thread, consecutively. 0: each leg has ports of its own.")
+        .integer("ice_tcp_port", s.ice_tcp_port, 0, 65535,
+                 "TCP port where the relay takes ICE from clients that get no UDP through (RFC 6544); a further one "
+                 "for each further worker and media thread, consecutively. 0: none; TURN over TCP and TLS is there "
+                 "without it.")
         .texts("bind", s.bind, R"(["0.0.0.0", "::"])",
                "Addresses media ports are opened on. Without it: as network.bind.", check_address)
         .texts(

@@ -167,6 +167,9 @@ std::vector<WorkerCommand> command_lines(const config::Settings& settings, const
         option("--ports", std::to_string(first) + "-" + std::to_string(first + ports - 1));
         if (relay.ice_port != 0)
             option("--ice-port", std::to_string(relay.ice_port + (i - 1) * (relay.ice_ports() / relay.workers)));
+        if (relay.ice_tcp_port != 0)
+            option("--ice-tcp-port",
+                   std::to_string(relay.ice_tcp_port + (i - 1) * (relay.media_threads() / relay.workers)));
         if (relay.shards > 0) option("--shards", std::to_string(relay.shards));
         option("--media-timeout", seconds(relay.media_timeout));
         option("--report-interval", seconds(relay.stats_interval));

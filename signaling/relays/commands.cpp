@@ -60,6 +60,7 @@ json::object to_json(const std::string& name, const std::optional<WorkerStatus>&
     out["packets_per_second"] = status->packets_per_second;
     out["cpu_percent"] = std::round(1000 * status->cpu_load) / 10;
     out["kernel_flows"] = status->kernel_flows;
+    out["ice_tcp_connections"] = status->ice_tcp_connections;
     out["kernel_drops"] = status->kernel_drops;
     out["latency_p50_us"] = std::round(status->latency_p50_us);
     out["latency_p99_us"] = std::round(status->latency_p99_us);

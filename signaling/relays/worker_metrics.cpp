@@ -64,6 +64,7 @@ void write(metrics::Registry& registry, const std::string& name, const WorkerSta
         static_cast<std::uint64_t>(std::llround(status.video_busy * 1000)));
     set("stun_bindings", "STUN binding requests that were answered.", status.binding_requests);
     set("turn_allocations", "TURN allocations now.", status.turn_allocations);
+    set("ice_tcp_connections", "Connections of ICE over TCP now.", status.ice_tcp_connections);
     set("turn_connections", "TURN clients over TCP, TLS and DTLS now.", status.turn_connections);
     set("turn_packets", "Packets relayed for TURN clients.", status.turn_packets);
     set("turn_dropped", "Of them dropped: no permission, over the bandwidth, no room.", status.turn_dropped);

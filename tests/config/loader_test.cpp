@@ -172,6 +172,18 @@ TEST(ConfigLoader, TheIcePortKeepsClearOfOtherPorts) {
     EXPECT_EQ(complaints("ice_port = 65535\nworkers = 2\n"), 1);
 }
 
+TEST(ConfigLoader, ThePortOfIceOverTcpKeepsClearOfOtherListeners) {
+    const auto complaints = [](const std::string& lines) {
+        const auto problems = problems_of("[relay]\n" + lines);
+        return std::ranges::count(problems, "relay.ice_tcp_port", &Problem::key);
+    };
+    EXPECT_EQ(complaints("ice_tcp_port = 4443\n"), 0);
+    EXPECT_EQ(complaints("ice_tcp_port = 31000\n"), 0) << "those of media are UDP's";
+    EXPECT_EQ(complaints("ice_tcp_port = 5222\n"), 1);
+    EXPECT_EQ(complaints("ice_tcp_port = 3477\nshards = 2\n"), 1) << "its second thread's is STUN's";
+    EXPECT_EQ(complaints("ice_tcp_port = 65535\nworkers = 2\n"), 1);
+}
+
 TEST(ConfigLoader, TomlErrorsHaveTheirLine) {
     const auto problems = problems_of("[network]\nc2s_port = = 3\n");
     ASSERT_EQ(problems.size(), 1U);

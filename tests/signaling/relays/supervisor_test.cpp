@@ -40,6 +40,11 @@ TEST(CommandLines, ShareThePortsAndAnswerStunOnce) {
     const auto shared = command_lines(settings, "/bin/worker");
     EXPECT_TRUE(has(shared[0], "--ice-port", "10000"));
     EXPECT_TRUE(has(shared[1], "--ice-port", "10003"));
+    EXPECT_FALSE(has(shared[0], "--ice-tcp-port", "0"));
+    settings.relay.ice_tcp_port = 4443;
+    const auto over_tcp = command_lines(settings, "/bin/worker");
+    EXPECT_TRUE(has(over_tcp[0], "--ice-tcp-port", "4443"));
+    EXPECT_TRUE(has(over_tcp[1], "--ice-tcp-port", "4446"));
     settings.relay.enabled = false;
     EXPECT_TRUE(command_lines(settings, "x").empty());
     EXPECT_TRUE(control_sockets(settings).empty());
