@@ -3,6 +3,7 @@
 /// Not here: the connections that come there (icetcp/).
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,6 +22,10 @@ class IceTcpPorts {
     IceTcpPorts(const PortOptions& options, std::uint16_t first, std::size_t shards, const IceTcpLimits& limits);
 
     bool on() const { return first_ != 0; }
+    /// A client that comes back after the worker has died knows its shard's number: a session is the same one's again.
+    std::size_t shard_of(const std::string& session) const {
+        return std::hash<std::string>{}(session) % counters_.size();
+    }
     std::uint16_t number(std::size_t shard) const { return static_cast<std::uint16_t>(first_ + shard); }
     /// To be handed to the shard; once for each.
     std::unique_ptr<IceTcpPort> port_of(std::size_t shard);

@@ -95,7 +95,8 @@ void Worker::take_up() {
             for (const auto port : leg.ports)
                 if (const auto shard = ice_ports_.shard_of(port)) shards.try_emplace(stream.session, *shard);
     for (auto& stream : left.streams) {
-        const auto shard = shards.try_emplace(stream.session, lightest_shard()).first->second;
+        const auto fresh = ice_tcp_.on() ? ice_tcp_.shard_of(stream.session) : lightest_shard();
+        const auto shard = shards.try_emplace(stream.session, fresh).first->second;
         taken += take_up(stream, shard, now) ? 1 : 0;
     }
     turn_left_ = std::move(left.allocations);

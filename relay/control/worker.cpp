@@ -191,7 +191,8 @@ void Worker::open_stream(const proto::OpenStream& request, Respond respond) {
             return respond(refuse(proto::REFUSAL_LIMIT, "the worker has as many sessions as it may have"));
         }
     }
-    const auto shard = known == sessions_.end() ? lightest_shard() : known->second.shard;
+    const auto fresh = ice_tcp_.on() ? ice_tcp_.shard_of(name) : lightest_shard();
+    const auto shard = known == sessions_.end() ? fresh : known->second.shard;
     std::optional<MediaPrograms::Started> program;
     if (setup.program.kind != api::Program::Kind::none) {
         auto started = start_program(name, setup.stream, setup.program, shard);
