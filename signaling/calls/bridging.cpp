@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "signaling/calls/audio_formats.h"
+#include "signaling/calls/tcp_candidates.h"
 #include "signaling/calls/transcoding.h"
 #include "signaling/jingle/leg.h"
 
@@ -227,6 +228,8 @@ xml::Element leg_transport(const Stream& stream, Side to) {
     for (const auto& address : stream.ports.told[index(to)])
         if (address.component <= last) addresses.push_back(address);
     if (!leg.manner.ice) return jingle::make_raw_transport(of_family(std::move(addresses), stream.leg(to).said));
+    const auto over_tcp = tcp_addresses(stream, to, leg.mux ? 1U : 3U);
+    addresses.insert(addresses.end(), over_tcp.begin(), over_tcp.end());
     auto transport = jingle::make_ice_transport(leg.own, addresses, std::to_string(stream.leg(to).restarts));
     if (leg.manner.protection == Protection::dtls)
         jingle::add_fingerprint(transport, {.hash = "sha-256", .value = stream.ports.fingerprint, .setup = leg.setup});

@@ -36,6 +36,12 @@ struct Leg {
     std::string offered_ufrag;  ///< the side's description that the relay candidates went along with
     unsigned offered = 0;       ///< components so offered, bit 0 is component 1
     unsigned restarts = 0;      ///< ICE restarts seen
+    // Candidates over TCP (tcp_candidates.h).
+    bool tcp = false;          ///< the side takes them
+    unsigned offered_tcp = 0;  ///< as `offered`
+    std::string generation;    ///< of the candidates in that description
+    std::string told_ufrag;    ///< bridged: the description of the relay that the side has
+    bool told_tcp = false;     ///< bridged: they are in it
 };
 
 /// How the sound that goes to a side travels, in that side's words.
@@ -67,10 +73,10 @@ struct Stream {
     std::optional<relay::api::VideoFormat> offered_video;   ///< the same, of pictures
     std::vector<jingle::PayloadType> added;                 ///< bridged: what the relay offers beyond
     bool recoded = false;                                   ///< bridged: each side is spoken to in its own codec
-    relay::api::Program program;  ///< bridged: what the relay does with the sound and pictures of the transport
-    unsigned offered_bandwidth = 0;                         ///< bridged: kbit/s, of the offer; 0: it is not said
-    std::array<SoundTo, 2> sound_to;                        ///< bridged, once it is answered
-    std::array<unsigned, 2> line{};                         ///< bridged: kbit/s that a side's line bears; 0: any
+    relay::api::Program program;      ///< bridged: what the relay does with the sound and pictures of the transport
+    unsigned offered_bandwidth = 0;   ///< bridged: kbit/s, of the offer; 0: it is not said
+    std::array<SoundTo, 2> sound_to;  ///< bridged, once it is answered
+    std::array<unsigned, 2> line{};   ///< bridged: kbit/s that a side's line bears; 0: any
 
     Leg& leg(Side side) { return legs[index(side)]; }
     const Leg& leg(Side side) const { return legs[index(side)]; }
@@ -121,6 +127,7 @@ struct Call {
     storage::CallQuality sound;  ///< kept beside the record
     TroubleBook troubles;        ///< one-way audio, dead air
     AudioTrouble trouble;        ///< as the last counters say
+    std::array<bool, 2> tcp{};   ///< by side: takes candidates over TCP
     std::array<bool, 2> held{};  ///< by side: on hold, or muted, by its own word (XEP-0167 §8)
     /// By side: has put the other one on hold, in a word (XEP-0167 §8) or by taking its media no more (senders).
     struct Hold {

@@ -17,10 +17,13 @@ std::string rfc3339(WallTime time) {
     return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-json::array addresses(const std::vector<jingle::RelayAddress>& told) {
+json::array addresses(const StreamPorts& ports, Side side) {
     json::array out;
-    for (const auto& address : told)
+    for (const auto& address : ports.told[index(side)])
         out.push_back({{"component", address.component}, {"ip", address.ip}, {"port", address.port}});
+    for (const auto& address : ports.told_tcp[index(side)])
+        out.push_back(
+            {{"component", address.component}, {"ip", address.ip}, {"port", address.port}, {"protocol", "tcp"}});
     return out;
 }
 
@@ -138,8 +141,8 @@ json::object details(const CallInfo& call) {
                             {"transport", stream.transport},
                             {"state", stream.state},
                             {"worker", stream.ports.worker},
-                            {"a", addresses(stream.ports.told[index(Side::caller)])},
-                            {"b", addresses(stream.ports.told[index(Side::callee)])},
+                            {"a", addresses(stream.ports, Side::caller)},
+                            {"b", addresses(stream.ports, Side::callee)},
                             {"legs", std::move(each)}});
     }
     out["contents"] = std::move(contents);

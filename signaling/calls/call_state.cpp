@@ -93,13 +93,19 @@ std::string to_text(const relay::api::Program& program) {
     return auth::base64_encode(out.SerializeAsString());
 }
 
-json::object to_json(const Stream& stream) {
-    json::array told;
-    for (const auto& side : stream.ports.told) {
+using Told = std::array<std::vector<jingle::RelayAddress>, 2>;
+
+json::array to_json(const Told& told) {
+    json::array out;
+    for (const auto& side : told) {
         json::array addresses;
         for (const auto& each : side) addresses.push_back({each.component, each.ip, each.port});
-        told.push_back(std::move(addresses));
+        out.push_back(std::move(addresses));
     }
+    return out;
+}
+
+json::object to_json(const Stream& stream) {
     json::object out{{"id", stream.id},
                      {"creator", stream.creator},
                      {"name", stream.name},
@@ -112,7 +118,8 @@ json::object to_json(const Stream& stream) {
                      {"open", stream.open},
                      {"lost", stream.lost},
                      {"worker", stream.ports.worker},
-                     {"told", std::move(told)},
+                     {"told", to_json(stream.ports.told)},
+                     {"told_tcp", to_json(stream.ports.told_tcp)},
                      {"fingerprint", stream.ports.fingerprint},
                      {"legs", {to_json(stream.legs[0]), to_json(stream.legs[1])}},
                      {"counted", to_json(stream.last.from)},
@@ -275,6 +282,15 @@ std::array<SideCounters, 2> counters_from(const json::value& value) {
     return out;
 }
 
+Told told_from(const json::value& from, bool tcp) {
+    Told out;
+    for (std::size_t side = 0; side < 2; ++side)
+        for (const auto& each : from.as_array().at(side).as_array())
+            out[side].push_back({number<unsigned>(each.at(0)), std::string{each.at(1).as_string()},
+                                 number<std::uint16_t>(each.at(2)), tcp});
+    return out;
+}
+
 Stream stream_from(const json::object& from) {
     Stream out;
     out.id = out.last.stream = text(from, "id");
@@ -290,12 +306,10 @@ Stream stream_from(const json::object& from) {
     out.lost = flag(from, "lost");
     out.ports.worker = text(from, "worker");
     out.ports.fingerprint = text(from, "fingerprint");
-    for (std::size_t side = 0; side < 2; ++side) {
-        for (const auto& each : from.at("told").as_array().at(side).as_array())
-            out.ports.told[side].push_back(
-                {number<unsigned>(each.at(0)), std::string{each.at(1).as_string()}, number<std::uint16_t>(each.at(2))});
+    out.ports.told = told_from(from.at("told"), false);
+    if (const auto* tcp = from.if_contains("told_tcp")) out.ports.told_tcp = told_from(*tcp, true);
+    for (std::size_t side = 0; side < 2; ++side)
         out.legs[side] = leg_from(from.at("legs").as_array().at(side).as_object());
-    }
     // Both legs of a stream are bridged, or none.
     if (out.legs[0].said.bridge.has_value() != out.legs[1].said.bridge.has_value())
         throw std::invalid_argument{"half a bridge"};

@@ -91,6 +91,7 @@ Controller::CallPtr Controller::make(const std::string& host, Environment& env, 
     if (const auto at = environments_.find(std::string{callee.domain()});
         at != environments_.end() && at->second->settings().relay == RelayMode::always)
         call->mode = RelayMode::always;
+    call->tcp.fill(env.settings().ice_tcp_to_all);
     call->line[index(Side::caller)] = static_cast<unsigned>(env.settings().leg_bandwidth);
     if (const auto at = environments_.find(std::string{callee.domain()}); at != environments_.end())
         call->line[index(Side::callee)] = static_cast<unsigned>(at->second->settings().leg_bandwidth);

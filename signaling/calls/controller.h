@@ -98,6 +98,7 @@ class Controller {
     void route_current(const CallPtr& call);
     void absorb(const Call& call, Arrival& arrival);
     void tell_restarts(Call& call);
+    void tell_tcp(Call& call);
     void after_route(const CallPtr& call, const Arrival& arrival);
     void mark_answered(const CallPtr& call, const jingle::Jingle& answer);
     void relay_failed(const CallPtr& call);

@@ -6,6 +6,7 @@
 #include "signaling/calls/bandwidth.h"
 #include "signaling/calls/bridging.h"
 #include "signaling/calls/controller.h"
+#include "signaling/calls/tcp_candidates.h"
 #include "signaling/calls/transcoding.h"
 #include "signaling/jingle/build.h"
 #include "signaling/jingle/rewrite.h"
@@ -242,7 +243,7 @@ void Controller::open_stream(const CallPtr& call, const std::string& id, const s
             stream->ports = std::move(*ports);
             stream->open = true;
             stream->lost = stream->silent = false;
-            for (auto& leg : stream->legs) leg.offered = 0;
+            for (auto& leg : stream->legs) leg.offered = leg.offered_tcp = 0;
             call->restart_deadline.reset();
             done(true);
         });
@@ -276,6 +277,7 @@ void Controller::route_current(const CallPtr& call) {
     if (!passes) {
         absorb(*call, arrival);
         tell_restarts(*call);
+        tell_tcp(*call);
         return next(call);
     }
     if (arrival.jingle.action == Action::session_initiate) {
@@ -286,6 +288,7 @@ void Controller::route_current(const CallPtr& call) {
     env->route(std::move(arrival.stanza));
     after_route(call, arrival);
     tell_restarts(*call);
+    tell_tcp(*call);
     next(call);
 }
 
@@ -312,8 +315,15 @@ void Controller::tell_restarts(Call& call) {
             const jingle::Content content{.creator = stream.creator, .name = stream.name};
             tell(call, side,
                  jingle::make_transport(Action::transport_info, call.sid, content, leg_transport(stream, side)));
+            stream.leg(side).told_ufrag = bridge->own.ufrag;
+            stream.leg(side).told_tcp = stream.leg(side).tcp;
         }
     }
+}
+
+/// To who has just shown that it takes candidates over TCP.
+void Controller::tell_tcp(Call& call) {
+    for (auto& late : late_tcp(call)) tell(call, late.to, std::move(late.jingle));
 }
 
 void Controller::after_route(const CallPtr& call, const Arrival& arrival) {

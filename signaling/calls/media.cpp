@@ -4,6 +4,7 @@
 
 #include "signaling/calls/bandwidth.h"
 #include "signaling/calls/bridging.h"
+#include "signaling/calls/tcp_candidates.h"
 #include "signaling/calls/transcoding.h"
 #include "signaling/jingle/leg.h"
 #include "signaling/jingle/rewrite.h"
@@ -108,15 +109,19 @@ unsigned components(const Stream& stream, const Content& content) {
 void offer_ice(Stream& stream, Side side, const Content& content, xml::Element& transport) {
     auto& leg = stream.leg(side);
     if (!content.transport.ice.complete()) return;  // XEP-0176 §5.3: candidates only along with ufrag and pwd
-    if (leg.offered_ufrag != leg.said.current().ufrag) leg.offered = 0;
-    const auto missing = components(stream, content) & ~leg.offered;
+    if (leg.offered_ufrag != leg.said.current().ufrag) leg.offered = leg.offered_tcp = 0;
+    const auto all = components(stream, content);
+    const auto missing = all & ~leg.offered;
     std::vector<jingle::RelayAddress> addresses;
     for (const auto& address : stream.ports.told[index(other(side))])
         if (address.component <= 2 && (missing & (1u << (address.component - 1))) != 0) addresses.push_back(address);
+    const auto over_tcp = tcp_addresses(stream, other(side), all & ~leg.offered_tcp);
+    addresses.insert(addresses.end(), over_tcp.begin(), over_tcp.end());
     const auto& candidates = content.transport.candidates;
-    const auto generation = candidates.empty() ? std::to_string(leg.restarts) : candidates.front().generation;
-    jingle::add_relay_candidates(transport, addresses, generation);
+    leg.generation = candidates.empty() ? std::to_string(leg.restarts) : candidates.front().generation;
+    jingle::add_relay_candidates(transport, addresses, leg.generation);
     leg.offered |= missing;
+    if (!over_tcp.empty()) leg.offered_tcp |= all;
     leg.offered_ufrag = leg.said.current().ufrag;
 }
 
@@ -315,9 +320,12 @@ void rewrite_bridged(Call& call, Side side, const jingle::Jingle& jingle, xml::E
         auto* said =
             stream && stream->bridged() ? jingle::find_content(element, content.creator, content.name) : nullptr;
         if (!said || content.transport.kind == TransportKind::none) continue;
-        const auto* carrier = stream->bundled ? call.find_id(stream->carrier) : stream;
+        auto* carrier = stream->bundled ? call.find_id(stream->carrier) : stream;
         if (carrier && (offers_content(jingle.action) || answers(jingle.action))) {
             describe_leg(*stream, *carrier, other(side), *said);
+            auto& told = carrier->leg(other(side));
+            told.told_ufrag = told.said.bridge->own.ufrag;
+            told.told_tcp = told.tcp;
         } else {
             said->remove_children_if([](const xml::Element& child) { return child.name() == "transport"; });
         }
@@ -373,6 +381,7 @@ std::expected<std::vector<RelayTask>, PlanFault> plan_media(Call& call, Side sid
             tasks.push_back({RelayTask::Kind::open, stream->id, side});
         }
     }
+    note_tcp(call, side, jingle);
     if (call.bridge) gather_payload_types(call, jingle);
     if (call.bridge && answers(jingle.action)) give_programs(call, jingle, tasks);
     return tasks;

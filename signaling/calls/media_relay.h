@@ -59,6 +59,7 @@ struct StreamPorts {
     std::string worker;
     std::array<std::vector<jingle::RelayAddress>, 2> told;
     std::string fingerprint{};  ///< of the worker's certificate (SHA-256); bridged streams only
+    std::array<std::vector<jingle::RelayAddress>, 2> told_tcp{};  ///< the same over TCP, for ICE legs; perhaps none
 };
 
 /// Counters of what came in from each side.

@@ -60,6 +60,7 @@ struct CallSettings {
     std::size_t leg_bandwidth = 0;  ///< kbit/s for the sound of one of its users' legs; 0: any
     bool obey_bandwidth = false;    ///< calls whose caller says that its line is narrow are bridged
     std::string hold_music;         ///< what who is on hold hears: a sound file; empty: nothing
+    bool ice_tcp_to_all = false;    ///< relay candidates over TCP are told to sides, too, that have none themselves
     std::size_t opus_bitrate = 0;   ///< bits a second of what a transcoder makes; 0: its own choice
 };
 

@@ -17,6 +17,7 @@ struct CallFields {
     std::string record = "never";
     std::string record_files = "both";
     std::string transcode{to_string(settings.transcode)};
+    std::string ice_tcp = "auto";
 };
 
 config::Schema schema(CallFields& fields) {
@@ -57,6 +58,9 @@ config::Schema schema(CallFields& fields) {
         .choice("transcode", fields.transcode, {"auto", "always", "never"},
                 "Whether the relay changes the codec of sound. auto: when the ends share none; always: each end may "
                 "choose among all that the relay speaks, and every call is bridged. Not with relay = never.")
+        .choice("ice_tcp", fields.ice_tcp, {"auto", "always"},
+                "Who is told where the relay takes ICE over TCP (relay.ice_tcp_port). auto: clients that have "
+                "candidates over TCP themselves, as browsers do; always: every client that does ICE.")
         .duration("ring_timeout", s.ring_timeout, 1s, 10min, "From the call to its answer.")
         .duration("max_duration", s.max_duration, 0s, 168h, "Longest call; 0 s: no bound.")
         .duration("tick", s.tick, 1s, 1h, "How often permission and counters of a running call are looked at.")
@@ -86,6 +90,7 @@ CallSettings read_call_settings(const config::Value& table, config::Problems& pr
     fields.settings.recording_files.legs = fields.record_files != "mixed";
     fields.settings.recording_files.mixed = fields.record_files != "legs";
     fields.settings.transcode = transcode_mode(fields.transcode).value_or(TranscodeMode::automatic);
+    fields.settings.ice_tcp_to_all = fields.ice_tcp == "always";
     return fields.settings;
 }
 

@@ -47,9 +47,9 @@ api::StreamSetup to_api(const StreamSetup& setup) {
 /// What an endpoint plays is sent along; what it records are files of this machine.
 bool of_this_machine(const StreamSetup& setup) { return setup.writes_files; }
 
-std::vector<jingle::RelayAddress> from_api(const std::vector<api::Address>& addresses) {
+std::vector<jingle::RelayAddress> from_api(const std::vector<api::Address>& addresses, bool tcp = false) {
     std::vector<jingle::RelayAddress> out;
-    for (const auto& address : addresses) out.push_back({address.component, address.ip, address.port});
+    for (const auto& address : addresses) out.push_back({address.component, address.ip, address.port, tcp});
     return out;
 }
 
@@ -175,8 +175,10 @@ void WorkerRelay::ask_open(Worker& worker, const std::string& name, api::StreamS
                      &worker](const std::expected<api::Ports, api::Error>& ports) mutable {
         if (alive.expired()) return;
         if (!ports) return refused(worker, ports.error(), std::move(opening));
-        opening.done(
-            StreamPorts{worker_name(worker.socket), {from_api(ports->a), from_api(ports->b)}, ports->fingerprint});
+        opening.done(StreamPorts{worker_name(worker.socket),
+                                 {from_api(ports->a), from_api(ports->b)},
+                                 ports->fingerprint,
+                                 {from_api(ports->tcp_a, true), from_api(ports->tcp_b, true)}});
     };
     worker.client->open_stream(name, asked, std::move(answered));
 }

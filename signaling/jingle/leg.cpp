@@ -7,10 +7,13 @@
 namespace carillon::jingle {
 namespace {
 
-constexpr std::uint32_t kHostPreference = 126;  // RFC 8445 §5.1.2.2
+constexpr std::uint32_t kHostPreference = 126;    // RFC 8445 §5.1.2.2
+constexpr std::uint32_t kHostTcpPreference = 90;  // RFC 6544 §4.2: below UDP's
+constexpr unsigned kTcpFoundation = 100;
 
-std::uint32_t host_priority(unsigned component, unsigned index) {
-    return (kHostPreference << 24) | relay_priority(component, index);
+std::uint32_t host_priority(const RelayAddress& address, unsigned index) {
+    return address.tcp ? (kHostTcpPreference << 24) | relay_tcp_priority(address.component, index)
+                       : (kHostPreference << 24) | relay_priority(address.component, index);
 }
 
 bool is_transport(const xml::Element& child) { return child.name() == "transport"; }
@@ -34,15 +37,15 @@ xml::Element make_ice_transport(const IceCredentials& own, std::span<const Relay
         const auto index = static_cast<unsigned>(at - ips.begin());
         auto& candidate = transport.add("candidate", ns::kIceUdp);
         candidate.set("component", std::to_string(address.component));
-        candidate.set("foundation", std::to_string(index + 1));
+        candidate.set("foundation", std::to_string((address.tcp ? kTcpFoundation : 0) + index + 1));
         candidate.set("generation", generation);
-        candidate.set("id", "leg" + std::to_string(address.component) + "-" + std::to_string(address.port) + "-" +
-                                std::to_string(index));
+        candidate.set("id", (address.tcp ? "leg-tcp" : "leg") + std::to_string(address.component) + "-" +
+                                std::to_string(address.port) + "-" + std::to_string(index));
         candidate.set("ip", address.ip);
         candidate.set("network", "0");
         candidate.set("port", std::to_string(address.port));
-        candidate.set("priority", std::to_string(host_priority(address.component, index)));
-        candidate.set("protocol", "udp");
+        candidate.set("priority", std::to_string(host_priority(address, index)));
+        set_protocol(candidate, address);
         candidate.set("type", "host");
     }
     return transport;

@@ -8,6 +8,7 @@ namespace carillon::jingle {
 namespace {
 
 constexpr unsigned kFirstFoundation = 240;  // XEP-0176's schema has 0..255; endpoints count from below
+constexpr unsigned kTcpFoundation = 248;    // another protocol, another foundation (RFC 8445 §5.1.1.3)
 
 bool is_ipv6(std::string_view ip) { return ip.find(':') != std::string_view::npos; }
 
@@ -27,6 +28,18 @@ std::uint32_t relay_priority(unsigned component, unsigned index) {
     return (local << 8) | (256u - std::clamp(component, 1u, 256u));
 }
 
+// The local preference is 2^13 * direction-pref + other-pref; a passive one's direction-pref is 4.
+std::uint32_t relay_tcp_priority(unsigned component, unsigned index) {
+    constexpr std::uint32_t kPassive = 4u << 13;
+    const auto local = kPassive | (8191u - std::min(index, 8191u));
+    return (local << 8) | (256u - std::clamp(component, 1u, 256u));
+}
+
+void set_protocol(xml::Element& candidate, const RelayAddress& address) {
+    candidate.set("protocol", address.tcp ? "tcp" : "udp");
+    if (address.tcp) candidate.set("tcptype", "passive");  // XEP-0371 §6
+}
+
 std::size_t remove_candidates(xml::Element& jingle) {
     auto removed = jingle.remove_children_if(tells_address);
     for (auto* child : jingle.children()) removed += remove_candidates(*child);
@@ -42,14 +55,16 @@ void add_relay_candidates(xml::Element& transport, std::span<const RelayAddress>
         const auto index = static_cast<unsigned>(at - ips.begin());
         auto& candidate = transport.add("candidate", transport.ns());
         candidate.set("component", number(address.component));
-        candidate.set("foundation", number(kFirstFoundation + index));
+        candidate.set("foundation", number((address.tcp ? kTcpFoundation : kFirstFoundation) + index));
         candidate.set("generation", generation.empty() ? "0" : generation);
-        candidate.set("id", "relay" + number(address.component) + "-" + number(address.port) + "-" + number(index));
+        candidate.set("id", (address.tcp ? "relay-tcp" : "relay") + number(address.component) + "-" +
+                                number(address.port) + "-" + number(index));
         candidate.set("ip", address.ip);
         candidate.set("network", "0");
         candidate.set("port", number(address.port));
-        candidate.set("priority", number(relay_priority(address.component, index)));
-        candidate.set("protocol", "udp");
+        candidate.set("priority", number(address.tcp ? relay_tcp_priority(address.component, index)
+                                                     : relay_priority(address.component, index)));
+        set_protocol(candidate, address);
         candidate.set("rel-addr", is_ipv6(address.ip) ? "::" : "0.0.0.0");
         candidate.set("rel-port", "0");
         candidate.set("type", "relay");

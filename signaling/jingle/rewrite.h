@@ -18,10 +18,15 @@ struct RelayAddress {
     unsigned component = 1;  ///< 1: RTP, or RTP and RTCP together; 2: RTCP
     std::string ip;
     std::uint16_t port = 0;
+    bool tcp = false;  ///< passive (RFC 6544)
 };
 
 /// RFC 8445 §5.1.2.1 with type preference 0: below every candidate that an endpoint gathers by itself.
 std::uint32_t relay_priority(unsigned component, unsigned index);
+/// The same of a passive candidate over TCP (RFC 6544 §4.2): below those over UDP.
+std::uint32_t relay_tcp_priority(unsigned component, unsigned index);
+/// What a candidate says of its transport: protocol, and tcptype where there is one.
+void set_protocol(xml::Element& candidate, const RelayAddress& address);
 
 /// Removes everything below `jingle` that tells an address of an endpoint: candidates and remote candidates of all
 /// transports, at any depth. SOCKS5 proxies (XEP-0260) stay, their address is not an endpoint's. Says how many went.
