@@ -101,11 +101,14 @@ class FakeRelay final : public calls::MediaRelay {
             ports.told[0].push_back({component, "203.0.113.200", static_cast<std::uint16_t>(port + offset)});
             ports.told[1].push_back({component, "203.0.113.200", static_cast<std::uint16_t>(port + 2 + offset)});
         }
+        for (std::size_t side = 0; over_tcp != 0 && setup.ice && side < 2; ++side)
+            ports.told_tcp[side].push_back({1, "203.0.113.200", over_tcp, true});
         answers.push_back([done, ports] { done(ports); });
     }
 
   public:
     std::vector<MediaRelay::Opened> late;
+    std::uint16_t over_tcp = 0;  ///< port; 0: none
 };
 
 class FakeHost : public calls::Environment {
