@@ -19,7 +19,7 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "media/interop"))
-from aiortc_answer import DTLS, ICE, JINGLE, RTP, answer_jingle, offer_sdp  # noqa: E402
+from aiortc_answer import DTLS, ICE, JINGLE, RTP, answer_jingle, candidate_line, offer_sdp  # noqa: E402
 
 SCRIPT = """
 globalThis.pc = new RTCPeerConnection({bundlePolicy: 'max-bundle'});
@@ -38,13 +38,19 @@ globalThis.take = sdp => pc.setRemoteDescription({type: 'answer', sdp});
 globalThis.answer = async sdp => {
   await pc.setRemoteDescription({type: 'offer', sdp}); await open(); await pc.setLocalDescription(); return gathered();
 };
+globalThis.more = candidate => pc.addIceCandidate({candidate, sdpMLineIndex: 0}).then(() => 0, why => String(why));
 globalThis.counted = async () => {
   const out = {ice: pc.iceConnectionState, dtls: pc.connectionState};
-  for (const each of (await pc.getStats()).values()) {
+  const stats = await pc.getStats();
+  for (const each of stats.values()) {
     if (each.type === 'inbound-rtp') Object.assign(out, {packets_received: each.packetsReceived, lost: each.packetsLost,
         energy: each.totalAudioEnergy, concealed: each.concealedSamples, samples: each.totalSamplesReceived});
     if (each.type === 'outbound-rtp') out.packets_sent = each.packetsSent;
-    if (each.type === 'transport') out.srtp = each.srtpCipher;
+    if (each.type === 'transport') {
+      const pair = stats.get(each.selectedCandidatePairId);
+      out.srtp = each.srtpCipher;
+      out.protocol = pair && stats.get(pair.localCandidateId).protocol;
+    }
   }
   return out;
 };
@@ -156,7 +162,8 @@ class Phone(slixmpp.ClientXMPP):
             return
         iq.reply().send()
         jingle = iq.xml.find(f"{{{JINGLE}}}jingle")
-        handler = {"session-initiate": self.accept, "session-accept": self.accepted, "session-terminate": self.over}
+        handler = {"session-initiate": self.accept, "session-accept": self.accepted, "transport-info": self.more,
+                   "session-terminate": self.over}
         if jingle.get("action") in handler:
             asyncio.ensure_future(self.guard(handler[jingle.get("action")](iq["from"], jingle)))
 
@@ -175,6 +182,11 @@ class Phone(slixmpp.ClientXMPP):
             f"<jingle xmlns='{JINGLE}' action='session-terminate' sid='chromium'><reason><success/></reason></jingle>"))
         iq.send()
         self.finished.set_result(counted)
+
+    async def more(self, _, jingle):
+        """Of the other end's candidates. One that comes before the description was taken is in vain."""
+        for candidate in jingle.iter(f"{{{ICE}}}candidate"):
+            await self.browser.run(f"more({json.dumps(candidate_line(candidate))})")
 
     async def over(self, _, jingle):
         if not self.finished.done():

@@ -17,6 +17,7 @@ from lab import SERVER, SERVER6, Lab, refusal
 BINARIES = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build/dev/bin")
 DOMAIN = "montague.test"
 SPEECH = "/usr/share/asterisk/sounds/en_US_f_Allison/conf-adminmenu.wav"
+CALLS = TURN = ""  # more settings
 NETWORKS = '["203.0.113.0/24", "2001:db8::/32"]'  # they are reserved, and so not public to TURN
 
 
@@ -32,10 +33,10 @@ bind = ["{SERVER}", "{SERVER6}"]
 [[host]]
 domain = "{DOMAIN}"
 [turn]
-allow = {NETWORKS}
+{TURN}allow = {NETWORKS}
 [module.calls]
 relay = "always"
-[federation]
+{CALLS}[federation]
 port = 0
 tls_port = 0
 {settings}""")

@@ -28,6 +28,8 @@ def candidate_line(c):
             f"{c.get('port')} typ {c.get('type')}")
     if c.get("rel-addr"):
         line += f" raddr {c.get('rel-addr')} rport {c.get('rel-port')}"
+    if c.get("tcptype"):
+        line += f" tcptype {c.get('tcptype')}"
     return line
 
 
@@ -76,7 +78,8 @@ def answer_jingle(sdp, sid, me, content):
             if parts[1] == "1":
                 ET.SubElement(transport, f"{{{ICE}}}candidate", foundation=parts[0], component="1", protocol=parts[2].lower(),
                               priority=parts[3], ip=parts[4], port=parts[5], type=parts[7], generation="0", network="0",
-                              id="c" + parts[5])
+                              id="c" + parts[5],
+                              **({"tcptype": parts[parts.index("tcptype") + 1]} if "tcptype" in parts else {}))
     ET.SubElement(description, f"{{{RTP}}}rtcp-mux")
     return jingle
 
