@@ -139,7 +139,13 @@ BridgedLeg::Opened BridgedLeg::on_stun(std::size_t component, std::span<std::byt
     const auto outcome = ice.on_stun(*message, from, now, room_);
     if (outcome.drop != Drop::none) return {.drop = outcome.drop};
     if (!outcome.check.empty()) send_(component, from, outcome.check);
-    if (component == 0 && security_.protection == api::Protection::dtls && security_.active && !dtls_) start_dtls();
+    if (component == 0 && security_.protection == api::Protection::dtls && security_.active && !dtls_) {
+        // Browsers end a connection on which anything but STUN comes first.
+        const bool first = from.over_tcp() && !outcome.reply.empty();
+        if (first) send_(component, from, outcome.reply);
+        start_dtls();
+        if (first) return {.drop = Drop::consumed};
+    }
     if (outcome.reply.empty() || outcome.reply.size() > buffer.size()) return {.drop = Drop::consumed};
     std::ranges::copy(outcome.reply, buffer.begin());
     return {.size = outcome.reply.size(), .answer = true};

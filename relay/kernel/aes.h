@@ -3,8 +3,8 @@
 #ifndef CARILLON_RELAY_KERNEL_AES_H
 #define CARILLON_RELAY_KERNEL_AES_H
 
-#include "plain_c.h"
-#include "srtp.h"
+#include "relay/kernel/plain_c.h"
+#include "relay/kernel/srtp.h"
 
 #define CARILLON_COLUMN(a, b, c, d, key)                                                        \
     (t->column[0][(a) >> 24] ^ t->column[1][(b) >> 16 & 0xFF] ^ t->column[2][(c) >> 8 & 0xFF] ^ \

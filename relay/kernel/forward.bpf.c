@@ -8,22 +8,22 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "flow.h"
-#include "measure.bpf.h"
-#include "packet.bpf.h"
-#include "srtp.h"
+#include "relay/kernel/flow.h"
+#include "relay/kernel/measure.bpf.h"
+#include "relay/kernel/packet.bpf.h"
+#include "relay/kernel/srtp.h"
 
 /* Set by the worker before the program is loaded. */
 const volatile struct carillon_kernel_constants constants = {};
 
-#include "aes.h"
+#include "relay/kernel/aes.h"
 /* The compiler must not take what the worker sets for the zeros that stand here. */
 static __always_inline const struct carillon_aes_tables* carillon_tables(void) {
     const void* tables = (const void*)&constants.tables;
     CARILLON_UNKNOWN(tables);
     return tables;
 }
-#include "sealed.bpf.h"
+#include "relay/kernel/sealed.bpf.h"
 
 #define TO_THE_WORKER TC_ACT_UNSPEC /* other programs of the device may look at it, too */
 #define LOOPBACK 1                  /* its index, in every network namespace */

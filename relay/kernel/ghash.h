@@ -4,8 +4,8 @@
 #ifndef CARILLON_RELAY_KERNEL_GHASH_H
 #define CARILLON_RELAY_KERNEL_GHASH_H
 
-#include "plain_c.h"
-#include "srtp.h"
+#include "relay/kernel/plain_c.h"
+#include "relay/kernel/srtp.h"
 
 /* The lower half of the carry-less product. */
 CARILLON_INLINE __u64 carillon_multiply(__u64 x, __u64 y) {

@@ -2,7 +2,7 @@
 #ifndef CARILLON_RELAY_KERNEL_MEASURE_BPF_H
 #define CARILLON_RELAY_KERNEL_MEASURE_BPF_H
 
-#include "packet.bpf.h"
+#include "relay/kernel/packet.bpf.h"
 
 #define VIDEO_CLOCK 90000
 #define SAMPLE_EVERY 1000000000ull /* ns */

@@ -13,7 +13,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "flow.h"
+#include "relay/kernel/flow.h"
 
 struct rtp {
     __u8 first;

@@ -3,8 +3,8 @@
 #ifndef CARILLON_RELAY_KERNEL_SEALED_BPF_H
 #define CARILLON_RELAY_KERNEL_SEALED_BPF_H
 
-#include "measure.bpf.h"
-#include "srtp_packet.h"
+#include "relay/kernel/measure.bpf.h"
+#include "relay/kernel/srtp_packet.h"
 
 enum verdict { LEAVE_TO_WORKER, DROP, GOES_ON };
 

@@ -2,7 +2,7 @@
 #ifndef CARILLON_RELAY_KERNEL_SHA1_H
 #define CARILLON_RELAY_KERNEL_SHA1_H
 
-#include "plain_c.h"
+#include "relay/kernel/plain_c.h"
 
 #define CARILLON_ROTATE(x, n) ((x) << (n) | (x) >> (32 - (n)))
 #define CARILLON_WORD(t)          \

@@ -5,7 +5,7 @@
 #ifndef CARILLON_RELAY_KERNEL_SRTP_H
 #define CARILLON_RELAY_KERNEL_SRTP_H
 
-#include "flow.h"
+#include "relay/kernel/flow.h"
 
 #define CARILLON_SRTP_NONE 0 /* plain RTP */
 #define CARILLON_SRTP_CM 1   /* AES counter mode, HMAC-SHA1 */

@@ -4,10 +4,10 @@
 #ifndef CARILLON_RELAY_KERNEL_SRTP_PACKET_H
 #define CARILLON_RELAY_KERNEL_SRTP_PACKET_H
 
-#include "aes.h"
-#include "ghash.h"
-#include "sha1.h"
-#include "srtp.h"
+#include "relay/kernel/aes.h"
+#include "relay/kernel/ghash.h"
+#include "relay/kernel/sha1.h"
+#include "relay/kernel/srtp.h"
 
 #define CARILLON_RTP_HEADER 12
 #define CARILLON_LONGEST_HEADER 80 /* with CSRCs and extension; longer ones are the worker's */

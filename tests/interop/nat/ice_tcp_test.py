@@ -97,7 +97,7 @@ class IceTcp(unittest.TestCase):
 
 
 class Bridged(IceTcp):
-    """The same where each end speaks to the relay, and comes back to a worker that was killed."""
+    """The same where each end speaks to the relay itself."""
 
     @classmethod
     def setUpClass(cls):
