@@ -26,8 +26,25 @@
  */
 #define CARILLON_UNKNOWN(value) __asm__ volatile("" : "+r"(value))
 
+#ifdef __bpf__ /* its verifier and its processors take words from anywhere */
 CARILLON_INLINE __u32 carillon_load32(const __u8* at) { return __builtin_bswap32(*(const __u32*)(const void*)at); }
-CARILLON_INLINE void carillon_store32(__u8* at, __u32 word) { *(__u32*)(void*)at = __builtin_bswap32(word); }
 CARILLON_INLINE __u64 carillon_load64(const __u8* at) { return __builtin_bswap64(*(const __u64*)(const void*)at); }
+CARILLON_INLINE void carillon_store32(__u8* at, __u32 word) { *(__u32*)(void*)at = __builtin_bswap32(word); }
+#else
+CARILLON_INLINE __u32 carillon_load32(const __u8* at) {
+    __u32 word;
+    __builtin_memcpy(&word, at, sizeof word);
+    return __builtin_bswap32(word);
+}
+CARILLON_INLINE __u64 carillon_load64(const __u8* at) {
+    __u64 word;
+    __builtin_memcpy(&word, at, sizeof word);
+    return __builtin_bswap64(word);
+}
+CARILLON_INLINE void carillon_store32(__u8* at, __u32 word) {
+    word = __builtin_bswap32(word);
+    __builtin_memcpy(at, &word, sizeof word);
+}
+#endif
 
 #endif

@@ -37,7 +37,7 @@ class PacketRing {
         put(start, {.size = static_cast<std::uint32_t>(packet.size()),
                     .rtcp = rtcp ? 1u : 0u,
                     .arrival = arrival.time_since_epoch().count()});
-        std::memcpy(&data_[start + sizeof(Head)], packet.data(), packet.size());
+        if (!packet.empty()) std::memcpy(&data_[start + sizeof(Head)], packet.data(), packet.size());
         head_.store(head + needed, std::memory_order_release);
         return true;
     }

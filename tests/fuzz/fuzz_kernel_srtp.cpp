@@ -24,7 +24,7 @@ std::vector<std::byte> master(Profile profile) {
 
 carillon_work on_desk(Bytes packet) {
     carillon_work work{};
-    std::memcpy(work.packet, packet.data(), packet.size());
+    if (!packet.empty()) std::memcpy(work.packet, packet.data(), packet.size());
     work.length = static_cast<__u32>(packet.size());
     work.header = carillon_header_length(&work, work.length);
     return work;

@@ -44,7 +44,7 @@ class SrtpPacketTest : public testing::TestWithParam<Profile> {
     void put(Bytes bytes) {
         work_ = {};
         for (std::size_t i = 0; i < sizeof work_.packet; ++i) work_.packet[i] = static_cast<__u8>(random_());  // stale
-        std::memcpy(work_.packet, bytes.data(), bytes.size());
+        if (!bytes.empty()) std::memcpy(work_.packet, bytes.data(), bytes.size());
         work_.length = static_cast<__u32>(bytes.size());
     }
     std::vector<std::byte> taken() const {
